@@ -1,0 +1,969 @@
+// @ts-check
+/**
+ * The browser client of edgeroom: one room, one WebSocket, protocol version 1.
+ *
+ *     import { connect } from "/client/edgeroom.js";
+ *     const room = connect("lobby", { user: "ana" });
+ *     room.on("record", (record) => console.log(record.seq, record));
+ *     const { seq } = await room.publish("hello");
+ *
+ * What it promises:
+ * - Records arrive in the order of `seq`, each once, over any number of connections. When the room
+ *   cannot continue where the client stopped, a `reset` says so before anything else arrives.
+ * - A publication is sent again with the same id until the room has answered it, so a lost
+ *   connection neither loses nor doubles it.
+ * - A connection that died in silence is noticed and replaced.
+ *
+ * It needs nothing but the platform: WebSocket, fetch, EventTarget and crypto. It runs in browsers
+ * and in Node.
+ */
+
+/**
+ * Every time and every limit of the client.
+ *
+ * @typedef {object} Timing
+ * @property {number} connectTimeoutMs from opening a socket to its welcome
+ * @property {number} heartbeatIntervalMs between two pings
+ * @property {number} heartbeatTimeoutMs for the answer to a ping
+ * @property {number} answerTimeoutMs for the answer to a publication or a request
+ * @property {number} reasonTimeoutMs for the answer to why an upgrade was refused
+ * @property {number} backoffFloorMs the shortest wait before a reconnection
+ * @property {number} backoffStartMs the longest wait before the first reconnection
+ * @property {number} backoffCeilingMs the longest wait before any reconnection
+ * @property {number} stableAfterMs a connection this old has earned a fresh backoff
+ * @property {number} presenceRefreshMs the shortest time between two questions who is here
+ */
+
+/** @type {Readonly<Timing>} */
+export const DEFAULT_TIMING = Object.freeze({
+  connectTimeoutMs: 10_000,
+  // Below the 60 s after which common proxies drop an idle connection. The room sleeps through it.
+  heartbeatIntervalMs: 25_000,
+  heartbeatTimeoutMs: 8_000,
+  // History may be read through from the central API, which takes longer than the room itself.
+  answerTimeoutMs: 15_000,
+  reasonTimeoutMs: 5_000,
+  backoffFloorMs: 250,
+  backoffStartMs: 1_000,
+  backoffCeilingMs: 30_000,
+  // A room that welcomes and drops at once must not be hammered.
+  stableAfterMs: 10_000,
+  presenceRefreshMs: 3_000,
+});
+
+/** The room closes the connection (1009) at a larger frame, so it could never be published. */
+const FRAME_BYTES_MAX = 1024 * 1024;
+/** Waiting publications. Half of the burst that a room allows by default, so all may be resent. */
+const PENDING_MAX = 200;
+/** A publication that has no answer after so many tries is given up. */
+const PUBLISH_SENDS_MAX = 8;
+/** Messages asked for on joining; the room's own default. */
+const HISTORY_LIMIT = 50;
+/** The longest Retry-After that is followed. */
+const RETRY_AFTER_MAX_MS = 300_000;
+/** The largest room that lists its members by default; above it nobody asks again. */
+const PRESENCE_MAX = 100;
+
+/** The room answers exactly these bytes without waking up. */
+const PING = '{"type":"ping"}';
+const PROTOCOL = "edgeroom.v1";
+
+const CLOSE_NORMAL = 1000;
+const CLOSE_RESTART = 1012;
+const CLOSE_TOKEN_EXPIRED = 4001;
+const CLOSE_REMOVED = 4003;
+
+/** Errors after which the same publication may succeed. */
+const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
+
+/**
+ * A message, as a record or in a history. A deleted one has `deleted` and no `content`.
+ *
+ * @typedef {object} Message
+ * @property {number} seq
+ * @property {number} ts milliseconds since 1970
+ * @property {string} user
+ * @property {unknown} [content]
+ * @property {string} [id]
+ * @property {true} [deleted]
+ * @property {string} [by] who deleted it
+ */
+/** @typedef {Message & { type: "new_message" }} NewMessage */
+/**
+ * @typedef {object} MessageDeleted
+ * @property {"message_deleted"} type
+ * @property {number} seq its own
+ * @property {number} target the message's
+ * @property {string} by
+ * @property {number} ts
+ */
+/**
+ * @typedef {object} Moderation
+ * @property {"moderation"} type
+ * @property {number} seq
+ * @property {string} action
+ * @property {string} user
+ * @property {string} by
+ * @property {number} [until]
+ * @property {number} ts
+ */
+/** @typedef {NewMessage | MessageDeleted | Moderation} RoomRecord */
+/**
+ * @typedef {object} Welcome
+ * @property {"welcome"} type
+ * @property {1} v
+ * @property {string} room
+ * @property {string} conn
+ * @property {string} user
+ * @property {string} epoch
+ * @property {number} seq
+ * @property {number} confirmed
+ * @property {boolean} recovered
+ * @property {number} count
+ * @property {number} users
+ * @property {Record<string, unknown>} limits
+ * @property {number[]} [dead]
+ */
+/**
+ * @typedef {object} History
+ * @property {Message[]} messages
+ * @property {boolean} more
+ * @property {boolean} [partial] the central API could not be reached
+ */
+/** @typedef {{ user: string, conn: string }} Member */
+/** @typedef {{ name: string, user: string, conn: string, content?: unknown }} Signal */
+/**
+ * @typedef {object} Problem
+ * @property {string} code the room's error code, or one of the client's own
+ * @property {string} detail
+ * @property {string} [id] the publication that it is about
+ * @property {string} [ref]
+ * @property {number} [retry_after_ms]
+ * @property {number} [status] of the HTTP answer, when a request was refused
+ */
+/** @typedef {"connecting" | "open" | "waiting" | "closed"} State */
+/**
+ * @typedef {object} StateChange
+ * @property {State} state
+ * @property {Problem | null} reason why it waits or is closed
+ * @property {number | null} retryAtMs when `waiting`: the time of the next try, as of Date.now()
+ */
+/** @typedef {{ id: string, epoch: string, seq: number, duplicate: boolean }} Receipt */
+/**
+ * What `on` can listen to, with what the listener gets.
+ *
+ * @typedef {object} RoomEvents
+ * @property {StateChange} state
+ * @property {Welcome} welcome
+ * @property {{ epoch: string, seq: number }} reset what was known before does not connect to what comes
+ * @property {History} history the newest messages up to the reset; records go on after them
+ * @property {RoomRecord} record
+ * @property {{ through: number }} confirmed ask `isConfirmed` and `isRefused`
+ * @property {{ count: number, users: number }} count
+ * @property {{ members: Member[] }} members
+ * @property {Signal} signal
+ * @property {Problem} error
+ */
+/**
+ * @typedef {object} ConnectOptions
+ * @property {string} [user] the name to take, where authentication is off
+ * @property {string} [token]
+ * @property {string} [url] of the edge, `https://…`; the page's own origin by default
+ * @property {Partial<Timing>} [timing]
+ */
+/**
+ * @typedef {object} Publication
+ * @property {string} id
+ * @property {string} frame
+ * @property {number} sends
+ * @property {ReturnType<typeof setTimeout> | undefined} answerTimer set while an answer is due
+ * @property {(receipt: Receipt) => void} resolve
+ * @property {(error: RoomError) => void} reject
+ */
+/**
+ * @typedef {object} Request
+ * @property {ReturnType<typeof setTimeout>} timer
+ * @property {(history: History) => void} resolve
+ * @property {(error: RoomError) => void} reject
+ */
+
+/** A refused publication or request; `problem.code` says why. */
+export class RoomError extends Error {
+  /** @param {Problem} problem */
+  constructor(problem) {
+    super(problem.detail);
+    this.name = "RoomError";
+    this.problem = problem;
+    this.code = problem.code;
+  }
+}
+
+/** A random id for a publication: 32 hexadecimal digits, also where the page is not secure. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Joins a room. Returns at once; listeners set in the same turn miss nothing.
+ *
+ * @param {string} room
+ * @param {ConnectOptions} [options]
+ */
+export function connect(room, options = {}) {
+  return new EdgeRoom(room, options);
+}
+
+/**
+ * A frame of the room: an array of one or more typed objects.
+ *
+ * @param {unknown} data
+ * @returns {Array<{ type: string }> | null}
+ */
+function parseFrame(data) {
+  if (typeof data !== "string") return null;
+  let value;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(value) || value.length === 0) return null;
+  const typed = value.every((object) => typeof object?.type === "string");
+  return typed ? value : null;
+}
+
+/**
+ * The frame that publishes `content`, or an error that says why none can.
+ *
+ * @param {unknown} content
+ * @param {string} id
+ */
+function messageFrame(content, id) {
+  const json = JSON.stringify(content);
+  if (json === undefined) throw new TypeError("the content has no JSON form");
+  // JSON.stringify escapes a surrogate only when its partner is missing; the room refuses those.
+  if (/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(json)) {
+    const detail = "the content has half a character (a lone surrogate)";
+    throw new RoomError({ code: "bad_content", detail, id });
+  }
+  const frame = `{"type":"message","id":${JSON.stringify(id)},"content":${json}}`;
+  if (new TextEncoder().encode(frame).length > FRAME_BYTES_MAX) {
+    const detail = `the message is over ${FRAME_BYTES_MAX} bytes`;
+    throw new RoomError({ code: "too_large", detail, id });
+  }
+  return frame;
+}
+
+/**
+ * @param {string | null} header of an HTTP answer, in whole seconds
+ * @returns {number | undefined} milliseconds
+ */
+function retryAfterMs(header) {
+  if (header === null || !/^\d+$/.test(header.trim())) return undefined;
+  return Math.min(Number(header) * 1000, RETRY_AFTER_MAX_MS);
+}
+
+/**
+ * What a refused HTTP request says in its problem document.
+ *
+ * @param {Response} response
+ * @returns {Promise<Problem>}
+ */
+async function readProblem(response) {
+  /** @type {Problem} */
+  const problem = {
+    code: "refused",
+    detail: `the edge answered ${response.status}`,
+    status: response.status,
+  };
+  const waitMs = retryAfterMs(response.headers.get("Retry-After"));
+  if (waitMs !== undefined) problem.retry_after_ms = waitMs;
+  try {
+    const body = await response.json();
+    const text = body?.detail ?? body?.title;
+    if (typeof text === "string" && text !== "") problem.detail = text;
+  } catch {
+    // Not a problem document (a proxy answered): the status has to do.
+  }
+  return problem;
+}
+
+/** A refusal that the same request would meet again. */
+function isFinalStatus(/** @type {number} */ status) {
+  return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+}
+
+/** One member of one room. See the head of this file. */
+export class EdgeRoom extends EventTarget {
+  /** @type {string} */ #room;
+  /** @type {ConnectOptions} */ #options;
+  /** @type {Timing} */ #timing;
+  /** @type {State} */ #state = "connecting";
+  /** @type {WebSocket | null} */ #socket = null;
+  /** @type {Welcome | null} of the connection that is open */ #welcome = null;
+  #user = "";
+  #conn = "";
+  /** @type {string | null} */ #epoch = null;
+  /** The last record seen; recovery goes on after it. */
+  #seq = 0;
+  /** Where the history asked for on joining ends; null once it has come. */
+  /** @type {number | null} */ #historyBefore = null;
+  #confirmedThrough = 0;
+  /** @type {Set<number>} records that the central API refused */ #refused = new Set();
+  #count = { count: 0, users: 0 };
+  /** @type {Map<string, string>} the user of each connection */ #members = new Map();
+  /** @type {Map<string, Publication>} in the order of publishing */ #pending = new Map();
+  /** @type {Map<string, Request>} history requests, by ref */ #requests = new Map();
+  #refs = 0;
+  /** Reconnections since a connection was last stable. */
+  #attempts = 0;
+  #openedAtMs = 0;
+  #retryNotBeforeMs = 0;
+  /** What a `reconnect` asked for, until the socket closes. */
+  #reconnectAfterMs = 0;
+  #presenceAskedAtMs = Number.NEGATIVE_INFINITY;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #retryTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #connectTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #heartbeatTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #deathTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #holdTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #presenceTimer;
+  /** Ends the listeners on the page, and a question that is under way. */
+  #ended = new AbortController();
+
+  /**
+   * @param {string} room
+   * @param {ConnectOptions} [options]
+   */
+  constructor(room, options = {}) {
+    super();
+    this.#room = room;
+    this.#options = options;
+    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.#watchPage();
+    // The first try is a microtask away, so that listeners hear of its failure too.
+    queueMicrotask(() => {
+      if (this.#state !== "closed") this.#open();
+    });
+  }
+
+  get room() {
+    return this.#room;
+  }
+  get state() {
+    return this.#state;
+  }
+  /** The name the room knows us by; empty before the first welcome. */
+  get user() {
+    return this.#user;
+  }
+  get conn() {
+    return this.#conn;
+  }
+  get epoch() {
+    return this.#epoch;
+  }
+  get seq() {
+    return this.#seq;
+  }
+  get count() {
+    return { ...this.#count };
+  }
+  /** Who is here, as far as the room tells: large rooms do not list everybody. */
+  get members() {
+    return Array.from(this.#members, ([conn, user]) => ({ user, conn }));
+  }
+  /** Publications that the room has not answered yet. */
+  get pending() {
+    return this.#pending.size;
+  }
+
+  /** Whether the central API has stored this record. */
+  isConfirmed(/** @type {number} */ seq) {
+    return seq <= this.#confirmedThrough && !this.#refused.has(seq);
+  }
+
+  /** Whether the central API has refused this record; it may still be stored later. */
+  isRefused(/** @type {number} */ seq) {
+    return this.#refused.has(seq);
+  }
+
+  /**
+   * Listens to one kind of event. Returns a function that stops listening.
+   *
+   * @template {keyof RoomEvents} K
+   * @param {K} type
+   * @param {(detail: RoomEvents[K]) => void} listener
+   */
+  on(type, listener) {
+    const handler = (/** @type {Event} */ event) => {
+      listener(/** @type {CustomEvent<RoomEvents[K]>} */ (event).detail);
+    };
+    this.addEventListener(type, handler);
+    return () => this.removeEventListener(type, handler);
+  }
+
+  /**
+   * Publishes a message; resolves when it is durable in the room. Give the `id` of a publication
+   * that failed to try it again without risk of publishing twice.
+   *
+   * @param {unknown} content anything with a JSON form
+   * @param {{ id?: string }} [options]
+   * @returns {Promise<Receipt>} rejects with a RoomError
+   */
+  async publish(content, { id = newId() } = {}) {
+    const frame = messageFrame(content, id);
+    if (this.#state === "closed") throw new RoomError(this.#closedProblem(id));
+    if (this.#pending.has(id)) throw new TypeError(`the id ${id} is being published already`);
+    if (this.#pending.size >= PENDING_MAX) {
+      const detail = `${PENDING_MAX} messages are waiting to be sent`;
+      throw new RoomError({ code: "queue_full", detail, id });
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { id, frame, sends: 0, answerTimer: undefined, resolve, reject });
+      this.#sendPending();
+    });
+  }
+
+  /**
+   * Tells the others something that is not kept, such as `typing`. Lost when not connected.
+   *
+   * @param {string} name
+   * @param {unknown} [content]
+   * @returns {boolean} whether it was sent
+   */
+  signal(name, content) {
+    return this.#send({ type: "event", name, content });
+  }
+
+  /**
+   * Asks for messages before or after a record; both bounds are exclusive.
+   *
+   * @param {{ before?: number, after?: number, limit?: number }} [range]
+   * @returns {Promise<History>} rejects with a RoomError
+   */
+  history({ before, after, limit } = {}) {
+    return new Promise((resolve, reject) => {
+      this.#refs += 1;
+      const ref = `h-${this.#refs}`;
+      if (!this.#send({ type: "history", before, after, limit, ref })) {
+        reject(new RoomError({ code: "not_connected", detail: "the room is not connected" }));
+        return;
+      }
+      const timer = setTimeout(() => {
+        this.#requests.delete(ref);
+        reject(new RoomError({ code: "unanswered", detail: "the room did not answer in time" }));
+      }, this.#timing.answerTimeoutMs);
+      this.#requests.set(ref, { timer, resolve, reject });
+    });
+  }
+
+  /** While waiting: tries again at once, unless the edge asked for patience. */
+  reconnect() {
+    if (this.#state !== "waiting" || Date.now() < this.#retryNotBeforeMs) return;
+    clearTimeout(this.#retryTimer);
+    this.#open();
+  }
+
+  /** Leaves the room for good. What was not answered yet is rejected. */
+  close() {
+    this.#finish({ code: "left", detail: "the room was left" });
+  }
+
+  // --- connection ---
+
+  #open() {
+    let socket;
+    try {
+      const { token } = this.#options;
+      const protocols = token === undefined ? [] : [PROTOCOL, `bearer.${token}`];
+      socket = new WebSocket(this.#socketUrl(), protocols);
+    } catch (error) {
+      // A name or a token that no URL or header can carry: it will not get better.
+      this.#finish({ code: "bad_request", detail: /** @type {Error} */ (error).message });
+      return;
+    }
+    this.#socket = socket;
+    this.#setState("connecting");
+    let opened = false;
+    this.#connectTimer = setTimeout(() => {
+      this.#drop({ code: "timeout", detail: "the room did not answer in time" });
+    }, this.#timing.connectTimeoutMs);
+    socket.onopen = () => {
+      opened = true;
+    };
+    socket.onmessage = (event) => {
+      if (this.#socket === socket) this.#takeFrame(socket, event.data);
+    };
+    socket.onclose = (event) => {
+      if (this.#socket !== socket) return;
+      if (opened) this.#takeClose(event.code, event.reason);
+      else this.#takeRefusal();
+    };
+  }
+
+  #endpoint(/** @type {string} */ path) {
+    const base = this.#options.url ?? globalThis.location?.origin;
+    if (base === undefined) throw new TypeError("the option url is needed outside a page");
+    // A URL drops these two as path segments, so the edge would never see them.
+    if (["", ".", ".."].includes(this.#room)) {
+      throw new TypeError(`"${this.#room}" is not the name of a room`);
+    }
+    return new URL(`${path}/${encodeURIComponent(this.#room)}`, base);
+  }
+
+  #socketUrl() {
+    const url = this.#endpoint("/rooms");
+    url.protocol = url.protocol === "https:" || url.protocol === "wss:" ? "wss:" : "ws:";
+    if (this.#options.user) url.searchParams.set("user", this.#options.user);
+    if (this.#epoch !== null) {
+      url.searchParams.set("epoch", this.#epoch);
+      url.searchParams.set("after", String(this.#seq));
+    }
+    return url;
+  }
+
+  /** Lets go of the socket; nothing it does later is heard. */
+  #detach() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#welcome = null;
+    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#heartbeatTimer);
+    clearTimeout(this.#deathTimer);
+    clearTimeout(this.#holdTimer);
+    clearTimeout(this.#presenceTimer);
+    this.#deathTimer = undefined;
+    this.#holdTimer = undefined;
+    this.#presenceTimer = undefined;
+    for (const publication of this.#pending.values()) {
+      clearTimeout(publication.answerTimer);
+      publication.answerTimer = undefined;
+    }
+    const error = new RoomError({ code: "disconnected", detail: "the connection was lost" });
+    for (const request of this.#requests.values()) {
+      clearTimeout(request.timer);
+      request.reject(error);
+    }
+    this.#requests.clear();
+    // Closing one that is closed, or still connecting, is harmless.
+    socket?.close(CLOSE_NORMAL);
+  }
+
+  /** The connection is of no use any more: replace it. */
+  #drop(/** @type {Problem} */ reason) {
+    if (this.#state === "closed") return;
+    this.#detach();
+    this.#waitAndRetry(reason);
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} text
+   */
+  #takeClose(code, text) {
+    if (code === CLOSE_TOKEN_EXPIRED) {
+      this.#finish({ code: "token_expired", detail: text || "the token has expired" });
+    } else if (code === CLOSE_REMOVED) {
+      this.#finish({ code: "removed", detail: text || "removed from the room" });
+    } else {
+      const restart = code === CLOSE_RESTART;
+      const detail = text || `the connection closed with ${code}`;
+      this.#drop({ code: restart ? "restart" : "disconnected", detail });
+    }
+  }
+
+  /** A refused upgrade looks like a lost network, so the edge is asked over HTTP. */
+  async #takeRefusal() {
+    this.#detach();
+    const reason = await this.#askReason();
+    if (this.#state !== "connecting" || this.#socket !== null) return;
+    if (reason.status !== undefined && isFinalStatus(reason.status)) this.#finish(reason);
+    else this.#waitAndRetry(reason);
+  }
+
+  /** @returns {Promise<Problem>} */
+  async #askReason() {
+    const { token } = this.#options;
+    try {
+      const response = await fetch(this.#endpoint("/api/rooms"), {
+        headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+        cache: "no-store",
+        signal: AbortSignal.any([
+          this.#ended.signal,
+          AbortSignal.timeout(this.#timing.reasonTimeoutMs),
+        ]),
+      });
+      if (!response.ok) return await readProblem(response);
+      return { code: "disconnected", detail: "the room did not take the connection" };
+    } catch {
+      return { code: "unreachable", detail: "the edge cannot be reached" };
+    }
+  }
+
+  /** Exponential backoff with full jitter above a floor, so that a crowd does not come as one. */
+  #waitAndRetry(/** @type {Problem} */ reason) {
+    const timing = this.#timing;
+    if (this.#openedAtMs !== 0 && Date.now() - this.#openedAtMs >= timing.stableAfterMs) {
+      this.#attempts = 0;
+    }
+    this.#openedAtMs = 0;
+    const ceilingMs = Math.min(
+      timing.backoffCeilingMs,
+      timing.backoffStartMs * 2 ** this.#attempts,
+    );
+    this.#attempts += 1;
+    const spreadMs = Math.max(0, ceilingMs - timing.backoffFloorMs);
+    const jitterMs = timing.backoffFloorMs + Math.random() * spreadMs;
+    const askedMs = Math.max(reason.retry_after_ms ?? 0, this.#reconnectAfterMs);
+    this.#reconnectAfterMs = 0;
+    const retryAtMs = Date.now() + askedMs + jitterMs;
+    this.#retryNotBeforeMs = askedMs > 0 ? retryAtMs : 0;
+    this.#retryTimer = setTimeout(() => this.#open(), askedMs + jitterMs);
+    this.#setState("waiting", reason, retryAtMs);
+  }
+
+  #finish(/** @type {Problem} */ reason) {
+    if (this.#state === "closed") return;
+    clearTimeout(this.#retryTimer);
+    this.#ended.abort();
+    this.#detach();
+    this.#setState("closed", reason);
+    for (const publication of this.#pending.values()) {
+      publication.reject(new RoomError({ ...reason, id: publication.id }));
+    }
+    this.#pending.clear();
+  }
+
+  /** @returns {Problem} */
+  #closedProblem(/** @type {string} */ id) {
+    return { code: "closed", detail: "the room is closed", id };
+  }
+
+  /**
+   * @param {State} state
+   * @param {Problem | null} [reason]
+   * @param {number | null} [retryAtMs]
+   */
+  #setState(state, reason = null, retryAtMs = null) {
+    this.#state = state;
+    this.#emit("state", { state, reason, retryAtMs });
+  }
+
+  /** What the browser knows about the network saves waiting for timers. */
+  #watchPage() {
+    if (typeof document === "undefined") return;
+    const { signal } = this.#ended;
+    window.addEventListener("online", () => this.reconnect(), { signal });
+    window.addEventListener(
+      "offline",
+      () => {
+        if (this.#socket !== null) this.#drop({ code: "offline", detail: "no network" });
+      },
+      { signal },
+    );
+    document.addEventListener(
+      "visibilitychange",
+      () => {
+        if (document.visibilityState !== "visible") return;
+        // Timers stand still in a sleeping page: look at once.
+        if (this.#state === "open") this.#beat();
+        else this.reconnect();
+      },
+      { signal },
+    );
+  }
+
+  /** Pings, and gives the connection up when nothing at all comes back. */
+  #beat() {
+    clearTimeout(this.#heartbeatTimer);
+    this.#heartbeatTimer = setTimeout(() => this.#beat(), this.#timing.heartbeatIntervalMs);
+    if (this.#deathTimer !== undefined) return;
+    this.#socket?.send(PING);
+    this.#deathTimer = setTimeout(() => {
+      this.#drop({ code: "silent", detail: "the connection went silent" });
+    }, this.#timing.heartbeatTimeoutMs);
+  }
+
+  // --- what the room says ---
+
+  /**
+   * @param {WebSocket} socket
+   * @param {unknown} data
+   */
+  #takeFrame(socket, data) {
+    clearTimeout(this.#deathTimer);
+    this.#deathTimer = undefined;
+    const objects = parseFrame(data);
+    if (objects === null) {
+      this.#distrust("a frame is not an array of typed objects");
+      return;
+    }
+    for (const object of objects) {
+      this.#take(object);
+      // A listener may have closed the room, or a record shown that the connection is unsound.
+      if (this.#socket !== socket) return;
+    }
+    this.#sendPending();
+  }
+
+  /** The room broke its protocol. A new connection gets what this one withheld. */
+  #distrust(/** @type {string} */ detail) {
+    const problem = { code: "protocol", detail };
+    this.#emit("error", problem);
+    this.#drop(problem);
+  }
+
+  /** @param {any} object its `type` is a string; unknown types are those of later versions */
+  #take(object) {
+    switch (object.type) {
+      case "welcome":
+        return this.#takeWelcome(object);
+      case "new_message":
+      case "message_deleted":
+      case "moderation":
+        return this.#takeRecord(object);
+      case "ack":
+        return this.#settle(object.id, object.seq, true);
+      case "message_confirmed":
+        return this.#takeConfirmed(object);
+      case "room_count":
+        return this.#takeCount(object);
+      case "join":
+      case "leave":
+        return this.#takeMember(object);
+      case "presence":
+        return this.#takePresence(object);
+      case "history":
+        return this.#takeHistory(object);
+      case "event":
+        return this.#emit("signal", object);
+      case "error":
+        return this.#takeError(object);
+      case "reconnect":
+        this.#reconnectAfterMs = Math.min(Number(object.after_ms) || 0, RETRY_AFTER_MAX_MS);
+        return;
+    }
+  }
+
+  #takeWelcome(/** @type {Welcome} */ welcome) {
+    clearTimeout(this.#connectTimer);
+    const recovered = welcome.recovered && welcome.epoch === this.#epoch;
+    this.#welcome = welcome;
+    this.#user = welcome.user;
+    this.#conn = welcome.conn;
+    this.#epoch = welcome.epoch;
+    this.#openedAtMs = Date.now();
+    this.#confirmedThrough = welcome.confirmed;
+    this.#refused = new Set(welcome.dead ?? []);
+    if (!recovered) {
+      this.#seq = welcome.seq;
+      this.#historyBefore = welcome.seq + 1;
+    }
+    this.#beat();
+    this.#askPresence();
+    this.#setState("open");
+    this.#emit("welcome", welcome);
+    if (!recovered) this.#emit("reset", { epoch: welcome.epoch, seq: welcome.seq });
+    this.#emit("confirmed", { through: this.#confirmedThrough });
+    this.#takeCount(welcome);
+    // A listener may have left the room.
+    if (this.#welcome === welcome) this.#askJoinHistory();
+  }
+
+  /** The newest messages up to the reset. Asked again when the connection broke before they came. */
+  async #askJoinHistory() {
+    const before = this.#historyBefore;
+    if (before === null) return;
+    if (before === 1) {
+      this.#historyBefore = null;
+      this.#emit("history", { messages: [], more: false });
+      return;
+    }
+    try {
+      const history = await this.history({ before, limit: HISTORY_LIMIT });
+      if (this.#historyBefore !== before) return;
+      this.#historyBefore = null;
+      this.#emit("history", history);
+    } catch (error) {
+      // A lost connection is no news here: the next welcome asks again.
+      const { problem } = /** @type {RoomError} */ (error);
+      if (problem.code === "unanswered") this.#emit("error", problem);
+    }
+  }
+
+  #takeRecord(/** @type {RoomRecord} */ record) {
+    if (record.seq <= this.#seq) return;
+    if (record.seq !== this.#seq + 1) {
+      this.#distrust(`record ${record.seq} came after record ${this.#seq}`);
+      return;
+    }
+    this.#seq = record.seq;
+    this.#emit("record", record);
+    // Ids are unique for a user only: another's record with the same id is not our answer.
+    if (record.type === "new_message" && record.id !== undefined && record.user === this.#user) {
+      this.#settle(record.id, record.seq, false);
+    }
+  }
+
+  /** @param {{ epoch: string, through: number, except?: number[], stored?: number[] }} object */
+  #takeConfirmed({ epoch, through, except = [], stored = [] }) {
+    if (epoch !== this.#epoch) return;
+    this.#confirmedThrough = Math.max(this.#confirmedThrough, through);
+    for (const seq of except) this.#refused.add(seq);
+    for (const seq of stored) this.#refused.delete(seq);
+    this.#emit("confirmed", { through: this.#confirmedThrough });
+  }
+
+  /** @param {{ count: number, users: number }} object */
+  #takeCount({ count, users }) {
+    this.#count = { count, users };
+    this.#emit("count", this.count);
+    // A room that was large for a while told nobody who came and went meanwhile.
+    const stale = this.#members.size !== count && count <= PRESENCE_MAX;
+    if (stale && this.#presenceTimer === undefined) {
+      const elapsedMs = performance.now() - this.#presenceAskedAtMs;
+      const waitMs = Math.max(0, this.#timing.presenceRefreshMs - elapsedMs);
+      const spreadMs = Math.random() * this.#timing.presenceRefreshMs;
+      this.#presenceTimer = setTimeout(() => {
+        this.#presenceTimer = undefined;
+        if (this.#members.size !== this.#count.count) this.#askPresence();
+      }, waitMs + spreadMs);
+    }
+  }
+
+  #askPresence() {
+    this.#presenceAskedAtMs = performance.now();
+    this.#send({ type: "presence" });
+  }
+
+  /** @param {{ type: "join" | "leave", user: string, conn: string }} object */
+  #takeMember({ type, user, conn }) {
+    if (type === "join") this.#members.set(conn, user);
+    else this.#members.delete(conn);
+    this.#emit("members", { members: this.members });
+  }
+
+  /** @param {{ members: Member[], count: number, users: number }} object */
+  #takePresence({ members, count, users }) {
+    this.#members = new Map(members.map(({ conn, user }) => [conn, user]));
+    this.#count = { count, users };
+    this.#emit("count", this.count);
+    this.#emit("members", { members: this.members });
+  }
+
+  /** @param {History & { ref?: string }} object */
+  #takeHistory({ ref, messages, more, partial }) {
+    const request = this.#takeRequest(ref);
+    request?.resolve(partial ? { messages, more, partial } : { messages, more });
+  }
+
+  #takeRequest(/** @type {string | undefined} */ ref) {
+    if (ref === undefined) return undefined;
+    const request = this.#requests.get(ref);
+    this.#requests.delete(ref);
+    clearTimeout(request?.timer);
+    return request;
+  }
+
+  #takeError(/** @type {Problem} */ problem) {
+    this.#emit("error", problem);
+    this.#takeRequest(problem.ref)?.reject(new RoomError(problem));
+    const publication = problem.id === undefined ? undefined : this.#pending.get(problem.id);
+    if (publication !== undefined) {
+      this.#refuse(publication, problem);
+    } else if (problem.code === "internal" && problem.id === undefined) {
+      // The room cannot tell what became of what it had taken in: the same id finds out.
+      for (const unsure of [...this.#pending.values()]) {
+        if (unsure.answerTimer !== undefined) this.#refuse(unsure, problem);
+      }
+    }
+  }
+
+  // --- publications ---
+
+  /** Sends every publication that waits for no answer, oldest first, once the room is caught up. */
+  #sendPending() {
+    const welcome = this.#welcome;
+    // Records still to be replayed may answer what would be sent again.
+    if (welcome === null || this.#seq < welcome.seq || this.#holdTimer !== undefined) return;
+    for (const publication of [...this.#pending.values()]) {
+      if (publication.answerTimer !== undefined) continue;
+      if (publication.sends >= PUBLISH_SENDS_MAX) {
+        const detail = `the room did not answer in ${PUBLISH_SENDS_MAX} tries`;
+        this.#fail(publication, { code: "unanswered", detail, id: publication.id });
+        continue;
+      }
+      publication.sends += 1;
+      publication.answerTimer = setTimeout(() => {
+        publication.answerTimer = undefined;
+        this.#sendPending();
+      }, this.#timing.answerTimeoutMs);
+      this.#socket?.send(publication.frame);
+    }
+  }
+
+  /**
+   * @param {Publication} publication
+   * @param {Problem} problem
+   */
+  #refuse(publication, problem) {
+    if (!RETRYABLE_ERRORS.has(problem.code) || publication.sends >= PUBLISH_SENDS_MAX) {
+      this.#fail(publication, { ...problem, id: publication.id });
+      return;
+    }
+    clearTimeout(publication.answerTimer);
+    publication.answerTimer = undefined;
+    // All wait, so that later messages do not overtake this one.
+    if (this.#holdTimer !== undefined) return;
+    const backoffMs = this.#timing.backoffStartMs * 2 ** (publication.sends - 1);
+    const askedMs = Math.min(problem.retry_after_ms ?? 0, RETRY_AFTER_MAX_MS);
+    this.#holdTimer = setTimeout(
+      () => {
+        this.#holdTimer = undefined;
+        this.#sendPending();
+      },
+      Math.max(this.#timing.backoffFloorMs, askedMs + Math.random() * backoffMs),
+    );
+  }
+
+  /**
+   * @param {Publication} publication
+   * @param {Problem} problem
+   */
+  #fail(publication, problem) {
+    clearTimeout(publication.answerTimer);
+    this.#pending.delete(publication.id);
+    publication.reject(new RoomError(problem));
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} seq
+   * @param {boolean} duplicate
+   */
+  #settle(id, seq, duplicate) {
+    const publication = this.#pending.get(id);
+    if (publication === undefined) return;
+    clearTimeout(publication.answerTimer);
+    this.#pending.delete(id);
+    publication.resolve({ id, epoch: /** @type {string} */ (this.#epoch), seq, duplicate });
+  }
+
+  /** @returns {boolean} false when there is no welcomed connection */
+  #send(/** @type {object} */ frame) {
+    if (this.#welcome === null || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  /**
+   * @template {keyof RoomEvents} K
+   * @param {K} type
+   * @param {RoomEvents[K]} detail
+   */
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
