@@ -1,0 +1,130 @@
+// The boundary of the room's module: events in, effects out. docs/ABI.md tells it as a story.
+//
+// The host calls `room_input(size)`, writes the event's payload there, and calls `room_event`.
+// That returns how many effects the event has, or a negative RoomStatus when the call was
+// refused. The effects stand where `room_output()` says, and are valid, like their
+// data, until the next call. The host carries them all out, in order, before the next event.
+//
+// js-shim/abi.generated.js is made from this file by scripts/gen-abi.js.
+#pragma once
+
+#include <cstdint>
+
+namespace edgeroom {
+
+inline constexpr uint32_t kRoomAbiVersion = 1;
+
+// What happened. `target` and `number` are the arguments of room_event, `payload` is what stands
+// in the input buffer.
+enum class EventType : uint32_t {
+  // Before all others, once. target, number: a random seed of 64 bits, low and high half.
+  // payload: the room's name, a line feed, the settings as one JSON object of strings.
+  kStart = 1,
+  // A stored state row. target: its id. payload: its bytes.
+  kRestoreState = 2,
+  // A stored segment. target: its slot. payload: its head.
+  kRestoreSegment = 3,
+  // A socket that outlived the instance. target: the host's handle for it. payload: attachment.
+  kRestoreConnection = 4,
+  // All that was stored has been given; the room may work.
+  kRestored = 5,
+  // Somebody wants to join. target: the handle the socket would have. payload: the operation
+  // `connect` as the Worker made it (JSON). Answered by kAccept or kRespond.
+  kConnect = 6,
+  // A WebSocket message. target: handle. number: a FrameKind. payload: the message.
+  kFrame = 7,
+  // A socket is gone. target: handle. number: close code.
+  kClosed = 8,
+  // The end of the event-loop turn that kScheduleFlush asked for.
+  kFlush = 9,
+  // The time that kTimer asked for has come.
+  kTimer = 10,
+  // The storage alarm fired.
+  kAlarm = 11,
+  // An HTTP request. target: the host's number for it. payload: the operation (JSON), and behind
+  // a line feed the request's body, if it has one. Answered by kRespond.
+  kRequest = 12,
+  // One segment that kLoad asked for. target: slot. payload: its data.
+  kLoaded = 13,
+  // All segments that kLoad asked for have been given.
+  kLoadEnd = 14,
+  // The outcome of kForward. target: the attempt. number: HTTP status, 0 for no answer. payload:
+  // the Retry-After header, a line feed, the Date header, a line feed, the body.
+  kAttemptResult = 15,
+  // The instance before this one trapped on a frame of this connection, which must be told.
+  // target: handle.
+  kTrapped = 16,
+};
+
+enum class FrameKind : uint32_t {
+  kText = 0,
+  kBinary = 1,
+  // Larger than the input buffer may be; no payload.
+  kOversize = 2,
+};
+
+// What the host must do. Fields that are not named are zero.
+enum class EffectType : uint32_t {
+  // Send a text message. target: handle. data: UTF-8.
+  kSend = 1,
+  // Send one text message to every accepted socket. data: UTF-8.
+  kBroadcast = 2,
+  // Close a socket. target: handle. value: close code. data: reason (UTF-8, <= 123 bytes).
+  kClose = 3,
+  // Accept the socket of this kConnect. target: handle. data: its attachment.
+  kAccept = 4,
+  // Write a segment, over whatever is in its slot. target: slot. data: head. extra: data.
+  kPutSegment = 5,
+  // Write a state row. target: id. data: bytes.
+  kPutState = 6,
+  // Read segments and give each by kLoaded, then kLoadEnd, before any other event. Always the
+  // last effect of its list. target: number of slots. data: the slots, u32 each.
+  kLoad = 7,
+  // Send kFlush when the messages that have already arrived have been given.
+  kScheduleFlush = 8,
+  // Send kTimer after value ms (>= 0), instead of any earlier request; never, when negative.
+  kTimer = 9,
+  // Set the storage alarm to the time value (ms since 1970), instead of any earlier one.
+  kAlarm = 10,
+  // POST a batch to the central API. target: attempt. value: timeout in ms. data: body. extra:
+  // the Idempotency-Key.
+  kForward = 11,
+  // Answer an HTTP request or a refused kConnect. target: its number. value: status. data: body.
+  // extra: content type.
+  kRespond = 12,
+  // Write a log line. value: a LogLevel. data: a JSON object.
+  kLog = 13,
+};
+
+enum class LogLevel : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };
+
+// Why a call was refused. Unless it says otherwise, the state is as it was.
+enum class RoomStatus : int32_t {
+  kNotStarted = -1,    // an event before kStart, or kStart twice
+  kUnknownEvent = -2,  // no EventType
+  kBadPayload = -3,    // the payload is not what the event's type says
+  kOutOfOrder = -4,    // kLoaded without kLoad, or another event between the two
+  kCorrupt = -5,       // what was stored cannot be read; the instance must be thrown away
+};
+
+// `data` and `extra` are offsets from Output::data.
+struct Effect {
+  uint32_t type;
+  uint32_t target;
+  uint32_t data;
+  uint32_t data_size;
+  uint32_t extra;
+  uint32_t extra_size;
+  double value;
+};
+static_assert(sizeof(Effect) == 32);
+
+// Where the last event's effects stand: addresses in the module's memory.
+struct Output {
+  uint32_t effects;
+  uint32_t data;
+  uint32_t count;
+};
+static_assert(sizeof(Output) == 12);
+
+}  // namespace edgeroom

@@ -1,0 +1,67 @@
+#include "rooms/connection.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace edgeroom {
+
+namespace {
+
+constexpr uint8_t kAttachmentVersion = 1;
+
+}  // namespace
+
+bool TokenBucket::take(double now_ms, double& retry_after_ms) {
+  if (now_ms > last_ms_) {
+    tokens_ = std::min(burst_, tokens_ + (now_ms - last_ms_) * rate_per_ms_);
+    last_ms_ = now_ms;
+  }
+  if (tokens_ >= 1) {
+    tokens_ -= 1;
+    return true;
+  }
+  retry_after_ms = std::ceil((1 - tokens_) / rate_per_ms_);
+  return false;
+}
+
+void encode_attachment(std::string& out, const Connection& connection) {
+  ByteWriter writer(out);
+  writer.u8(kAttachmentVersion);
+  writer.sized(connection.id);
+  writer.sized(connection.user);
+}
+
+bool decode_attachment(std::string_view bytes, Connection& connection) {
+  ByteReader reader(bytes);
+  if (reader.u8() != kAttachmentVersion) return false;
+  connection.id = reader.sized();
+  connection.user = reader.sized();
+  return reader.ok() && reader.at_end();
+}
+
+Connection& ConnectionTable::add(uint32_t handle, Connection connection) {
+  connections_by_user_[connection.user]++;
+  const auto [place, added] = by_handle_.emplace(handle, std::move(connection));
+  CHECK(added);
+  return place->second;
+}
+
+void ConnectionTable::remove(uint32_t handle) {
+  const auto found = by_handle_.find(handle);
+  CHECK(found != by_handle_.end());
+  const auto user = connections_by_user_.find(found->second.user);
+  CHECK(user != connections_by_user_.end());
+  if (--user->second == 0) connections_by_user_.erase(user);
+  by_handle_.erase(found);
+}
+
+Connection* ConnectionTable::find(uint32_t handle) {
+  const auto found = by_handle_.find(handle);
+  return found == by_handle_.end() ? nullptr : &found->second;
+}
+
+}  // namespace edgeroom

@@ -1,0 +1,62 @@
+// Connections: the sockets that have joined the room, and what each one is.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace edgeroom {
+
+// Tokens that come back at `rate` a second, up to `burst`. Starts full.
+class TokenBucket {
+ public:
+  TokenBucket(double rate_per_s, double burst)
+      : rate_per_ms_(rate_per_s / 1000), burst_(burst), tokens_(burst) {}
+
+  // Takes one token. When there is none, false, and `retry_after_ms` is the time until there is.
+  bool take(double now_ms, double& retry_after_ms);
+  [[nodiscard]] bool full() const { return tokens_ >= burst_; }
+
+ private:
+  double rate_per_ms_;
+  double burst_;
+  double tokens_;
+  double last_ms_ = 0;
+};
+
+struct Connection {
+  Connection(double message_rate, double message_burst) : bucket(message_rate, message_burst) {}
+
+  std::string id;    // what the others see as `conn`
+  std::string user;
+  TokenBucket bucket;
+  uint32_t flood_warnings = 0;
+};
+
+// What a socket carries over the room's sleep:
+//
+//   attachment := version:u8 id:sized user:sized
+void encode_attachment(std::string& out, const Connection& connection);
+bool decode_attachment(std::string_view bytes, Connection& connection);
+
+// The connections by the host's handle, in ascending order, so that every build lists them alike.
+class ConnectionTable {
+ public:
+  // The handle must be new.
+  Connection& add(uint32_t handle, Connection connection);
+  void remove(uint32_t handle);
+  // Null when there is none.
+  Connection* find(uint32_t handle);
+
+  [[nodiscard]] const std::map<uint32_t, Connection>& all() const { return by_handle_; }
+  [[nodiscard]] size_t size() const { return by_handle_.size(); }
+  // Distinct users.
+  [[nodiscard]] size_t users() const { return connections_by_user_.size(); }
+
+ private:
+  std::map<uint32_t, Connection> by_handle_;
+  std::map<std::string, uint32_t, std::less<>> connections_by_user_;
+};
+
+}  // namespace edgeroom

@@ -1,0 +1,54 @@
+#include "rooms/dedup.h"
+
+#include <string>
+
+#include "base/bytes.h"
+#include "rooms/limits.h"
+
+namespace edgeroom {
+
+uint64_t DedupWindow::hash(std::string_view user, std::string_view id) const {
+  std::string key;
+  ByteWriter writer(key);
+  writer.sized(user);
+  writer.raw(id);
+  const uint64_t value = siphash(key_, key);
+  return value == 0 ? 1 : value;  // 0 stands for "no id" in a segment's head
+}
+
+std::optional<uint64_t> DedupWindow::find(uint64_t hash) const {
+  const auto found = seq_by_hash_.find(hash);
+  if (found == seq_by_hash_.end()) return std::nullopt;
+  return found->second;
+}
+
+void DedupWindow::add(uint64_t hash, uint64_t seq, double ts_ms) {
+  messages_++;
+  if (hash == 0) return;
+  // A hash that is known already is a message repeated after it had been forgotten and before the
+  // old entry was dropped, or a restored collision: the older one keeps its place.
+  if (!seq_by_hash_.emplace(hash, seq).second) return;
+  entries_.push_back({hash, seq, messages_, ts_ms});
+  if (entries_.size() > entries_max_) drop_oldest();
+}
+
+void DedupWindow::expire(double now_ms) {
+  while (!entries_.empty()) {
+    const Entry& oldest = entries_.front();
+    const bool in_history = oldest.ordinal + history_size_ > messages_;
+    const bool young = now_ms - oldest.ts_ms < kDedupMs;
+    if (in_history || young) return;
+    drop_oldest();
+  }
+}
+
+uint64_t DedupWindow::oldest_seq() const {
+  return entries_.empty() ? UINT64_MAX : entries_.front().seq;
+}
+
+void DedupWindow::drop_oldest() {
+  seq_by_hash_.erase(entries_.front().hash);
+  entries_.pop_front();
+}
+
+}  // namespace edgeroom

@@ -1,0 +1,94 @@
+#include "rooms/effects.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace edgeroom {
+
+namespace {
+
+// A buffer that one large event has grown beyond this is given back to the allocator.
+constexpr size_t kBufferKeptBytes = 256U << 10U;
+
+constexpr uint32_t kStatusFirstError = 400;
+
+}  // namespace
+
+void EffectList::clear() {
+  records_.clear();
+  if (data_.capacity() > kBufferKeptBytes) {
+    std::string().swap(data_);
+  }
+  data_.clear();
+}
+
+Effect& EffectList::add(EffectType type, uint32_t target, std::string_view data,
+                        std::string_view extra, double value) {
+  CHECK(records_.empty() || records_.back().type != static_cast<uint32_t>(EffectType::kLoad));
+  Effect effect{};
+  effect.type = static_cast<uint32_t>(type);
+  effect.target = target;
+  effect.data = static_cast<uint32_t>(data_.size());
+  effect.data_size = static_cast<uint32_t>(data.size());
+  data_.append(data);
+  effect.extra = static_cast<uint32_t>(data_.size());
+  effect.extra_size = static_cast<uint32_t>(extra.size());
+  data_.append(extra);
+  effect.value = value;
+  records_.push_back(effect);
+  return records_.back();
+}
+
+void EffectList::send(uint32_t handle, std::string_view frame) {
+  add(EffectType::kSend, handle, frame, {}, 0);
+}
+
+void EffectList::broadcast(std::string_view frame) {
+  add(EffectType::kBroadcast, 0, frame, {}, 0);
+}
+
+void EffectList::close(uint32_t handle, uint32_t code, std::string_view reason) {
+  add(EffectType::kClose, handle, reason, {}, code);
+}
+
+void EffectList::accept(uint32_t handle, std::string_view attachment) {
+  add(EffectType::kAccept, handle, attachment, {}, 0);
+}
+
+void EffectList::put_segment(uint32_t slot, std::string_view head, std::string_view data) {
+  add(EffectType::kPutSegment, slot, head, data, 0);
+}
+
+void EffectList::put_state(uint32_t id, std::string_view data) {
+  add(EffectType::kPutState, id, data, {}, 0);
+}
+
+void EffectList::load(const std::vector<uint32_t>& slots) {
+  std::string encoded;
+  ByteWriter writer(encoded);
+  for (const uint32_t slot : slots) writer.u32(slot);
+  add(EffectType::kLoad, static_cast<uint32_t>(slots.size()), encoded, {}, 0);
+}
+
+void EffectList::schedule_flush() { add(EffectType::kScheduleFlush, 0, {}, {}, 0); }
+
+void EffectList::timer(double delay_ms) { add(EffectType::kTimer, 0, {}, {}, delay_ms); }
+
+void EffectList::alarm(double at_ms) { add(EffectType::kAlarm, 0, {}, {}, at_ms); }
+
+void EffectList::forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,
+                         double timeout_ms) {
+  add(EffectType::kForward, attempt, body, idempotency_key, timeout_ms);
+}
+
+void EffectList::respond(uint32_t request, uint32_t status, std::string_view body) {
+  const std::string_view content_type =
+      status >= kStatusFirstError ? "application/problem+json" : "application/json";
+  add(EffectType::kRespond, request, body, content_type, status);
+}
+
+void EffectList::log(LogLevel level, std::string_view fields) {
+  add(EffectType::kLog, 0, fields, {}, static_cast<double>(level));
+}
+
+}  // namespace edgeroom

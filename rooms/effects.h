@@ -1,0 +1,54 @@
+// The effects of one event, in the order in which the host must carry them out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rooms/abi.h"
+
+namespace edgeroom {
+
+// Records and their data, kept in two buffers that are reused from event to event. Every method
+// copies what it is given.
+class EffectList {
+ public:
+  void clear();
+
+  void send(uint32_t handle, std::string_view frame);
+  void broadcast(std::string_view frame);
+  void close(uint32_t handle, uint32_t code, std::string_view reason);
+  void accept(uint32_t handle, std::string_view attachment);
+  void put_segment(uint32_t slot, std::string_view head, std::string_view data);
+  void put_state(uint32_t id, std::string_view data);
+  // Must be the last effect of the list.
+  void load(const std::vector<uint32_t>& slots);
+  void schedule_flush();
+  void timer(double delay_ms);
+  void alarm(double at_ms);
+  void forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,
+               double timeout_ms);
+  void respond(uint32_t request, uint32_t status, std::string_view body);
+  // `fields` is a JSON object.
+  void log(LogLevel level, std::string_view fields);
+
+  [[nodiscard]] const std::vector<Effect>& records() const { return records_; }
+  [[nodiscard]] std::string_view data(const Effect& effect) const {
+    return std::string_view(data_).substr(effect.data, effect.data_size);
+  }
+  [[nodiscard]] std::string_view extra(const Effect& effect) const {
+    return std::string_view(data_).substr(effect.extra, effect.extra_size);
+  }
+  // The buffer that the records' offsets count from.
+  [[nodiscard]] const std::string& buffer() const { return data_; }
+
+ private:
+  Effect& add(EffectType type, uint32_t target, std::string_view data, std::string_view extra,
+              double value);
+
+  std::vector<Effect> records_;
+  std::string data_;
+};
+
+}  // namespace edgeroom

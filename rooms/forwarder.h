@@ -1,0 +1,120 @@
+// The forwarder: decides which records go to the central API, when, and what an answer means.
+//
+// The records wait in the room's own segments; this holds only where it stands. Batches are cut
+// from the sequence in order, several may be on their way at once, and the watermark `confirmed`
+// moves over the part that has no hole. A batch that failed is tried again with the same records;
+// the central API recognises what it already has by (room, epoch, seq).
+//
+// Nothing here is durable by itself: after a restart everything above the stored watermark is sent
+// again and answered `duplicate`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rooms/central_result.h"
+#include "rooms/log.h"
+
+namespace edgeroom {
+
+class Random;
+
+// One attempt to make: the records to read, build into a body and send.
+struct BatchPlan {
+  uint64_t first = 0;
+  uint64_t last = 0;
+  // One entry a record from `first` on: whether it goes into this attempt.
+  std::vector<bool> wanted;
+};
+
+// An answer, as the host saw it.
+struct AttemptAnswer {
+  uint32_t status = 0;  // 0: no answer (time-out, reset, no connection)
+  std::string_view retry_after;
+  std::string_view body;
+};
+
+// What an answer changed.
+struct AttemptOutcome {
+  bool confirmed_moved = false;
+  bool dead_changed = false;
+  // Something for the log; empty when all went well.
+  std::string trouble;
+};
+
+class Forwarder {
+ public:
+  // `random` must outlive the forwarder.
+  explicit Forwarder(Random& random) : random_(random) {}
+
+  // Where a restored or new room stands: everything up to `confirmed` is done.
+  void restore(uint64_t confirmed, std::vector<DeadLetter> dead);
+  // Records up to `through` are durable and may be sent.
+  void appended(uint64_t through, double now_ms);
+
+  // The next attempt to make now, if any. Follow it by started() or by nothing at all.
+  [[nodiscard]] std::optional<BatchPlan> next(double now_ms);
+  // The attempt for `plan` is on its way, with records up to `last` in it (a body may be full
+  // before the plan is); returns its number.
+  uint32_t started(const BatchPlan& plan, uint64_t last);
+  // The answer to an attempt; nothing for an attempt that is not, or no longer, on its way.
+  std::optional<AttemptOutcome> answered(uint32_t attempt, const AttemptAnswer& answer,
+                                         std::string_view room, std::string_view epoch,
+                                         double now_ms);
+  // When next() may have something to do though nothing else happens; infinity for never.
+  [[nodiscard]] double deadline_ms() const;
+
+  [[nodiscard]] uint64_t confirmed() const { return confirmed_; }
+  [[nodiscard]] uint64_t pending() const { return appended_ - confirmed_; }
+  [[nodiscard]] const std::vector<DeadLetter>& dead() const { return dead_; }
+  // The endpoint refuses us for a reason that only an operator can mend.
+  [[nodiscard]] bool blocked() const { return blocked_; }
+
+ private:
+  enum class RecordState : uint8_t { kWaiting, kStored, kDead };
+
+  struct Batch {
+    uint64_t first = 0;
+    std::vector<RecordState> records;
+    uint32_t attempt = 0;  // 0: not on its way
+    double retry_at_ms = 0;
+
+    [[nodiscard]] uint64_t last() const { return first + records.size() - 1; }
+    [[nodiscard]] bool done() const;
+  };
+
+  [[nodiscard]] Batch* find(uint32_t attempt);
+  [[nodiscard]] bool cut_due(double now_ms) const;
+  void apply_results(Batch& batch, const std::vector<RecordResult>& results,
+                     AttemptOutcome& outcome, double now_ms);
+  void apply_refusal(Batch& batch, const AttemptAnswer& answer, AttemptOutcome& outcome,
+                     double now_ms);
+  void split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome);
+  void back_off(Batch& batch, double floor_ms, double now_ms);
+  void bury(uint64_t seq, std::string_view code, AttemptOutcome& outcome);
+  void move_watermark(AttemptOutcome& outcome);
+
+  Random& random_;
+  uint64_t confirmed_ = 0;  // all up to here is stored or dead
+  uint64_t cut_ = 0;        // all up to here is in batches_ or before them
+  uint64_t appended_ = 0;
+  double cut_at_ms_ = 0;    // when the oldest record that is not in a batch has waited enough
+  std::deque<Batch> batches_;
+  std::vector<DeadLetter> dead_;
+  uint32_t in_flight_ = 0;
+  uint32_t last_attempt_ = 0;
+  uint32_t failures_ = 0;       // in a row
+  double paused_until_ms_ = 0;  // after a failure nothing is sent before
+  bool blocked_ = false;
+};
+
+// The delay that a Retry-After header asks for in seconds, as ms, at most kRetryAfterMaxMs; 0 when
+// there is none that can be read.
+double parse_retry_after(std::string_view header);
+
+}  // namespace edgeroom

@@ -1,0 +1,199 @@
+#include "rooms/frame.h"
+
+#include <array>
+
+#include "base/json_scanner.h"
+#include "base/utf8.h"
+#include "rooms/limits.h"
+
+namespace edgeroom {
+
+namespace {
+
+struct TypeName {
+  std::string_view name;
+  FrameType type;
+};
+
+constexpr std::array<TypeName, 5> kTypeNames = {{
+    {"message", FrameType::kMessage},
+    {"event", FrameType::kEvent},
+    {"history", FrameType::kHistory},
+    {"presence", FrameType::kPresence},
+    {"ping", FrameType::kPing},
+}};
+
+// The members that any frame may have. Others are ignored, so that a newer client can talk to an
+// older room.
+enum class Member : uint8_t { kType, kContent, kId, kRef, kName, kBefore, kAfter, kLimit };
+
+struct MemberName {
+  std::string_view name;
+  Member member;
+};
+
+constexpr std::array<MemberName, 8> kMemberNames = {{
+    {"type", Member::kType},
+    {"content", Member::kContent},
+    {"id", Member::kId},
+    {"ref", Member::kRef},
+    {"name", Member::kName},
+    {"before", Member::kBefore},
+    {"after", Member::kAfter},
+    {"limit", Member::kLimit},
+}};
+
+FrameError bad_frame(std::string detail) { return {ErrorCode::kBadFrame, std::move(detail)}; }
+
+// Collects the members of one frame and the first thing that is wrong with them.
+class FrameParser {
+ public:
+  explicit FrameParser(ClientFrame& frame) : frame_(frame) {}
+
+  void member(const JsonMember& member) {
+    for (const MemberName& known : kMemberNames) {
+      if (member.key == known.name) {
+        take(known, member);
+        return;
+      }
+    }
+  }
+
+  std::optional<FrameError> finish() {
+    if (!has(Member::kType)) return bad_frame("\"type\" is missing");
+    if (error_) return error_;
+    if (!resolve_type()) {
+      return FrameError{ErrorCode::kUnknownType, "unknown type \"" + shown(type_) + "\""};
+    }
+    return check_members();
+  }
+
+ private:
+  [[nodiscard]] bool has(Member member) const {
+    return (seen_ & (1U << static_cast<unsigned>(member))) != 0;
+  }
+
+  void fail(std::string detail) {
+    if (!error_) error_ = bad_frame(std::move(detail));
+  }
+
+  // Long names of strangers are cut before they are told back.
+  static std::string shown(const std::string& text) {
+    constexpr size_t kShownBytesMax = 64;
+    if (text.size() <= kShownBytesMax) return text;
+    size_t end = kShownBytesMax;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) end--;
+    return text.substr(0, end) + "…";
+  }
+
+  void take(const MemberName& known, const JsonMember& member) {
+    if (has(known.member)) {
+      fail("\"" + std::string(known.name) + "\" is given twice");
+      return;
+    }
+    seen_ |= 1U << static_cast<unsigned>(known.member);
+    switch (known.member) {
+      case Member::kType: text(known, member, 1, SIZE_MAX, type_); break;
+      case Member::kContent: frame_.content = member.value; break;
+      case Member::kId: text(known, member, 1, kIdCharactersMax, frame_.id); break;
+      case Member::kRef: text(known, member, 0, kRefCharactersMax, frame_.ref); break;
+      case Member::kName: text(known, member, 1, kEventNameCharactersMax, frame_.name); break;
+      case Member::kBefore: number(known, member, frame_.before); break;
+      case Member::kAfter: number(known, member, frame_.after); break;
+      case Member::kLimit: number(known, member, frame_.limit); break;
+    }
+  }
+
+  void text(const MemberName& known, const JsonMember& member, size_t characters_min,
+            size_t characters_max, std::string& out) {
+    const std::string name(known.name);
+    if (member.kind != JsonKind::kString) {
+      fail("\"" + name + "\" must be a string");
+      return;
+    }
+    std::string value = json_unescape(member.value);
+    const size_t characters = utf8_characters(value);
+    if (characters < characters_min) {
+      fail("\"" + name + "\" must not be empty");
+    } else if (characters > characters_max) {
+      fail("\"" + name + "\" has " + std::to_string(characters) + " characters; the most is " +
+           std::to_string(characters_max));
+    } else {
+      out = std::move(value);
+    }
+  }
+
+  void number(const MemberName& known, const JsonMember& member, std::optional<uint64_t>& out) {
+    if (member.kind == JsonKind::kNumber) out = json_integer(member.value);
+    if (!out) {
+      fail("\"" + std::string(known.name) + "\" must be a whole number from 0 to 2^53-1");
+    }
+  }
+
+  bool resolve_type() {
+    for (const TypeName& known : kTypeNames) {
+      if (type_ == known.name) {
+        frame_.type = known.type;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::optional<FrameError> check_members() {
+    switch (frame_.type) {
+      case FrameType::kMessage:
+        if (!has(Member::kContent)) return bad_frame("\"content\" is missing");
+        break;
+      case FrameType::kEvent:
+        if (!has(Member::kName)) return bad_frame("\"name\" is missing");
+        break;
+      case FrameType::kHistory:
+        if (frame_.before && frame_.after) {
+          return bad_frame("\"before\" and \"after\" exclude each other");
+        }
+        if (frame_.limit && (*frame_.limit < 1 || *frame_.limit > kHistoryLimitMax)) {
+          return bad_frame("\"limit\" must be from 1 to " + std::to_string(kHistoryLimitMax));
+        }
+        break;
+      case FrameType::kPresence:
+      case FrameType::kPing: break;
+    }
+    return std::nullopt;
+  }
+
+  ClientFrame& frame_;
+  std::string type_;
+  uint32_t seen_ = 0;
+  std::optional<FrameError> error_;
+};
+
+}  // namespace
+
+std::string_view error_code_name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kBadJson: return "bad_json";
+    case ErrorCode::kBadFrame: return "bad_frame";
+    case ErrorCode::kUnknownType: return "unknown_type";
+    case ErrorCode::kTooLarge: return "too_large";
+    case ErrorCode::kRateLimited: return "rate_limited";
+    case ErrorCode::kOutboxFull: return "outbox_full";
+    case ErrorCode::kInternal: return "internal";
+  }
+  return "internal";
+}
+
+std::optional<FrameError> parse_frame(std::string_view text, ClientFrame& frame) {
+  JsonObjectReader reader(text);
+  FrameParser parser(frame);
+  JsonMember member;
+  while (reader.next(member)) parser.member(member);
+  if (reader.wrong_root()) return bad_frame("a frame must be one JSON object");
+  if (const auto fault = reader.fault()) {
+    return FrameError{ErrorCode::kBadJson, std::string(fault->what) + " at byte " +
+                                               std::to_string(fault->offset)};
+  }
+  return parser.finish();
+}
+
+}  // namespace edgeroom

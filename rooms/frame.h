@@ -1,0 +1,48 @@
+// Inbound frames of the protocol, version 1: from bytes to something the room understands, or to
+// the error that the client is told. docs/PROTOCOL.md has the table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace edgeroom {
+
+enum class FrameType : uint8_t { kMessage, kEvent, kHistory, kPresence, kPing };
+
+// `content` points into the frame's text; the strings are unescaped copies.
+struct ClientFrame {
+  FrameType type = FrameType::kPing;
+  std::string_view content;  // JSON text; empty when the frame has none
+  std::string id;
+  std::string ref;
+  std::string name;
+  std::optional<uint64_t> before;
+  std::optional<uint64_t> after;
+  std::optional<uint64_t> limit;
+};
+
+// An error code of the contract.
+enum class ErrorCode : uint8_t {
+  kBadJson,
+  kBadFrame,
+  kUnknownType,
+  kTooLarge,
+  kRateLimited,
+  kOutboxFull,
+  kInternal,
+};
+
+std::string_view error_code_name(ErrorCode code);
+
+struct FrameError {
+  ErrorCode code = ErrorCode::kBadFrame;
+  std::string detail;
+};
+
+// Parses a text frame. On an error `frame` holds the id and the ref, if they could be read, so
+// that the answer can carry them.
+std::optional<FrameError> parse_frame(std::string_view text, ClientFrame& frame);
+
+}  // namespace edgeroom

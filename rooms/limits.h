@@ -1,0 +1,88 @@
+// Every maximum and every duration of the room that is no setting, with its reason. Settings are
+// in base/settings.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace edgeroom {
+
+// One inbound WebSocket message. Beyond it the socket is closed with 1009.
+inline constexpr size_t kInboundFrameBytesMax = 1U << 20U;
+
+// What room_input gives at most: an inbound frame as UTF-16 code units of three bytes each, or a
+// stored row (2 MB is the platform's limit for one).
+inline constexpr size_t kInputBytesMax = 3 * kInboundFrameBytesMax + 64;
+
+// One outgoing frame and one stored segment; more is split. A row holds 2 MB at most, and a frame
+// should fit into what a phone takes at once.
+inline constexpr size_t kOutboundFrameBytesMax = 1U << 20U;
+inline constexpr size_t kSegmentBytesMax = 1U << 20U;
+
+// What waits for the end of the turn. Beyond it the room flushes at once, so that a turn with many
+// large messages is bounded by this and not by the host's queue.
+inline constexpr size_t kPendingBytesMax = 4U << 20U;
+
+// What one reconnecting client is sent at once. Recovery of more says false, and the client reads
+// the history page by page.
+inline constexpr size_t kRecoveryBytesMax = 8U << 20U;
+
+// A frame of replayed records: large enough to be few, small enough to be parsed without a pause.
+inline constexpr size_t kReplayFrameBytes = 64U << 10U;
+
+// Messages answered to one request for history (contract).
+inline constexpr uint32_t kHistoryLimitMax = 100;
+inline constexpr uint32_t kHistoryLimitDefault = 50;
+
+// Client-chosen strings, in UTF-8 bytes; characters of the contract are Unicode code points, of
+// at most four bytes each.
+inline constexpr size_t kIdCharactersMax = 64;
+inline constexpr size_t kRefCharactersMax = 64;
+inline constexpr size_t kEventNameCharactersMax = 64;
+inline constexpr size_t kUserCharactersMax = 128;
+inline constexpr size_t kEpochBytesMax = 64;
+
+// How long an id is remembered when its message is no longer among the newest HISTORY_SIZE
+// (contract): longer than any client waits before it gives up on an answer.
+inline constexpr double kDedupMs = 5 * 60 * 1000.0;
+
+// room_count is sent at once and then at most once in this time (contract).
+inline constexpr double kRoomCountIntervalMs = 1000;
+
+// Refused frames a connection may send before it is closed with 4029. A client that honours
+// retry_after_ms never comes near.
+inline constexpr uint32_t kFloodWarningsMax = 100;
+
+// Forwarding. A batch is at most this (contract, section 5); its envelope is counted too.
+inline constexpr uint32_t kBatchRecordsMax = 100;
+inline constexpr size_t kBatchBytesMax = 256U << 10U;
+
+// How long a record waits for others to share its batch. Short beside a round trip to a region
+// far away, long beside the gap between the flushes of a busy room.
+inline constexpr double kBatchLingerMs = 100;
+
+// Batches on their way at once: six outgoing connections is the platform's limit for an object.
+inline constexpr uint32_t kBatchesInFlightMax = 4;
+
+// An attempt without an answer for this long counts as unknown and is made again.
+inline constexpr double kAttemptTimeoutMs = 10'000;
+
+// Backoff between attempts: the base doubles up to the cap, and a random part of it is waited, but
+// never less than the floor.
+inline constexpr double kBackoffBaseMs = 1000;
+inline constexpr double kBackoffCapMs = 60'000;
+inline constexpr double kBackoffFloorMs = 250;
+
+// The longest Retry-After that is obeyed (contract).
+inline constexpr double kRetryAfterMaxMs = 300'000;
+
+// The safety alarm, set when the outbox becomes non-empty: after this time whatever is not
+// confirmed is tried again, even if the object was gone in between; and the confirmed cursor is
+// written if no later segment carried it. Below the 10 s after which an idle room sleeps, so that
+// a quiet room is not woken for it.
+inline constexpr double kSafetyAlarmMs = 8000;
+
+// Timers keep a room awake, alarms do not: a wait longer than this uses the alarm.
+inline constexpr double kTimerDelayMaxMs = 8000;
+
+}  // namespace edgeroom

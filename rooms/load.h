@@ -1,0 +1,115 @@
+// Loads: what is done with segments that are read back from storage.
+//
+// A load is begun by one event (a join, a page of history, a batch to forward) and fed by the very
+// next ones, one segment at a time and in ascending order. So it is atomic against flushes, and
+// no more than one segment and what is made of it is in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "rooms/forwarder.h"
+#include "rooms/frame_builder.h"
+#include "rooms/record.h"
+#include "rooms/segment.h"
+
+namespace edgeroom {
+
+// The records after `after`, as frames for one connection that has come back.
+class RecoveryReader {
+ public:
+  RecoveryReader(uint32_t handle, uint64_t after);
+
+  void record(const Record& record);
+  [[nodiscard]] uint32_t handle() const { return handle_; }
+  FrameBuilder& frames() { return frames_; }
+
+ private:
+  uint32_t handle_;
+  uint64_t after_;
+  FrameBuilder frames_;
+};
+
+// Bounds of a page of history: both exclusive, at most one of them given; with none, the newest.
+struct HistoryQuery {
+  std::optional<uint64_t> after;
+  std::optional<uint64_t> before;
+  size_t limit = 0;  // messages, at least one
+
+  [[nodiscard]] bool contains(uint64_t seq) const {
+    return (!after || seq > *after) && (!before || seq < *before);
+  }
+  // Pages run towards newer messages with `after`, else towards older ones.
+  [[nodiscard]] bool forwards() const { return after.has_value(); }
+};
+
+// A page of history, for a connection or for an HTTP request.
+class HistoryReader {
+ public:
+  explicit HistoryReader(const HistoryQuery& query) : query_(query) {}
+
+  // The segments that the page needs, ascending.
+  [[nodiscard]] std::vector<SegmentEntry> select(const SegmentIndex& index);
+  void record(const Record& record);
+  // Appends `"messages":[…],"more":…` and, where the room's own memory ends before the page does,
+  // `,"partial":true`.
+  void append_members(std::string& out, uint64_t oldest_held_seq) const;
+
+  uint32_t target = 0;     // the handle or the request number
+  bool is_request = false;
+  std::string ref;         // of the frame that asked
+
+ private:
+  HistoryQuery query_;
+  bool segments_left_ = false;  // in the page's direction, beyond what select() took
+  std::vector<std::string> messages_;
+};
+
+// The body of one attempt to forward.
+class BatchReader {
+ public:
+  BatchReader(BatchPlan plan, std::string_view room, std::string_view epoch);
+
+  void record(const Record& record);
+  // The whole body. No record may follow.
+  std::string finish();
+  [[nodiscard]] const BatchPlan& plan() const { return plan_; }
+  // The last record that found room.
+  [[nodiscard]] uint64_t last() const { return last_; }
+
+ private:
+  BatchPlan plan_;
+  std::string body_;
+  uint64_t last_ = 0;
+  bool full_ = false;
+  bool first_ = true;
+};
+
+// One load under way: the segments that were asked for, and who reads them.
+class Load {
+ public:
+  using Reader = std::variant<RecoveryReader, HistoryReader, BatchReader>;
+
+  Load(std::vector<SegmentEntry> segments, Reader reader)
+      : segments_(std::move(segments)), reader_(std::move(reader)) {}
+
+  // Gives the reader the records of the next segment. False when `slot` is not the one that comes
+  // next, or the data is not what the index says of it.
+  bool segment(uint32_t slot, std::string_view data);
+  // All segments have been given.
+  [[nodiscard]] bool complete() const { return next_ == segments_.size(); }
+  [[nodiscard]] std::vector<uint32_t> slots() const;
+  Reader& reader() { return reader_; }
+
+ private:
+  std::vector<SegmentEntry> segments_;
+  Reader reader_;
+  size_t next_ = 0;
+};
+
+}  // namespace edgeroom

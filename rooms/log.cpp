@@ -1,0 +1,190 @@
+#include "rooms/log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/random.h"
+#include "base/settings.h"
+#include "rooms/epoch.h"
+#include "rooms/limits.h"
+
+namespace edgeroom {
+
+namespace {
+
+// state := version:u8 generation:varint epoch:sized seq:varint last_ts:varint confirmed:varint
+//          dedup_k0:u64 dedup_k1:u64 dead_count:varint (seq:varint code:sized) * dead_count
+constexpr uint8_t kStateVersion = 1;
+constexpr uint32_t kStateRow = 0;
+
+}  // namespace
+
+Log::Log(const RoomSettings& settings) : settings_(settings) {}
+
+void Log::start_dedup() {
+  dedup_.emplace(dedup_key_, settings_.history_size, settings_.dedup_max);
+}
+
+void Log::create(double now_ms, Random& random, EffectList& effects) {
+  CHECK(!exists());
+  epoch_ = make_epoch(static_cast<uint64_t>(now_ms), random);
+  generation_ = 1;
+  dedup_key_ = {random.next(), random.next()};
+  start_dedup();
+  save_state(0, {}, effects);
+}
+
+bool Log::restore_state(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.u8() != kStateVersion) return false;
+  generation_ = reader.varint();
+  epoch_ = reader.sized();
+  flushed_seq_ = reader.varint();
+  last_ts_ = reader.varint();
+  restored_confirmed_ = reader.varint();
+  dedup_key_.k0 = reader.u64();
+  dedup_key_.k1 = reader.u64();
+  const uint64_t dead = reader.varint();
+  for (uint64_t i = 0; reader.ok() && i < dead; i++) {
+    DeadLetter letter;
+    letter.seq = reader.varint();
+    letter.code = reader.sized();
+    restored_dead_.push_back(std::move(letter));
+  }
+  if (!reader.ok() || !reader.at_end() || epoch_.empty()) return false;
+  start_dedup();
+  return true;
+}
+
+bool Log::restore_segment(uint32_t slot, std::string_view head) {
+  StoredSegment stored;
+  stored.slot = slot;
+  if (!exists() || !decode_segment_head(head, stored.head)) return false;
+  if (stored.head.generation == generation_) {
+    restoring_.push_back(std::move(stored));
+  } else {
+    segments_.add_free_slot(slot);
+  }
+  return true;
+}
+
+void Log::restored(double now_ms) {
+  std::sort(restoring_.begin(), restoring_.end(),
+            [](const StoredSegment& a, const StoredSegment& b) {
+              return a.head.first_seq < b.head.first_seq;
+            });
+  std::vector<SegmentEntry> entries;
+  entries.reserve(restoring_.size());
+  for (const StoredSegment& stored : restoring_) {
+    const SegmentHead& head = stored.head;
+    entries.push_back({head.first_seq, head.first_ts, head.last_ts, stored.slot,
+                       static_cast<uint32_t>(head.count), static_cast<uint32_t>(head.messages),
+                       static_cast<uint32_t>(head.data_size)});
+    restored_confirmed_ = std::max(restored_confirmed_, head.confirmed);
+    flushed_seq_ = std::max(flushed_seq_, head.last_seq());
+    last_ts_ = std::max(last_ts_, head.last_ts);
+  }
+  segments_.restore(entries);
+  for (const StoredSegment& stored : restoring_) {
+    if (stored.head.first_seq < oldest_held_seq()) continue;  // not of the contiguous run
+    const auto count = static_cast<size_t>(stored.head.count);
+    for (size_t i = 0; i < count; i++) {
+      const uint64_t hash = stored.head.hashes.empty() ? 0 : stored.head.hashes[i];
+      dedup_->add(hash, stored.head.first_seq + i, static_cast<double>(stored.head.last_ts));
+    }
+  }
+  restoring_ = {};
+  appended_seq_ = flushed_seq_;
+  if (dedup_) dedup_->expire(now_ms);
+}
+
+std::optional<uint64_t> Log::find_duplicate(std::string_view user, std::string_view id) const {
+  CHECK(exists());
+  return dedup_->find(dedup_->hash(user, id));
+}
+
+void Log::append(Record& record, double now_ms) {
+  CHECK(exists());
+  record.seq = ++appended_seq_;
+  record.ts = std::max(static_cast<uint64_t>(now_ms), last_ts_);
+  last_ts_ = record.ts;
+  const size_t bytes_before = pending_.empty() ? 0 : pending_.back().data.size();
+  if (pending_.empty() || bytes_before + record.content.size() > kSegmentBytesMax) {
+    PendingSegment segment;
+    segment.head.generation = generation_;
+    segment.head.first_seq = record.seq;
+    segment.head.first_ts = record.ts;
+    pending_.push_back(std::move(segment));
+  }
+  PendingSegment& segment = pending_.back();
+  const size_t size_before = segment.data.size();
+  ByteWriter writer(segment.data);
+  encode_record(writer, record, segment.head.first_ts);
+  pending_bytes_ += segment.data.size() - size_before;
+
+  const uint64_t hash = record.id.empty() ? 0 : dedup_->hash(record.user, record.id);
+  dedup_->add(hash, record.seq, static_cast<double>(record.ts));
+  SegmentHead& head = segment.head;
+  if (hash != 0 || !head.hashes.empty()) {
+    head.hashes.resize(static_cast<size_t>(head.count), 0);
+    head.hashes.push_back(hash);
+  }
+  head.count++;
+  head.messages++;
+  head.last_ts = record.ts;
+}
+
+bool Log::oldest_done(uint64_t confirmed) const {
+  if (segments_.empty()) return false;
+  const uint64_t last = segments_.oldest().last_seq();
+  return last <= confirmed && last < dedup_->oldest_seq() &&
+         segments_.messages_after_oldest() >= settings_.history_size;
+}
+
+void Log::flush(double now_ms, uint64_t confirmed, EffectList& effects) {
+  dedup_->expire(now_ms);
+  std::string encoded_head;
+  for (PendingSegment& segment : pending_) {
+    SegmentHead& head = segment.head;
+    head.data_size = segment.data.size();
+    head.confirmed = confirmed;
+    encoded_head.clear();
+    encode_segment_head(encoded_head, head);
+    const uint32_t slot = segments_.take_slot(oldest_done(confirmed));
+    effects.put_segment(slot, encoded_head, segment.data);
+    segments_.append({head.first_seq, head.first_ts, head.last_ts, slot,
+                      static_cast<uint32_t>(head.count), static_cast<uint32_t>(head.messages),
+                      static_cast<uint32_t>(head.data_size)});
+  }
+  pending_.clear();
+  pending_bytes_ = 0;
+  flushed_seq_ = appended_seq_;
+}
+
+void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
+                     EffectList& effects) {
+  std::string bytes;
+  ByteWriter writer(bytes);
+  writer.u8(kStateVersion);
+  writer.varint(generation_);
+  writer.sized(epoch_);
+  writer.varint(flushed_seq_);
+  writer.varint(last_ts_);
+  writer.varint(confirmed);
+  writer.u64(dedup_key_.k0);
+  writer.u64(dedup_key_.k1);
+  writer.varint(dead.size());
+  for (const DeadLetter& letter : dead) {
+    writer.varint(letter.seq);
+    writer.sized(letter.code);
+  }
+  effects.put_state(kStateRow, bytes);
+}
+
+uint64_t Log::oldest_held_seq() const {
+  return segments_.empty() ? flushed_seq_ + 1 : segments_.oldest().first_seq;
+}
+
+}  // namespace edgeroom

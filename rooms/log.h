@@ -1,0 +1,98 @@
+// The room's one log: what is stored of it, what waits to be stored, and what the room remembers
+// of both.
+//
+// Use: append() any number of records, then flush() once; between the two nothing is durable, and
+// nothing may be told to anybody. State = the state row + the segments after it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rooms/dedup.h"
+#include "rooms/effects.h"
+#include "rooms/record.h"
+#include "rooms/segment.h"
+
+namespace edgeroom {
+
+class Random;
+struct RoomSettings;
+
+// A record that the central API refused for good.
+struct DeadLetter {
+  uint64_t seq = 0;
+  std::string code;
+};
+
+class Log {
+ public:
+  // `settings` must outlive the log.
+  explicit Log(const RoomSettings& settings);
+
+  // --- restoring, before anything else ---
+  bool restore_state(std::string_view bytes);
+  bool restore_segment(uint32_t slot, std::string_view head);
+  void restored(double now_ms);
+
+  // Whether the room was ever joined or published to.
+  [[nodiscard]] bool exists() const { return !epoch_.empty(); }
+  // Begins the first epoch and stores it.
+  void create(double now_ms, Random& random, EffectList& effects);
+
+  // --- appending ---
+  // The seq under which (user, id) was appended before, flushed or not.
+  [[nodiscard]] std::optional<uint64_t> find_duplicate(std::string_view user,
+                                                       std::string_view id) const;
+  // Numbers the record, sets its ts (never below that of the one before) and keeps its encoding
+  // for the flush.
+  void append(Record& record, double now_ms);
+  // Stores what was appended, with `confirmed` riding along.
+  void flush(double now_ms, uint64_t confirmed, EffectList& effects);
+  // Stores the state row.
+  void save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects);
+
+  [[nodiscard]] const std::string& epoch() const { return epoch_; }
+  // The newest durable record; 0 before the first.
+  [[nodiscard]] uint64_t flushed_seq() const { return flushed_seq_; }
+  [[nodiscard]] uint64_t appended_seq() const { return appended_seq_; }
+  [[nodiscard]] size_t pending_bytes() const { return pending_bytes_; }
+  [[nodiscard]] const SegmentIndex& segments() const { return segments_; }
+  // The oldest record that is still held; flushed_seq() + 1 when none is.
+  [[nodiscard]] uint64_t oldest_held_seq() const;
+  // As read by restore_state and restore_segment.
+  [[nodiscard]] uint64_t restored_confirmed() const { return restored_confirmed_; }
+  [[nodiscard]] const std::vector<DeadLetter>& restored_dead() const { return restored_dead_; }
+
+ private:
+  struct PendingSegment {
+    SegmentHead head;
+    std::string data;
+  };
+  struct StoredSegment {
+    uint32_t slot = 0;
+    SegmentHead head;
+  };
+
+  void start_dedup();
+  [[nodiscard]] bool oldest_done(uint64_t confirmed) const;
+
+  const RoomSettings& settings_;
+  std::string epoch_;
+  uint64_t generation_ = 0;
+  SipHashKey dedup_key_;
+  std::optional<DedupWindow> dedup_;  // once the key is known
+  SegmentIndex segments_;
+  uint64_t flushed_seq_ = 0;
+  uint64_t appended_seq_ = 0;
+  uint64_t last_ts_ = 0;
+  std::vector<PendingSegment> pending_;
+  size_t pending_bytes_ = 0;
+  std::vector<StoredSegment> restoring_;
+  uint64_t restored_confirmed_ = 0;
+  std::vector<DeadLetter> restored_dead_;
+};
+
+}  // namespace edgeroom

@@ -1,0 +1,29 @@
+// Operations: what the Worker asks of a room, already routed and checked there. JSON text in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace edgeroom {
+
+enum class OperationKind : uint8_t {
+  kConnect,   // join with a WebSocket
+  kState,     // GET /api/rooms/{room}
+  kMessages,  // GET /api/rooms/{room}/messages
+};
+
+struct Operation {
+  OperationKind kind = OperationKind::kState;
+  std::string user;   // of kConnect; empty: the room makes up a name
+  std::string epoch;  // of kConnect and kMessages; empty: not given
+  std::optional<uint64_t> after;
+  std::optional<uint64_t> before;
+  std::optional<uint64_t> limit;
+};
+
+// Nothing when the text is no operation: the Worker and the room do not fit together.
+std::optional<Operation> parse_operation(std::string_view json);
+
+}  // namespace edgeroom

@@ -1,0 +1,50 @@
+// Records: the entries of a room's one log, and the forms in which they travel.
+//
+// Stored form, inside a segment's data (integers as in base/bytes.h):
+//
+//   record  := kind:u8 ts_delta:varint user:sized body
+//   body    := message | …                               (by kind)
+//   message := flags:u8 [id:sized] conn:sized content:sized
+//
+// `seq` is not stored: it is the segment's first_seq plus the record's index. `ts_delta` counts
+// from the segment's first record.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace edgeroom {
+
+class ByteReader;
+class ByteWriter;
+
+enum class RecordKind : uint8_t { kMessage = 1 };
+
+// A view of a record: the strings belong to whoever made it.
+struct Record {
+  RecordKind kind = RecordKind::kMessage;
+  uint64_t seq = 0;
+  uint64_t ts = 0;             // ms since 1970, never less than that of the record before
+  std::string_view user;       // who did it
+  std::string_view conn;       // the connection that sent it; empty when it came over HTTP
+  std::string_view id;         // the client's id; empty when none was given
+  std::string_view content;    // JSON text, as it arrived
+};
+
+void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts);
+
+// Reads the next record. `seq` and `segment_ts` come from the segment's head. False when the bytes
+// are no record; the views of `record` point into the reader's bytes.
+bool decode_record(ByteReader& in, uint64_t seq, uint64_t segment_ts, Record& record);
+
+// {"type":"new_message","seq":…,"user":…,"ts":…,"content":…,"id":…}: in a frame.
+void append_client_json(std::string& out, const Record& record);
+
+// {"seq":…,"ts":…,"user":…,"id":…,"content":…}: in a page of history.
+void append_history_json(std::string& out, const Record& record);
+
+// {"seq":…,"type":"message","ts":…,"user":…,"id":…,"content":…}: in a batch for the central API.
+void append_central_json(std::string& out, const Record& record);
+
+}  // namespace edgeroom

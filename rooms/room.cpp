@@ -1,0 +1,204 @@
+#include "rooms/room.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/check.h"
+#include "base/json_writer.h"
+#include "rooms/limits.h"
+
+namespace edgeroom {
+
+Room::Room(std::string name, const RoomSettings& settings, uint64_t seed)
+    : name_(std::move(name)),
+      settings_(settings),
+      random_(seed),
+      log_(settings_),
+      forwarder_(random_),
+      pending_(kOutboundFrameBytesMax) {}
+
+std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) {
+  // A clock that goes back stands still instead.
+  now_ms_ = std::max(now_ms_, event.now_ms);
+  const bool is_load_event =
+      event.type == EventType::kLoaded || event.type == EventType::kLoadEnd;
+  if (is_load_event != load_.has_value()) return RoomStatus::kOutOfOrder;
+  const Refusal refusal = is_load_event ? handle_load(event, effects)
+                          : restored_   ? handle_work(event, effects)
+                                        : handle_restore(event, effects);
+  if (refusal || !restored_) return refusal;
+  if (!load_) forward_next(effects);
+  if (!load_) arm(effects);
+  return std::nullopt;
+}
+
+std::optional<RoomStatus> Room::handle_restore(const Event& event, EffectList& effects) {
+  switch (event.type) {
+    case EventType::kRestoreState:
+      if (!log_.restore_state(event.payload)) return RoomStatus::kCorrupt;
+      return std::nullopt;
+    case EventType::kRestoreSegment:
+      if (!log_.restore_segment(event.target, event.payload)) return RoomStatus::kCorrupt;
+      return std::nullopt;
+    case EventType::kRestoreConnection: {
+      Connection connection(settings_.message_rate, settings_.message_burst);
+      if (!decode_attachment(event.payload, connection)) return RoomStatus::kCorrupt;
+      connections_.add(event.target, std::move(connection));
+      return std::nullopt;
+    }
+    case EventType::kRestored: restored(effects); return std::nullopt;
+    default: return RoomStatus::kOutOfOrder;
+  }
+}
+
+void Room::restored(EffectList& effects) {
+  log_.restored(now_ms_);
+  restored_ = true;
+  confirmation_stored_ = log_.restored_confirmed();
+  confirmation_sent_ = confirmation_stored_;
+  forwarder_.restore(confirmation_stored_, log_.restored_dead());
+  if (!log_.exists()) return;
+  for (const SegmentEntry& entry : log_.segments().entries()) {
+    if (entry.last_seq() > confirmation_stored_) outbox_bytes_ += entry.data_size;
+  }
+  forwarder_.appended(log_.flushed_seq(), now_ms_);
+  log_line(LogThreshold::kDebug, "restored", {}, effects);
+}
+
+std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effects) {
+  switch (event.type) {
+    case EventType::kConnect: return connect(event, effects);
+    case EventType::kFrame: frame(event, effects); return std::nullopt;
+    case EventType::kClosed: closed(event.target, effects); return std::nullopt;
+    case EventType::kFlush: flush(effects); return std::nullopt;
+    case EventType::kTimer:
+      timer_at_ms_ = 0;
+      if (room_count_dirty_) want_flush(effects);
+      return std::nullopt;
+    case EventType::kAlarm: alarm(effects); return std::nullopt;
+    case EventType::kRequest: return request(event, effects);
+    case EventType::kAttemptResult: return attempt_answered(event, effects);
+    case EventType::kTrapped:
+      if (connections_.find(event.target) != nullptr) {
+        send_error(event.target, {},
+                   {ErrorCode::kInternal, "the frame could not be handled; it was not kept"}, 0,
+                   effects);
+      }
+      return std::nullopt;
+    default: return RoomStatus::kOutOfOrder;
+  }
+}
+
+void Room::want_flush(EffectList& effects) {
+  if (flush_wanted_) return;
+  flush_wanted_ = true;
+  effects.schedule_flush();
+}
+
+void Room::flush(EffectList& effects) {
+  flush_wanted_ = false;
+  if (log_.appended_seq() > log_.flushed_seq()) {
+    const uint64_t bytes = log_.pending_bytes();
+    log_.flush(now_ms_, forwarder_.confirmed(), effects);
+    outbox_bytes_ += bytes;
+    confirmation_stored_ = forwarder_.confirmed();
+    forwarder_.appended(log_.flushed_seq(), now_ms_);
+  }
+  if (dead_dirty_) {
+    log_.save_state(forwarder_.confirmed(), forwarder_.dead(), effects);
+    confirmation_stored_ = forwarder_.confirmed();
+    dead_dirty_ = false;
+  }
+  if (room_count_dirty_ && now_ms_ - room_count_sent_ms_ >= kRoomCountIntervalMs) {
+    append_room_count();
+  }
+  if (confirmation_dirty_) append_confirmation();
+  for (const std::string& whole_frame : pending_.take()) {
+    if (connections_.size() > 0) effects.broadcast(whole_frame);
+  }
+}
+
+void Room::append_room_count() {
+  room_count_dirty_ = false;
+  room_count_sent_ms_ = now_ms_;
+  JsonObjectWriter object(pending_.begin_object());
+  object.string("type", "room_count");
+  object.integer("count", connections_.size());
+  object.integer("users", connections_.users());
+  object.close();
+  pending_.end_object();
+}
+
+void Room::append_confirmation() {
+  confirmation_dirty_ = false;
+  const uint64_t through = forwarder_.confirmed();
+  std::string& out = pending_.begin_object();
+  JsonObjectWriter object(out);
+  object.string("type", "message_confirmed");
+  object.string("epoch", log_.epoch());
+  object.integer("through", through);
+  bool any = false;
+  for (const DeadLetter& letter : forwarder_.dead()) {
+    if (letter.seq <= confirmation_sent_ || letter.seq > through) continue;
+    if (!any) {
+      object.key("except");
+      out.push_back('[');
+    } else {
+      out.push_back(',');
+    }
+    append_json_integer(out, letter.seq);
+    any = true;
+  }
+  if (any) out.push_back(']');
+  object.close();
+  pending_.end_object();
+  confirmation_sent_ = through;
+}
+
+void Room::alarm(EffectList& effects) {
+  alarm_at_ms_ = 0;
+  // The cursor usually rides in the next segment. When none has come, it gets a row of its own, so
+  // that the room does not wake up to send again what is stored.
+  if (log_.exists() && forwarder_.pending() == 0 &&
+      confirmation_stored_ != forwarder_.confirmed()) {
+    log_.save_state(forwarder_.confirmed(), forwarder_.dead(), effects);
+    confirmation_stored_ = forwarder_.confirmed();
+  }
+}
+
+// Sets the timer and the alarm to what the state asks for.
+void Room::arm(EffectList& effects) {
+  double due = forwarder_.deadline_ms();
+  if (room_count_dirty_ && !flush_wanted_) {
+    due = std::min(due, room_count_sent_ms_ + kRoomCountIntervalMs);
+  }
+  const bool by_timer = due - now_ms_ <= kTimerDelayMaxMs;
+  const double timer_at = by_timer ? std::max(due, now_ms_) : 0;
+  if (timer_at != timer_at_ms_) {
+    timer_at_ms_ = timer_at;
+    effects.timer(by_timer ? std::ceil(timer_at - now_ms_) : -1);
+  }
+  if (alarm_at_ms_ == 0 && forwarder_.pending() > 0) {
+    const double safety = now_ms_ + kSafetyAlarmMs;
+    alarm_at_ms_ = std::isfinite(due) ? std::max(due, safety) : safety;
+    effects.alarm(alarm_at_ms_);
+  }
+}
+
+void Room::log_line(LogThreshold level, std::string_view what, std::string_view detail,
+                    EffectList& effects) const {
+  if (level < settings_.log_level) return;
+  std::string fields;
+  JsonObjectWriter object(fields);
+  object.string("event", what);
+  if (!detail.empty()) object.string("detail", detail);
+  object.string("epoch", log_.epoch());
+  object.integer("seq", log_.flushed_seq());
+  object.integer("pending", forwarder_.pending());
+  object.integer("connections", connections_.size());
+  object.close();
+  effects.log(static_cast<LogLevel>(level), fields);
+}
+
+}  // namespace edgeroom

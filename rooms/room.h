@@ -1,0 +1,136 @@
+// The room actor: one event in, a list of effects out.
+//
+// Rule of use: give every event to handle(), and carry out all effects of one event before the
+// next. The host gives the time with each event, and a random seed once; the room has no other
+// source of either, so the same events give the same effects in every build.
+//
+// What happens inside one turn of the event loop: frames only enqueue (parse, check, limit,
+// deduplicate, number). The flush at the turn's end stores all of it as one row and then tells
+// everybody in one frame. Nothing is told before it is stored.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "base/settings.h"
+#include "rooms/abi.h"
+#include "rooms/connection.h"
+#include "rooms/effects.h"
+#include "rooms/forwarder.h"
+#include "rooms/frame.h"
+#include "rooms/frame_builder.h"
+#include "rooms/load.h"
+#include "rooms/log.h"
+#include "rooms/operation.h"
+
+namespace edgeroom {
+
+// An event as rooms/abi.h describes it. The payload needs to live only for the call.
+struct Event {
+  EventType type = EventType::kFlush;
+  uint32_t target = 0;
+  uint32_t number = 0;
+  double now_ms = 0;
+  std::string_view payload;
+};
+
+class Room {
+ public:
+  // `name` is the room's name, `seed` random bits.
+  Room(std::string name, const RoomSettings& settings, uint64_t seed);
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+
+  // Adds the event's effects to `effects`. A status means that the event was refused: nothing
+  // changed and nothing was added.
+  std::optional<RoomStatus> handle(const Event& event, EffectList& effects);
+
+ private:
+  using Refusal = std::optional<RoomStatus>;
+
+  Refusal handle_restore(const Event& event, EffectList& effects);
+  Refusal handle_load(const Event& event, EffectList& effects);
+  Refusal handle_work(const Event& event, EffectList& effects);
+  void restored(EffectList& effects);
+
+  // Connections (room_connections.cpp).
+  Refusal connect(const Event& event, EffectList& effects);
+  void welcome(uint32_t handle, const Connection& connection, const Operation& operation,
+               EffectList& effects);
+  [[nodiscard]] bool recoverable(const Operation& operation) const;
+  void closed(uint32_t handle, EffectList& effects);
+  // The connection is gone at once; whatever it still sends is not heard.
+  void close(uint32_t handle, uint32_t code, std::string_view reason, EffectList& effects);
+  void presence_changed(std::string_view type, const Connection& connection, EffectList& effects);
+
+  // Frames (room_frames.cpp).
+  void frame(const Event& event, EffectList& effects);
+  bool admit(uint32_t handle, Connection& connection, const ClientFrame& frame,
+             EffectList& effects);
+  void act(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+           EffectList& effects);
+  void publish(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+               EffectList& effects);
+  void signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+              EffectList& effects);
+  void send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects);
+  [[nodiscard]] std::optional<FrameError> content_refusal(const ClientFrame& frame) const;
+  [[nodiscard]] std::optional<FrameError> outbox_refusal() const;
+  void send_error(uint32_t handle, const ClientFrame& frame, const FrameError& error,
+                  double retry_after_ms, EffectList& effects);
+
+  // The end of the turn (room.cpp).
+  void want_flush(EffectList& effects);
+  void flush(EffectList& effects);
+  void append_room_count();
+  void append_confirmation();
+  void alarm(EffectList& effects);
+  void arm(EffectList& effects);
+  void log_line(LogThreshold level, std::string_view what, std::string_view detail,
+                EffectList& effects) const;
+
+  // HTTP requests and what is read back from storage (room_reads.cpp).
+  Refusal request(const Event& event, EffectList& effects);
+  [[nodiscard]] std::string state_json() const;
+  void read_history(HistoryReader reader, EffectList& effects);
+  void read_recovery(uint32_t handle, uint64_t after, EffectList& effects);
+  void start_load(Load load, EffectList& effects);
+  void finish(RecoveryReader& reader, EffectList& effects);
+  void finish(HistoryReader& reader, EffectList& effects);
+  void finish(BatchReader& reader, EffectList& effects);
+
+  // Forwarding (room_forwarding.cpp).
+  void forward_next(EffectList& effects);
+  Refusal attempt_answered(const Event& event, EffectList& effects);
+  void count_confirmed_bytes(uint64_t before, uint64_t now);
+
+  std::string name_;
+  RoomSettings settings_;
+  Random random_;
+  double now_ms_ = 0;
+  bool restored_ = false;
+
+  Log log_;
+  ConnectionTable connections_;
+  Forwarder forwarder_;
+  std::optional<Load> load_;
+
+  FrameBuilder pending_;  // what the flush will tell everybody
+  bool flush_wanted_ = false;
+  bool room_count_dirty_ = false;
+  double room_count_sent_ms_ = 0;
+  bool confirmation_dirty_ = false;
+  uint64_t confirmation_sent_ = 0;  // the watermark that everybody was told
+  uint64_t confirmation_stored_ = 0;  // the watermark that storage knows of
+  bool dead_dirty_ = false;           // dead letters that storage does not know of
+  uint64_t outbox_bytes_ = 0;         // of the segments above the watermark
+
+  double timer_at_ms_ = 0;  // 0: none is set
+  double alarm_at_ms_ = 0;  // 0: none is set
+};
+
+}  // namespace edgeroom

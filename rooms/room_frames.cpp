@@ -1,0 +1,192 @@
+// Frames of the room: what a connection says, and what it is answered.
+
+#include <string>
+
+#include "base/json_writer.h"
+#include "rooms/limits.h"
+#include "rooms/room.h"
+
+namespace edgeroom {
+
+namespace {
+
+constexpr uint32_t kCloseFrameTooLarge = 1009;
+constexpr uint32_t kCloseFlooding = 4029;
+
+}  // namespace
+
+void Room::frame(const Event& event, EffectList& effects) {
+  Connection* connection = connections_.find(event.target);
+  if (connection == nullptr) return;
+  if (event.number == static_cast<uint32_t>(FrameKind::kOversize) ||
+      event.payload.size() > kInboundFrameBytesMax) {
+    close(event.target, kCloseFrameTooLarge, "a frame holds at most 1 MiB", effects);
+    return;
+  }
+  ClientFrame frame;
+  std::optional<FrameError> error;
+  if (event.number == static_cast<uint32_t>(FrameKind::kBinary)) {
+    error = FrameError{ErrorCode::kBadFrame, "frames must be text, this one is binary"};
+  } else {
+    error = parse_frame(event.payload, frame);
+  }
+  if (!admit(event.target, *connection, frame, effects)) return;
+  if (error) {
+    send_error(event.target, frame, *error, 0, effects);
+    return;
+  }
+  act(event.target, *connection, frame, effects);
+}
+
+bool Room::admit(uint32_t handle, Connection& connection, const ClientFrame& frame,
+                 EffectList& effects) {
+  double retry_after_ms = 0;
+  if (connection.bucket.take(now_ms_, retry_after_ms)) {
+    if (connection.bucket.full()) connection.flood_warnings = 0;
+    return true;
+  }
+  if (++connection.flood_warnings > kFloodWarningsMax) {
+    close(handle, kCloseFlooding, "flooding", effects);
+    return false;
+  }
+  send_error(handle, frame, {ErrorCode::kRateLimited, "too many frames on this connection"},
+             retry_after_ms, effects);
+  return false;
+}
+
+void Room::act(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+               EffectList& effects) {
+  switch (frame.type) {
+    case FrameType::kMessage: publish(handle, connection, frame, effects); return;
+    case FrameType::kEvent: signal(handle, connection, frame, effects); return;
+    case FrameType::kHistory: {
+      HistoryQuery query;
+      query.after = frame.after;
+      query.before = frame.before;
+      query.limit = static_cast<size_t>(frame.limit.value_or(kHistoryLimitDefault));
+      HistoryReader reader(query);
+      reader.target = handle;
+      reader.ref = frame.ref;
+      read_history(std::move(reader), effects);
+      return;
+    }
+    case FrameType::kPresence: send_presence(handle, frame, effects); return;
+    case FrameType::kPing: effects.send(handle, "[{\"type\":\"pong\"}]"); return;
+  }
+}
+
+std::optional<FrameError> Room::content_refusal(const ClientFrame& frame) const {
+  if (frame.content.size() <= settings_.message_bytes_max) return std::nullopt;
+  return FrameError{ErrorCode::kTooLarge,
+                    "\"content\" has " + std::to_string(frame.content.size()) +
+                        " bytes; the most is " + std::to_string(settings_.message_bytes_max)};
+}
+
+std::optional<FrameError> Room::outbox_refusal() const {
+  const uint64_t unforwarded = log_.appended_seq() - forwarder_.confirmed();
+  const uint64_t bytes = outbox_bytes_ + log_.pending_bytes();
+  if (unforwarded >= settings_.outbox_records_max || bytes >= settings_.outbox_bytes_max) {
+    return FrameError{ErrorCode::kOutboxFull,
+                      "the room waits for the central API with " + std::to_string(unforwarded) +
+                          " records and takes no more until it answers"};
+  }
+  return std::nullopt;
+}
+
+void Room::publish(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+                   EffectList& effects) {
+  if (!frame.id.empty()) {
+    if (const auto seq = log_.find_duplicate(connection.user, frame.id)) {
+      // Still in this turn: the original's new_message answers both.
+      if (*seq > log_.flushed_seq()) return;
+      std::string out = "[";
+      JsonObjectWriter object(out);
+      object.string("type", "ack");
+      object.string("id", frame.id);
+      object.integer("seq", *seq);
+      object.boolean("duplicate", true);
+      if (!frame.ref.empty()) object.string("ref", frame.ref);
+      object.close();
+      out.push_back(']');
+      effects.send(handle, out);
+      return;
+    }
+  }
+  auto refusal = content_refusal(frame);
+  if (!refusal) refusal = outbox_refusal();
+  if (refusal) {
+    send_error(handle, frame, *refusal, 0, effects);
+    return;
+  }
+  Record record;
+  record.user = connection.user;
+  record.conn = connection.id;
+  record.id = frame.id;
+  record.content = frame.content;
+  log_.append(record, now_ms_);
+  append_client_json(pending_.begin_object(), record);
+  pending_.end_object();
+  want_flush(effects);
+  if (log_.pending_bytes() > kPendingBytesMax) flush(effects);
+}
+
+void Room::signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+                  EffectList& effects) {
+  if (const auto refusal = content_refusal(frame)) {
+    send_error(handle, frame, *refusal, 0, effects);
+    return;
+  }
+  JsonObjectWriter object(pending_.begin_object());
+  object.string("type", "event");
+  object.string("name", frame.name);
+  object.string("user", connection.user);
+  object.string("conn", connection.id);
+  if (!frame.content.empty()) object.raw("content", frame.content);
+  object.close();
+  pending_.end_object();
+  want_flush(effects);
+  if (pending_.bytes() > kPendingBytesMax) flush(effects);
+}
+
+void Room::send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects) {
+  std::string out = "[";
+  JsonObjectWriter object(out);
+  object.string("type", "presence");
+  object.key("members");
+  out.push_back('[');
+  bool first = true;
+  for (const auto& [unused, member] : connections_.all()) {
+    if (!first) out.push_back(',');
+    first = false;
+    JsonObjectWriter entry(out);
+    entry.string("user", member.user);
+    entry.string("conn", member.id);
+    entry.close();
+  }
+  out.push_back(']');
+  object.integer("count", connections_.size());
+  object.integer("users", connections_.users());
+  if (!frame.ref.empty()) object.string("ref", frame.ref);
+  object.close();
+  out.push_back(']');
+  effects.send(handle, out);
+}
+
+void Room::send_error(uint32_t handle, const ClientFrame& frame, const FrameError& error,
+                      double retry_after_ms, EffectList& effects) {
+  std::string out = "[";
+  JsonObjectWriter object(out);
+  object.string("type", "error");
+  object.string("code", error_code_name(error.code));
+  object.string("detail", error.detail);
+  if (!frame.id.empty()) object.string("id", frame.id);
+  if (!frame.ref.empty()) object.string("ref", frame.ref);
+  if (retry_after_ms > 0) {
+    object.integer("retry_after_ms", static_cast<uint64_t>(retry_after_ms));
+  }
+  object.close();
+  out.push_back(']');
+  effects.send(handle, out);
+}
+
+}  // namespace edgeroom
