@@ -564,9 +564,9 @@ export class EdgeRoom extends EventTarget {
    */
   #takeClose(code, text) {
     if (code === CLOSE_TOKEN_EXPIRED) {
-      this.#finish({ code: "token_expired", detail: text || "the token has expired" });
+      this.#finish({ code: "token_expired", detail: text || "the token is no longer valid" });
     } else if (code === CLOSE_REMOVED) {
-      this.#finish({ code: "removed", detail: text || "removed from the room" });
+      this.#finish({ code: "removed", detail: text || "a moderator closed the connection" });
     } else {
       const restart = code === CLOSE_RESTART;
       const detail = text || `the connection closed with ${code}`;

@@ -217,23 +217,35 @@ export class MessageList {
     this.#regroupAll();
   }
 
-  /** Offers to send it again. @param {string} id */
-  failWaiting(id) {
+  /**
+   * @param {string} id
+   * @param {boolean} again whether sending it again is of any use
+   */
+  failWaiting(id, again) {
     const entry = this.#waiting.get(id);
     if (entry === undefined) return;
     this.#setStatus(entry, "failed");
     const failure = make("p", "failure", "Not sent.");
-    const again = make("button", "link", "Send again");
-    again.type = "button";
-    again.dataset.testid = "send-again";
-    again.addEventListener("click", () => {
+    if (again) failure.append(this.#makeAgainButton(id, entry, failure));
+    entry.item.append(failure);
+    this.#settle();
+  }
+
+  /**
+   * @param {string} id
+   * @param {Entry} entry
+   * @param {HTMLElement} failure
+   */
+  #makeAgainButton(id, entry, failure) {
+    const button = make("button", "link", "Send again");
+    button.type = "button";
+    button.dataset.testid = "send-again";
+    button.addEventListener("click", () => {
       failure.remove();
       this.#setStatus(entry, "sending");
       this.#source.sendAgain(id);
     });
-    failure.append(again);
-    entry.item.append(failure);
-    this.#settle();
+    return button;
   }
 
   /** The watermark has moved. */

@@ -199,7 +199,7 @@ async function publish(/** @type {string} */ id) {
     if (target !== room) return;
     if (!(failure instanceof RoomError)) throw failure;
     showError(problemWords(failure.problem));
-    messages.failWaiting(id);
+    messages.failWaiting(id, target.state !== "closed");
   }
 }
 

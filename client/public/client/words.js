@@ -45,7 +45,7 @@ const REFUSALS = Object.freeze({
 });
 
 /** Details that say no more than the words already do. */
-const PLAIN = new Set(["offline", "disconnected", "silent", "timeout", "unreachable", "removed"]);
+const PLAIN = new Set(["offline", "disconnected", "silent", "timeout", "unreachable"]);
 
 /** @param {Problem} problem */
 export function problemWords(problem) {

@@ -1,0 +1,315 @@
+// @ts-check
+/**
+ * The demo page in real browsers, against a running edgeroom: EDGEROOM_URL is its base URL. With
+ * EDGEROOM_SCREENSHOTS pictures of the conversation are written into that folder.
+ */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { Visitor } from "./visitor.js";
+
+/** @import { Browser, BrowserContextOptions } from "playwright-core" */
+
+const BASE_URL = process.env.EDGEROOM_URL ?? "";
+const SCREENSHOTS = process.env.EDGEROOM_SCREENSHOTS;
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const CHROMIUM_ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true };
+const limits = { timeout: 90_000 };
+
+if (BASE_URL === "") {
+  throw new Error("EDGEROOM_URL is not set: give the base URL of a running edgeroom");
+}
+
+/** @type {Browser} */
+let browser;
+/** @type {Visitor[]} */
+let visitors = [];
+
+before(async () => {
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+/** A room that nobody else is in. */
+function newRoom() {
+  return `release-${randomBytes(4).toString("hex")}`;
+}
+
+/** @param {BrowserContextOptions} [options] */
+async function visit(options) {
+  const visitor = await Visitor.open(browser, BASE_URL, options);
+  visitors.push(visitor);
+  return visitor;
+}
+
+/**
+ * Two people in a new room.
+ *
+ * @param {BrowserContextOptions} [firstOptions]
+ * @param {BrowserContextOptions} [secondOptions]
+ */
+async function meet(firstOptions, secondOptions) {
+  const room = newRoom();
+  const ana = await visit(firstOptions);
+  const bo = await visit(secondOptions);
+  await ana.join(room, "ana");
+  await ana.isLive();
+  await bo.join(room, "bo");
+  await bo.isLive();
+  return { room, ana, bo };
+}
+
+/** Ends the visits of a test. */
+async function part() {
+  const leaving = visitors;
+  visitors = [];
+  await Promise.all(leaving.map((visitor) => visitor.leave()));
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<void>} body
+ */
+function scene(name, body) {
+  test(name, limits, async () => {
+    try {
+      await body();
+    } finally {
+      await part();
+    }
+  });
+}
+
+/** @type {[speaker: "ana" | "bo", text: string][]} */
+const CONVERSATION = [
+  ["ana", "Morning! The new release goes out at eleven."],
+  ["ana", "I am watching the outbox while it does."],
+  ["bo", "Perfect. I am on the train, so I will drop in and out of tunnels."],
+  ["bo", "If I miss anything it should be here when I am back."],
+  ["ana", "It will be. One tick: the room has it.\nTwo ticks: the central API has it too."],
+  ["bo", "Then this is the easiest release so far 🚆"],
+  ["ana", "Do not say that before eleven."],
+];
+
+scene("two people talk both ways and see every message confirmed", async () => {
+  const { ana, bo } = await meet({ colorScheme: "light" }, { ...PHONE, colorScheme: "dark" });
+  await ana.seesPeople(2);
+  await bo.seesPeople(2);
+  assert.deepEqual(await ana.members.locator("bdi").allTextContents(), ["ana", "bo"]);
+  const people = { ana, bo };
+  for (const [speaker, text] of CONVERSATION) {
+    await people[speaker].say(text);
+    await ana.message(text).waitFor();
+    await bo.message(text).waitFor();
+  }
+  const expected = CONVERSATION.map(([user, text], index) => ({ seq: index + 1, user, text }));
+  for (const visitor of [ana, bo]) {
+    await visitor
+      .withStatus("confirmed")
+      .nth(CONVERSATION.length - 1)
+      .waitFor();
+    assert.deepEqual(await visitor.transcript(), expected);
+    const ticks = await visitor.page.getByRole("img", { name: "Confirmed by the central API" });
+    assert.equal(await ticks.count(), CONVERSATION.length);
+  }
+  await bo.page.getByTestId("message-input").pressSequentially("Fingers crossed");
+  await ana.page.getByText("bo is typing…").waitFor();
+  await ana.page.getByTestId("message-input").pressSequentially("Two minutes to go");
+  await bo.page.getByText("ana is typing…").waitFor();
+  if (SCREENSHOTS) {
+    await mkdir(SCREENSHOTS, { recursive: true });
+    await ana.page.screenshot({ path: join(SCREENSHOTS, "two-tabs.png") });
+    await bo.page.screenshot({ path: join(SCREENSHOTS, "phone-dark.png") });
+  }
+  assert.deepEqual([...ana.problems, ...bo.problems], []);
+});
+
+scene("who was offline gets what was missed, and sends what was written meanwhile", async () => {
+  const { ana, bo } = await meet();
+  await ana.say("before");
+  await bo.message("before").waitFor();
+
+  await bo.page.context().setOffline(true);
+  await bo.state("waiting").waitFor();
+  await ana.seesPeople(1);
+  for (const text of ["first missed", "second missed", "third missed"]) await ana.say(text);
+  await ana.withStatus("confirmed").nth(3).waitFor();
+  await bo.say("written in the tunnel");
+  await bo.withStatus("sending").waitFor();
+  assert.equal(await bo.message("first missed").count(), 0);
+
+  await bo.page.context().setOffline(false);
+  await bo.isLive();
+  await ana.message("written in the tunnel").waitFor();
+  await bo.withStatus("confirmed").nth(4).waitFor();
+  const transcript = await bo.transcript();
+  assert.deepEqual(
+    transcript.map(({ seq, text }) => [seq, text]),
+    [
+      [1, "before"],
+      [2, "first missed"],
+      [3, "second missed"],
+      [4, "third missed"],
+      [5, "written in the tunnel"],
+    ],
+  );
+  assert.deepEqual(await ana.transcript(), transcript);
+  await ana.seesPeople(2);
+  assert.deepEqual([...ana.problems, ...bo.problemsButNetwork], []);
+});
+
+scene("who closes the page and opens it again finds the conversation", async () => {
+  const { room, ana, bo } = await meet();
+  await ana.say("are you there?");
+  await bo.message("are you there?").waitFor();
+  await bo.page.close();
+  await ana.seesPeople(1);
+  await ana.say("apparently not");
+  await ana.withStatus("stored").or(ana.withStatus("confirmed")).nth(1).waitFor();
+
+  const again = await visit();
+  const address = new URL(`/?room=${room}&user=bo`, BASE_URL);
+  await again.page.goto(address.href);
+  await again.message("apparently not").waitFor();
+  assert.deepEqual(await again.transcript(), await ana.transcript());
+  // A reload comes back by itself, under the same name.
+  await again.page.reload();
+  await again.message("are you there?").waitFor();
+  await ana.seesPeople(2);
+  assert.deepEqual([...ana.problems, ...again.problems], []);
+});
+
+scene("markup stays text, in messages, in names and in other contents", async () => {
+  const room = newRoom();
+  const attack = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`;
+  const name = `<b onclick="window.attacked=1">eve</b>`;
+  const ana = await visit();
+  const eve = await visit();
+  await ana.join(room, "ana");
+  await ana.isLive();
+  await eve.join(room, name);
+  await eve.isLive();
+  await eve.say(attack);
+  await ana.message(attack).waitFor();
+  await publishFromPage(eve, room, [{ html: attack, list: [1, true, null] }]);
+  await ana.messages.nth(1).waitFor();
+  const [first, second] = await ana.transcript();
+  assert.deepEqual([first.user, first.text], [name, attack]);
+  assert.equal(second.text, JSON.stringify({ html: attack, list: [1, true, null] }));
+  await ana.members.getByText(name, { exact: true }).waitFor();
+  for (const visitor of [ana, eve]) {
+    const made = visitor.page.locator("#messages img, #messages script, main b");
+    assert.equal(await made.count(), 0);
+    assert.equal(await visitor.page.evaluate(() => "attacked" in window), false);
+  }
+  assert.deepEqual([...ana.problems, ...eve.problems], []);
+});
+
+scene("a reader is not torn away from older messages, and can go back further", async () => {
+  const { room, ana, bo } = await meet();
+  const texts = Array.from({ length: 70 }, (_, index) => `message ${index + 1}`);
+  await publishFromPage(bo, room, texts);
+  await ana.message("message 70").waitFor();
+
+  const cy = await visit();
+  await cy.join(room, "cy");
+  await cy.message("message 70").waitFor();
+  assert.equal(await cy.messages.count(), 50);
+  const log = cy.page.getByTestId("message-list");
+  await log.evaluate((element) => element.scrollTo(0, 0));
+  const pill = cy.page.getByTestId("new-messages");
+  await pill.waitFor();
+  await bo.say("news");
+  await pill.getByText("1 new message").waitFor();
+  assert.equal(await log.evaluate((element) => element.scrollTop), 0);
+
+  await cy.page.getByTestId("load-earlier").click();
+  await cy.message("message 1").waitFor({ state: "attached" });
+  assert.deepEqual(
+    (await cy.transcript()).map(({ text }) => text),
+    [...texts, "news"],
+  );
+  assert.ok(await log.evaluate((element) => element.scrollTop > 0), "older messages came in above");
+  await pill.click();
+  await pill.waitFor({ state: "hidden" });
+  assert.deepEqual([...ana.problems, ...bo.problems, ...cy.problems], []);
+});
+
+scene("a refused room shows the reason", async () => {
+  const ana = await visit();
+  await ana.join("not a room!", "ana");
+  await ana.state("closed").waitFor();
+  const reason = await ana.page.getByTestId("error").textContent();
+  assert.match(reason?.trim() ?? "", /^This room cannot be joined: .{10,}/);
+  // It is no dead end.
+  await ana.page.getByTestId("room-input").fill(newRoom());
+  await ana.page.getByTestId("join-button").click();
+  await ana.isLive();
+  assert.equal(await ana.page.getByTestId("error").isVisible(), false);
+  assert.deepEqual(ana.problemsButRefusal, []);
+});
+
+scene("a message that is too large says so, and the next one goes through", async () => {
+  const { ana, bo } = await meet();
+  await ana.say("x".repeat(70_000));
+  await ana.page.getByTestId("error").getByText("too large").waitFor();
+  await ana.withStatus("failed").waitFor();
+  await ana.say("shorter");
+  await bo.message("shorter").waitFor();
+  assert.equal(await bo.messages.count(), 1);
+  assert.deepEqual([...ana.problems, ...bo.problems], []);
+});
+
+scene("the page runs under a policy that allows nothing inline", async () => {
+  const ana = await visit();
+  const response = await ana.page.goto(BASE_URL);
+  const policy = response?.headers()["content-security-policy"] ?? "";
+  assert.match(policy, /default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe/);
+  // The other scenes rely on violations being noticed.
+  const noticed = ana.page.waitForEvent("console", (message) =>
+    message.text().startsWith("policy violated: script-src"),
+  );
+  await ana.page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.attacked = 1";
+    document.body.append(script);
+  });
+  assert.equal(await ana.page.evaluate(() => "attacked" in window), false);
+  await noticed;
+  assert.notDeepEqual(ana.problems, []);
+});
+
+/**
+ * Publishes through the browser client, from the page of a visitor who is in the room.
+ *
+ * @param {Visitor} visitor
+ * @param {string} room
+ * @param {unknown[]} contents
+ */
+async function publishFromPage(visitor, room, contents) {
+  await visitor.page.evaluate(
+    async ({ module, name, items }) => {
+      const { connect } = await import(module);
+      const joined = connect(name, { user: "script" });
+      await Promise.all(items.map((item) => joined.publish(item)));
+      joined.close();
+    },
+    { module: "/client/edgeroom.js", name: room, items: contents },
+  );
+}

@@ -1,0 +1,133 @@
+// @ts-check
+/**
+ * A room whose every answer the test decides, for the cases that a sound room never shows.
+ */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { WebSocketServer } from "ws";
+
+/** Things that come in one by one and are awaited one by one. */
+class Inbox {
+  /** @type {any[]} */ #items = [];
+  /** @type {((item: any) => void)[]} */ #readers = [];
+
+  put(/** @type {any} */ item) {
+    const reader = this.#readers.shift();
+    if (reader === undefined) this.#items.push(item);
+    else reader(item);
+  }
+
+  /** @returns {Promise<any>} */
+  take() {
+    if (this.#items.length > 0) return Promise.resolve(this.#items.shift());
+    return new Promise((resolve) => this.#readers.push(resolve));
+  }
+}
+
+/** One connection of the client under test. */
+class Peer {
+  /** The frames that are neither pings nor questions who is here. */
+  frames = new Inbox();
+  /** Pings, as the bytes that came. */
+  pings = new Inbox();
+  closed = new Inbox();
+  answersPings = true;
+
+  /**
+   * @param {any} socket
+   * @param {URL} url
+   */
+  constructor(socket, url) {
+    this.socket = socket;
+    this.url = url;
+    socket.on("message", (/** @type {Buffer} */ data) => {
+      const text = data.toString();
+      const frame = JSON.parse(text);
+      if (frame.type === "ping") {
+        this.pings.put(text);
+        if (this.answersPings) this.say({ type: "pong" });
+      } else if (frame.type !== "presence") {
+        this.frames.put(frame);
+      }
+    });
+    socket.on("close", (/** @type {number} */ code) => this.closed.put(code));
+  }
+
+  /** One frame. */
+  say(/** @type {object[]} */ ...objects) {
+    this.socket.send(JSON.stringify(objects));
+  }
+
+  welcome(fields = {}) {
+    this.say({ ...WELCOME, ...fields });
+  }
+}
+
+const WELCOME = {
+  type: "welcome",
+  v: 1,
+  room: "lobby",
+  conn: "c-1",
+  user: "ana",
+  epoch: "e-1",
+  seq: 0,
+  confirmed: 0,
+  recovered: false,
+  count: 1,
+  users: 1,
+  limits: {},
+  dead: [],
+};
+
+/**
+ * @param {number} seq
+ * @param {object} [fields]
+ */
+export function newMessage(seq, fields = {}) {
+  return {
+    type: "new_message",
+    seq,
+    user: "bo",
+    ts: 1_700_000_000_000 + seq,
+    content: seq,
+    ...fields,
+  };
+}
+
+/** Starts one on a free port; `peers.take()` is the next connection. */
+export async function startScriptedRoom() {
+  const peers = new Inbox();
+  /** How upgrades and the question for the reason are refused; null lets everybody in. */
+  /** @type {{ refusal: { status: number, headers?: Record<string, string>, detail: string } | null }} */
+  const script = { refusal: null };
+  const server = createServer((_request, response) => {
+    const { status, headers = {}, detail } = script.refusal ?? { status: 200, detail: "" };
+    response.writeHead(status, { "content-type": "application/problem+json", ...headers });
+    response.end(JSON.stringify({ type: "about:blank", title: "Refused", status, detail }));
+  });
+  const sockets = new WebSocketServer({ noServer: true });
+  server.on("upgrade", (request, socket, head) => {
+    if (script.refusal !== null) {
+      socket.end(`HTTP/1.1 ${script.refusal.status} Refused\r\nConnection: close\r\n\r\n`);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (/** @type {any} */ accepted) => {
+      peers.put(new Peer(accepted, new URL(request.url ?? "/", "ws://127.0.0.1")));
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    peers,
+    script,
+    async stop() {
+      for (const socket of sockets.clients) socket.terminate();
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
