@@ -1,0 +1,5 @@
+/** Modules that wrangler bundles as compiled WebAssembly; see "imports" in package.json. */
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}
