@@ -13,9 +13,15 @@ namespace edgeroom {
 
 }  // namespace edgeroom
 
-#define CHECK(condition)                                                  \
-  do {                                                                    \
-    if (!(condition)) [[unlikely]] {                                      \
-      ::edgeroom::check_failed(#condition, __FILE__, __LINE__);           \
-    }                                                                     \
+#define EDGEROOM_CHECK(condition)                               \
+  do {                                                          \
+    if (!(condition)) [[unlikely]] {                            \
+      ::edgeroom::check_failed(#condition, __FILE__, __LINE__); \
+    }                                                           \
   } while (false)
+
+// The short name is for source files. Headers use the long one, because test files that include
+// them have a CHECK of their own, doctest's, and define EDGEROOM_NO_SHORT_CHECK.
+#ifndef EDGEROOM_NO_SHORT_CHECK
+#define CHECK EDGEROOM_CHECK
+#endif

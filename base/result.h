@@ -24,15 +24,15 @@ class [[nodiscard]] Result {
   [[nodiscard]] bool ok() const { return value_.has_value(); }
 
   [[nodiscard]] const T& value() const {
-    CHECK(value_.has_value());
+    EDGEROOM_CHECK(value_.has_value());
     return *value_;
   }
   [[nodiscard]] T& value() {
-    CHECK(value_.has_value());
+    EDGEROOM_CHECK(value_.has_value());
     return *value_;
   }
   [[nodiscard]] const Error& error() const {
-    CHECK(!value_.has_value());
+    EDGEROOM_CHECK(!value_.has_value());
     return error_;
   }
 

@@ -141,6 +141,7 @@ void Forwarder::apply_results(Batch& batch, const std::vector<RecordResult>& res
     if (state != RecordState::kWaiting) continue;
     if (result.outcome == RecordOutcome::kStored) {
       state = RecordState::kStored;
+      unbury(result.seq, outcome);
       progress = true;
     } else if (result.outcome == RecordOutcome::kRejected && result.code == "CONFLICT") {
       conflict = true;
@@ -215,8 +216,22 @@ void Forwarder::back_off(Batch& batch, double floor_ms, double now_ms) {
 }
 
 void Forwarder::bury(uint64_t seq, std::string_view code, AttemptOutcome& outcome) {
+  // After a restart a dead letter above the stored watermark is sent and refused once more.
+  if (find_dead(seq) != dead_.end()) return;
   dead_.push_back({seq, std::string(code)});
   outcome.dead_changed = true;
+}
+
+void Forwarder::unbury(uint64_t seq, AttemptOutcome& outcome) {
+  const auto found = find_dead(seq);
+  if (found == dead_.end()) return;
+  dead_.erase(found);
+  outcome.dead_changed = true;
+}
+
+std::vector<DeadLetter>::const_iterator Forwarder::find_dead(uint64_t seq) const {
+  return std::find_if(dead_.begin(), dead_.end(),
+                      [seq](const DeadLetter& letter) { return letter.seq == seq; });
 }
 
 void Forwarder::move_watermark(AttemptOutcome& outcome) {

@@ -97,6 +97,8 @@ class Forwarder {
   void split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome);
   void back_off(Batch& batch, double floor_ms, double now_ms);
   void bury(uint64_t seq, std::string_view code, AttemptOutcome& outcome);
+  void unbury(uint64_t seq, AttemptOutcome& outcome);
+  [[nodiscard]] std::vector<DeadLetter>::const_iterator find_dead(uint64_t seq) const;
   void move_watermark(AttemptOutcome& outcome);
 
   Random& random_;

@@ -1,0 +1,166 @@
+// What each effect of the room's core does on the platform: one function each.
+
+import { EffectType, EventType, LogLevel } from "./abi.generated.js";
+import { postBatch } from "./forward.js";
+
+/** @typedef {import("./room-runtime.js").RoomRuntime} RoomRuntime */
+
+/**
+ * An effect. The functions copy its data out of the module's memory: call them before the next
+ * event.
+ * @typedef {object} AppliedEffect
+ * @property {number} type
+ * @property {number} target
+ * @property {number} value
+ * @property {() => string} text
+ * @property {() => Uint8Array} bytes
+ * @property {() => string} extraText
+ * @property {() => Uint8Array} extraBytes
+ */
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS segments (slot INTEGER PRIMARY KEY, head BLOB NOT NULL, data BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+`;
+
+/** @type {Record<number, (room: RoomRuntime, effect: AppliedEffect) => void>} */
+const effects = {
+  [EffectType.send]: send,
+  [EffectType.broadcast]: broadcast,
+  [EffectType.close]: close,
+  [EffectType.accept]: accept,
+  [EffectType.putSegment]: putSegment,
+  [EffectType.putState]: putState,
+  [EffectType.load]: load,
+  [EffectType.scheduleFlush]: scheduleFlush,
+  [EffectType.timer]: timer,
+  [EffectType.alarm]: alarm,
+  [EffectType.forward]: forward,
+  [EffectType.respond]: respond,
+  [EffectType.log]: log,
+};
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+export function applyEffect(room, effect) {
+  effects[effect.type](room, effect);
+}
+
+/** @param {WebSocket | undefined} socket @param {string} text */
+function sendTo(socket, text) {
+  // A socket whose close is under way takes no more; its close event comes.
+  if (socket?.readyState === WebSocket.OPEN) socket.send(text);
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function send(room, effect) {
+  sendTo(room.sockets.get(effect.target), effect.text());
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function broadcast(room, effect) {
+  const text = effect.text();
+  for (const socket of room.sockets.values()) sendTo(socket, text);
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function close(room, effect) {
+  const socket = room.sockets.get(effect.target);
+  room.removeSocket(effect.target);
+  if (socket?.readyState === WebSocket.OPEN) socket.close(effect.value, effect.text());
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function accept(room, effect) {
+  const socket = /** @type {WebSocket} */ (room.joining);
+  room.joining = null;
+  room.ctx.acceptWebSocket(socket);
+  socket.serializeAttachment(effect.bytes());
+  room.addSocket(effect.target, socket);
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function putSegment(room, effect) {
+  const { sql } = room.ctx.storage;
+  sql.exec(
+    "INSERT OR REPLACE INTO segments (slot, head, data) VALUES (?, ?, ?)",
+    effect.target,
+    effect.bytes(),
+    effect.extraBytes(),
+  );
+  room.turnStored();
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function putState(room, effect) {
+  const { sql } = room.ctx.storage;
+  // The room's first write is a state row. Before it the object has no tables: looking at a room
+  // that was never used stores nothing.
+  if (!room.hasSchema) sql.exec(SCHEMA);
+  room.hasSchema = true;
+  sql.exec(
+    "INSERT OR REPLACE INTO state (id, data) VALUES (?, ?)",
+    effect.target,
+    effect.bytes(),
+  );
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function load(room, effect) {
+  const bytes = effect.bytes();
+  const slots = new Uint32Array(bytes.buffer, 0, effect.target);
+  const { sql } = room.ctx.storage;
+  for (const slot of slots) {
+    const row = sql.exec("SELECT data FROM segments WHERE slot = ?", slot).one();
+    room.event(EventType.loaded, slot, 0, /** @type {ArrayBuffer} */ (row.data));
+  }
+  room.event(EventType.loadEnd, 0, 0);
+}
+
+/** @param {RoomRuntime} room */
+function scheduleFlush(room) {
+  if (room.flushScheduled) return;
+  room.flushScheduled = true;
+  // A zero timer runs after the messages that have already arrived: they share the flush.
+  setTimeout(() => room.flush(), 0);
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function timer(room, effect) {
+  clearTimeout(room.timer);
+  if (effect.value >= 0) {
+    room.timer = setTimeout(() => room.background(EventType.timer), effect.value);
+  }
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function alarm(room, effect) {
+  room.ctx.waitUntil(room.ctx.storage.setAlarm(effect.value));
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function forward(room, effect) {
+  const { generation } = room;
+  const attempt = effect.target;
+  const answered = postBatch(room.env, effect.text(), effect.extraText(), effect.value);
+  room.ctx.waitUntil(
+    answered.then((answer) => {
+      // An instance that was rebuilt has made the attempt again.
+      if (room.generation !== generation) return;
+      const payload = `${answer.retryAfter}\n${answer.date}\n${answer.body}`;
+      room.background(EventType.attemptResult, attempt, answer.status, payload);
+    }),
+  );
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function respond(room, effect) {
+  const headers = { "content-type": effect.extraText() };
+  room.answers.set(effect.target, new Response(effect.text(), { status: effect.value, headers }));
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function log(room, effect) {
+  const names = Object.keys(LogLevel);
+  const line = { level: names[effect.value], room: room.name, ...JSON.parse(effect.text()) };
+  console.log(JSON.stringify(line));
+}

@@ -1,0 +1,120 @@
+// One attempt to bring a batch to the central API: signing and the POST. What the answer means,
+// and whether there is another attempt, is decided in the core.
+
+import { AwsClient } from "aws4fetch";
+
+/** Bytes of an answer that are read: beyond all that the central API ever says. */
+const ANSWER_BYTES_MAX = 1 << 20;
+
+/**
+ * @typedef {object} AttemptAnswer
+ * @property {number} status 0 for no answer
+ * @property {string} retryAfter the header, or ""
+ * @property {string} date the header, or ""
+ * @property {string} body
+ */
+
+/**
+ * Never rejects: whatever happens on the way is an answer, or the lack of one.
+ * @param {Record<string, unknown>} env
+ * @param {string} body
+ * @param {string} idempotencyKey
+ * @param {number} timeoutMs
+ * @returns {Promise<AttemptAnswer>}
+ */
+export async function postBatch(env, body, idempotencyKey, timeoutMs) {
+  try {
+    const request = await signed(env, body, idempotencyKey);
+    const response = await fetch(request, {
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return {
+      status: response.status,
+      retryAfter: oneLine(response.headers.get("retry-after")),
+      date: oneLine(response.headers.get("date")),
+      body: await boundedText(response),
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    console.warn(JSON.stringify({ level: "warn", event: "attempt", key: idempotencyKey, reason }));
+    return { status: 0, retryAfter: "", date: "", body: "" };
+  }
+}
+
+/**
+ * @param {Record<string, unknown>} env
+ * @param {string} body
+ * @param {string} idempotencyKey
+ */
+async function signed(env, body, idempotencyKey) {
+  const url = `${String(env.PERSIST_URL).replace(/\/+$/, "")}/v1/batches`;
+  const headers = new Headers({
+    "content-type": "application/json",
+    "idempotency-key": idempotencyKey,
+    traceparent: `00-${randomHex(16)}-${randomHex(8)}-01`,
+  });
+  const init = { method: "POST", headers, body };
+  switch (env.PERSIST_AUTH) {
+    case "sigv4": {
+      const client = new AwsClient({
+        accessKeyId: String(env.AWS_ACCESS_KEY_ID),
+        secretAccessKey: String(env.AWS_SECRET_ACCESS_KEY),
+        sessionToken: env.AWS_SESSION_TOKEN ? String(env.AWS_SESSION_TOKEN) : undefined,
+        region: String(env.AWS_REGION),
+        service: "execute-api",
+        // Another attempt is the core's decision.
+        retries: 0,
+      });
+      return client.sign(url, init);
+    }
+    case "hmac": {
+      const timestamp = Math.floor(Date.now() / 1000);
+      const signature = await hmacHex(String(env.PERSIST_SECRET), `${timestamp}.${body}`);
+      headers.set("x-edgeroom-signature", `t=${timestamp},v1=${signature}`);
+      return new Request(url, init);
+    }
+    case "bearer":
+      headers.set("authorization", `Bearer ${env.PERSIST_SECRET}`);
+      return new Request(url, init);
+    default:
+      return new Request(url, init);
+  }
+}
+
+/** @param {string | null} header */
+function oneLine(header) {
+  return (header ?? "").replace(/[\r\n]/g, " ");
+}
+
+/** The body as text; a longer one is cut, and so no longer an answer. @param {Response} response */
+async function boundedText(response) {
+  if (!response.body) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of response.body) {
+    text += decoder.decode(/** @type {Uint8Array} */ (chunk), { stream: true });
+    if (text.length > ANSWER_BYTES_MAX) break;
+  }
+  return text + decoder.decode();
+}
+
+/** @param {number} bytes */
+function randomHex(bytes) {
+  return hex(crypto.getRandomValues(new Uint8Array(bytes)));
+}
+
+/** @param {string} secret @param {string} text */
+async function hmacHex(secret, text) {
+  const encoder = new TextEncoder();
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, [
+    "sign",
+  ]);
+  return hex(new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(text))));
+}
+
+/** @param {Uint8Array} bytes */
+function hex(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

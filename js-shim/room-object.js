@@ -1,0 +1,86 @@
+// The Durable Object of a room: what the platform calls, as events of the room's core.
+
+import { DurableObject } from "cloudflare:workers";
+import { EventType } from "./abi.generated.js";
+import { RoomRuntime } from "./room-runtime.js";
+
+/** The header in which the Worker says what it wants: URI-encoded JSON, made by its core. */
+const OPERATION_HEADER = "x-edgeroom-op";
+
+/** Answered by the platform without waking a sleeping room (contract, section 3). */
+const PING = '{"type":"ping"}';
+const PONG = '[{"type":"pong"}]';
+
+/** The close code of a connection that ended without a close frame. */
+const ABNORMAL_CLOSURE = 1006;
+
+export class Room extends DurableObject {
+  #runtime;
+  #lastRequest = 0;
+
+  /** @param {DurableObjectState} ctx @param {Record<string, unknown>} env */
+  constructor(ctx, env) {
+    super(ctx, env);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+    this.#runtime = new RoomRuntime(ctx, env);
+  }
+
+  /** @param {Request} request @returns {Promise<Response>} */
+  async fetch(request) {
+    const operation = decodeURIComponent(request.headers.get(OPERATION_HEADER) ?? "");
+    if (request.headers.get("upgrade") === "websocket") return this.#join(request, operation);
+    const number = ++this.#lastRequest;
+    this.#runtime.handle(EventType.request, number, 0, operation);
+    return this.#answer(number);
+  }
+
+  /** @param {Request} request @param {string} operation */
+  #join(request, operation) {
+    const { 0: client, 1: server } = new WebSocketPair();
+    const handle = this.#runtime.newHandle();
+    this.#runtime.joining = server;
+    this.#runtime.handle(EventType.connect, handle, 0, operation);
+    if (!this.#runtime.sockets.has(handle)) return this.#answer(handle);
+    const headers = new Headers();
+    const protocol = request.headers.get("sec-websocket-protocol");
+    if (protocol) headers.set("sec-websocket-protocol", protocol);
+    return new Response(null, { status: 101, webSocket: client, headers });
+  }
+
+  /** @param {number} number */
+  #answer(number) {
+    const response = this.#runtime.answers.get(number);
+    this.#runtime.answers.delete(number);
+    if (!response) throw new Error(`the room did not answer request ${number}`);
+    return response;
+  }
+
+  /** @param {WebSocket} socket @param {string | ArrayBuffer} message */
+  webSocketMessage(socket, message) {
+    const handle = this.#runtime.handleOf(socket);
+    if (handle !== undefined) this.#runtime.frame(handle, message);
+  }
+
+  /** @param {WebSocket} socket @param {number} code */
+  webSocketClose(socket, code) {
+    this.#closed(socket, code);
+  }
+
+  /** @param {WebSocket} socket */
+  webSocketError(socket) {
+    this.#closed(socket, ABNORMAL_CLOSURE);
+  }
+
+  /** @param {WebSocket} socket @param {number} code */
+  #closed(socket, code) {
+    const handle = this.#runtime.handleOf(socket);
+    if (handle === undefined) return;
+    this.#runtime.removeSocket(handle);
+    this.#runtime.background(EventType.closed, handle, code);
+  }
+
+  /** After a trap the rebuilt room has armed the alarm again: the platform need not repeat it. */
+  alarm() {
+    this.#runtime.background(EventType.alarm);
+  }
+}

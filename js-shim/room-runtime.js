@@ -1,0 +1,319 @@
+// The room's core at work: events in, effects out, and a new instance when one has trapped.
+//
+// No rule of the room stands here. What does: the order of things. Effects are carried out at
+// once, in order, before the next event; the frames of a turn are kept until they are stored; and
+// an instance that trapped is dropped, built again from storage and the open sockets, and given
+// those frames once more, all but the one that trapped.
+
+import roomModule from "#modules/room.wasm";
+import {
+  Effect,
+  EventType,
+  FrameKind,
+  Output,
+  ROOM_ABI_VERSION,
+} from "./abi.generated.js";
+import { applyEffect } from "./effects.js";
+import { TrapError, WasmHost } from "./wasm-host.js";
+
+/**
+ * @typedef {object} KeptFrame an inbound frame that is not known to be stored
+ * @property {number} handle
+ * @property {string | ArrayBuffer} message
+ */
+
+/** The core refused an event: the shim and the module do not fit together, or storage is damaged. */
+export class RefusedError extends Error {
+  /** @param {number} type @param {number} status */
+  constructor(type, status) {
+    super(`the room refused event ${type} with status ${status}`);
+    this.name = "RefusedError";
+  }
+}
+
+export class RoomRuntime {
+  /** @type {WasmHost | null} */
+  #host = null;
+  /** Which instance this is: answers to an older one's attempts are nobody's. */
+  #generation = 0;
+  /** @type {KeptFrame[]} */
+  #turn = [];
+  #nextHandle = 1;
+  /** @type {Map<WebSocket, number>} */
+  #handles = new Map();
+
+  /** The accepted sockets by handle. @type {Map<number, WebSocket>} */
+  sockets = new Map();
+  /** The socket of the join that is being decided. @type {WebSocket | null} */
+  joining = null;
+  /** Answers to requests, by number. @type {Map<number, Response>} */
+  answers = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer = undefined;
+  flushScheduled = false;
+  /** Whether the tables are there; they come with the room's first write. */
+  hasSchema = false;
+
+  /**
+   * @param {DurableObjectState} ctx
+   * @param {Record<string, unknown>} env
+   */
+  constructor(ctx, env) {
+    this.ctx = ctx;
+    this.env = env;
+    this.name = ctx.id.name ?? "";
+  }
+
+  get generation() {
+    return this.#generation;
+  }
+
+  /** A handle that no socket of this object's life has had. */
+  newHandle() {
+    return this.#nextHandle++;
+  }
+
+  /** @param {WebSocket} socket */
+  handleOf(socket) {
+    this.#open();
+    return this.#handles.get(socket);
+  }
+
+  /** @param {number} handle @param {WebSocket} socket */
+  addSocket(handle, socket) {
+    this.sockets.set(handle, socket);
+    this.#handles.set(socket, handle);
+  }
+
+  /** @param {number} handle */
+  removeSocket(handle) {
+    const socket = this.sockets.get(handle);
+    if (socket) this.#handles.delete(socket);
+    this.sockets.delete(handle);
+  }
+
+  /**
+   * Gives the core an event and carries out what it answers. An event that traps costs itself and
+   * nothing else: TrapError is thrown after the room has been rebuilt.
+   * @param {number} type
+   * @param {number} [target]
+   * @param {number} [number]
+   * @param {string | ArrayBuffer | Uint8Array} [payload]
+   */
+  handle(type, target = 0, number = 0, payload) {
+    try {
+      this.#open();
+      this.#event(type, target, number, payload);
+    } catch (error) {
+      if (!(error instanceof TrapError)) throw this.#fail(error);
+      this.#report(error, type);
+      // Nobody knows which frame of the turn the flush trapped on.
+      this.#recover(type === EventType.flush ? this.#turn : []);
+      throw error;
+    }
+  }
+
+  /**
+   * The same for an event that nobody waits for: a trap in it has been reported, and the room
+   * rebuilt.
+   * @param {number} type
+   * @param {number} [target]
+   * @param {number} [number]
+   * @param {string} [payload]
+   */
+  background(type, target, number, payload) {
+    try {
+      this.handle(type, target, number, payload);
+    } catch (error) {
+      if (!(error instanceof TrapError)) throw error;
+    }
+  }
+
+  /** A message from a socket. @param {number} handle @param {string | ArrayBuffer} message */
+  frame(handle, message) {
+    /** @type {KeptFrame} */
+    const kept = { handle, message };
+    this.#turn.push(kept);
+    try {
+      this.#open();
+      this.#frameEvent(kept);
+    } catch (error) {
+      if (!(error instanceof TrapError)) throw this.#fail(error);
+      this.#report(error, EventType.frame);
+      this.#recover([kept]);
+    }
+  }
+
+  /** The end of the turn. A trap in it is told to everybody who sent something. */
+  flush() {
+    this.flushScheduled = false;
+    this.background(EventType.flush);
+    this.#turn = [];
+  }
+
+  /** Called when a segment has been written: the frames of the turn are in it. */
+  turnStored() {
+    this.#turn = [];
+  }
+
+  /**
+   * @param {number} type @param {number} target @param {number} number
+   * @param {string | ArrayBuffer | Uint8Array} [payload]
+   */
+  event(type, target, number, payload) {
+    this.#event(type, target, number, payload);
+  }
+
+  /** Builds the instance from what is stored, if there is none. */
+  #open() {
+    if (this.#host) return;
+    this.#generation++;
+    this.#host = new WasmHost(roomModule, "room", ROOM_ABI_VERSION);
+    const [low, high] = crypto.getRandomValues(new Uint32Array(2));
+    const settings = Object.entries(this.env).filter(([, value]) => typeof value === "string");
+    const payload = `${this.name}\n${JSON.stringify(Object.fromEntries(settings))}`;
+    this.#event(EventType.start, low, high, payload);
+    const { sql } = this.ctx.storage;
+    this.hasSchema = hasTables(sql);
+    if (this.hasSchema) {
+      for (const row of sql.exec("SELECT id, data FROM state")) {
+        this.#event(EventType.restoreState, Number(row.id), 0, blob(row.data));
+      }
+      for (const row of sql.exec("SELECT slot, head FROM segments")) {
+        this.#event(EventType.restoreSegment, Number(row.slot), 0, blob(row.head));
+      }
+    }
+    for (const socket of this.ctx.getWebSockets()) this.#restoreSocket(socket);
+    this.#event(EventType.restored, 0, 0);
+  }
+
+  /** @param {WebSocket} socket */
+  #restoreSocket(socket) {
+    const attachment = socket.deserializeAttachment();
+    // Sockets that are closing stay listed for a while; they are no longer anybody.
+    if (socket.readyState !== WebSocket.OPEN || !(attachment instanceof Uint8Array)) return;
+    let handle = this.#handles.get(socket);
+    if (handle === undefined) {
+      handle = this.newHandle();
+      this.addSocket(handle, socket);
+    }
+    this.#event(EventType.restoreConnection, handle, 0, attachment);
+  }
+
+  /**
+   * @param {number} type @param {number} target @param {number} number
+   * @param {string | ArrayBuffer | Uint8Array} [payload]
+   */
+  #event(type, target, number, payload) {
+    const host = /** @type {WasmHost} */ (this.#host);
+    const size = payload === undefined ? 0 : host.write(payload);
+    if (size < 0) throw new RefusedError(type, size);
+    this.#call(host, type, target, number, size);
+  }
+
+  /** @param {KeptFrame} kept */
+  #frameEvent({ handle, message }) {
+    const host = /** @type {WasmHost} */ (this.#host);
+    const size = host.write(message);
+    let kind = typeof message === "string" ? FrameKind.text : FrameKind.binary;
+    if (size < 0) kind = FrameKind.oversize;
+    this.#call(host, EventType.frame, handle, kind, Math.max(size, 0));
+  }
+
+  /**
+   * @param {WasmHost} host @param {number} type @param {number} target @param {number} number
+   * @param {number} size of the payload, which stands in the input buffer already
+   */
+  #call(host, type, target, number, size) {
+    const count = host.call("room_event", type, target, number, Date.now(), size);
+    if (count < 0) throw new RefusedError(type, count);
+    if (count > 0) this.#applyAll(host, count);
+  }
+
+  /** @param {WasmHost} host @param {number} count */
+  #applyAll(host, count) {
+    const output = host.call("room_output");
+    host.refresh();
+    const records = host.u32(output + Output.effects);
+    const data = host.u32(output + Output.data);
+    for (let i = 0; i < count; i++) {
+      const at = records + i * Effect.SIZE;
+      const dataAt = data + host.u32(at + Effect.data);
+      const dataSize = host.u32(at + Effect.dataSize);
+      const extraAt = data + host.u32(at + Effect.extra);
+      const extraSize = host.u32(at + Effect.extraSize);
+      applyEffect(this, {
+        type: host.u32(at + Effect.type),
+        target: host.u32(at + Effect.target),
+        value: host.f64(at + Effect.value),
+        text: () => host.text(dataAt, dataSize),
+        bytes: () => host.copy(dataAt, dataSize),
+        extraText: () => host.text(extraAt, extraSize),
+        extraBytes: () => host.copy(extraAt, extraSize),
+      });
+    }
+  }
+
+  /**
+   * A new instance in place of the one that trapped. The frames of the turn that are not stored
+   * are given to it again, all but those that are to blame; whoever sent one of those is told.
+   * @param {KeptFrame[]} dropped
+   */
+  #recover(dropped) {
+    const again = this.#turn.filter((kept) => !dropped.includes(kept));
+    this.#host = null;
+    this.#turn = [];
+    clearTimeout(this.timer);
+    try {
+      this.#open();
+      for (const handle of new Set(dropped.map((kept) => kept.handle))) {
+        this.#event(EventType.trapped, handle, 0);
+      }
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    for (const kept of again) this.frame(kept.handle, kept.message);
+  }
+
+  /**
+   * What storage refused, or an instance that cannot even be built: nothing of this turn may be
+   * told to anybody. The object is reset; its clients come back and recover.
+   * @param {unknown} error
+   */
+  #fail(error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error(JSON.stringify({ level: "error", room: this.name, event: "reset", reason }));
+    this.ctx.abort(reason);
+    return error;
+  }
+
+  /** @param {TrapError} error @param {number} type */
+  #report(error, type) {
+    console.error(
+      JSON.stringify({
+        level: "error",
+        room: this.name,
+        event: "trap",
+        during: nameOf(type),
+        reason: error.message,
+      }),
+    );
+  }
+}
+
+/** @param {number} type */
+function nameOf(type) {
+  const found = Object.entries(EventType).find(([, value]) => value === type);
+  return found ? found[0] : String(type);
+}
+
+/** @param {SqlStorage} sql */
+function hasTables(sql) {
+  return sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'segments'").toArray().length > 0;
+}
+
+/** @param {SqlStorageValue} value */
+function blob(value) {
+  if (!(value instanceof ArrayBuffer)) throw new Error("a stored row holds no bytes");
+  return value;
+}

@@ -1,0 +1,192 @@
+#include "tests/unit/room_harness.h"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <utility>
+
+#include "base/bytes.h"
+
+namespace edgeroom::test {
+
+void RoomHarness::wake() {
+  room_.reset();
+  room_.emplace("lobby", settings_, seed_++);
+  attempts.clear();
+  timer_delay_ms.reset();
+  alarm_at_ms.reset();
+  flush_scheduled = false;
+  for (const auto& [id, data] : storage.state) {
+    REQUIRE_FALSE(event(EventType::kRestoreState, id, 0, data));
+  }
+  for (const auto& [slot, segment] : storage.segments) {
+    REQUIRE_FALSE(event(EventType::kRestoreSegment, slot, 0, segment.first));
+  }
+  for (const auto& [handle, attachment] : attachments_) {
+    REQUIRE_FALSE(event(EventType::kRestoreConnection, handle, 0, attachment));
+  }
+  REQUIRE_FALSE(event(EventType::kRestored));
+}
+
+std::optional<RoomStatus> RoomHarness::event(EventType type, uint32_t target, uint32_t number,
+                                             std::string_view payload) {
+  order.clear();
+  EffectList effects;
+  const auto refusal = room_->handle({type, target, number, now_ms, payload}, effects);
+  if (refusal) CHECK(effects.records().empty());
+  apply(effects);
+  return refusal;
+}
+
+void RoomHarness::apply(const EffectList& effects) {
+  for (const Effect& effect : effects.records()) {
+    const std::string data(effects.data(effect));
+    switch (static_cast<EffectType>(effect.type)) {
+      case EffectType::kSend:
+        order.emplace_back("send");
+        inbox_[effect.target].push_back(data);
+        break;
+      case EffectType::kBroadcast:
+        order.emplace_back("broadcast");
+        for (const auto& [handle, unused] : attachments_) inbox_[handle].push_back(data);
+        break;
+      case EffectType::kClose:
+        closed[effect.target] = static_cast<uint32_t>(effect.value);
+        attachments_.erase(effect.target);
+        break;
+      case EffectType::kAccept: attachments_[effect.target] = data; break;
+      case EffectType::kPutSegment:
+        order.emplace_back("put");
+        storage.segments[effect.target] = {data, std::string(effects.extra(effect))};
+        storage.rows_written++;
+        break;
+      case EffectType::kPutState:
+        order.emplace_back("state");
+        storage.state[effect.target] = data;
+        storage.rows_written++;
+        break;
+      case EffectType::kLoad: load(effects, effect); break;
+      case EffectType::kScheduleFlush: flush_scheduled = true; break;
+      case EffectType::kTimer:
+        timer_delay_ms = effect.value < 0 ? std::nullopt : std::optional(effect.value);
+        break;
+      case EffectType::kAlarm:
+        alarm_at_ms = effect.value;
+        storage.rows_written++;
+        break;
+      case EffectType::kForward:
+        attempts.push_back({effect.target, data, std::string(effects.extra(effect))});
+        break;
+      case EffectType::kRespond:
+        answers_[effect.target] = {static_cast<uint32_t>(effect.value), data};
+        break;
+      case EffectType::kLog: break;
+    }
+  }
+}
+
+void RoomHarness::load(const EffectList& effects, const Effect& effect) {
+  ByteReader reader(effects.data(effect));
+  std::vector<uint32_t> slots;
+  for (uint32_t i = 0; i < effect.target; i++) slots.push_back(reader.u32());
+  REQUIRE(reader.ok());
+  for (const uint32_t slot : slots) {
+    REQUIRE(storage.segments.count(slot) == 1);
+    REQUIRE_FALSE(event(EventType::kLoaded, slot, 0, storage.segments[slot].second));
+  }
+  REQUIRE_FALSE(event(EventType::kLoadEnd));
+}
+
+uint32_t RoomHarness::join(std::string_view members) {
+  const uint32_t handle = next_handle_++;
+  const std::string operation =
+      "{\"op\":\"connect\",\"room\":\"lobby\"" + std::string(members) + "}";
+  REQUIRE_FALSE(event(EventType::kConnect, handle, 0, operation));
+  return handle;
+}
+
+void RoomHarness::frame(uint32_t handle, std::string_view text) {
+  REQUIRE_FALSE(event(EventType::kFrame, handle, 0, text));
+}
+
+void RoomHarness::leave(uint32_t handle) {
+  attachments_.erase(handle);
+  REQUIRE_FALSE(event(EventType::kClosed, handle, 1000));
+}
+
+void RoomHarness::turn() {
+  if (std::exchange(flush_scheduled, false)) REQUIRE_FALSE(event(EventType::kFlush));
+}
+
+void RoomHarness::timer() {
+  REQUIRE(timer_delay_ms);
+  now_ms += *timer_delay_ms;
+  timer_delay_ms.reset();
+  REQUIRE_FALSE(event(EventType::kTimer));
+}
+
+void RoomHarness::alarm() {
+  REQUIRE(alarm_at_ms);
+  now_ms = std::max(now_ms, *alarm_at_ms);
+  alarm_at_ms.reset();
+  REQUIRE_FALSE(event(EventType::kAlarm));
+}
+
+void RoomHarness::until_attempt() {
+  for (int i = 0; i < 100 && attempts.empty(); i++) {
+    REQUIRE((timer_delay_ms || alarm_at_ms));
+    if (alarm_at_ms && (!timer_delay_ms || *alarm_at_ms <= now_ms + *timer_delay_ms)) {
+      alarm();
+    } else {
+      timer();
+    }
+    turn();
+  }
+  REQUIRE_FALSE(attempts.empty());
+}
+
+Answer RoomHarness::request(std::string_view operation) {
+  const uint32_t number = next_request_++;
+  REQUIRE_FALSE(event(EventType::kRequest, number, 0, operation));
+  REQUIRE(answers_.count(number) == 1);
+  return answers_[number];
+}
+
+void RoomHarness::answer(uint32_t status, std::string_view body, std::string_view retry_after) {
+  REQUIRE_FALSE(attempts.empty());
+  const Attempt attempt = attempts.front();
+  attempts.erase(attempts.begin());
+  const std::string payload = std::string(retry_after) + "\n\n" + std::string(body);
+  REQUIRE_FALSE(event(EventType::kAttemptResult, attempt.number, status, payload));
+}
+
+void RoomHarness::store_all() {
+  REQUIRE_FALSE(attempts.empty());
+  const std::string& body = attempts.front().body;
+  // {"v":1,"room":…,"epoch":…,"records":[{"seq":1,…}]}
+  const size_t records = body.find(",\"records\":[");
+  REQUIRE(records != std::string::npos);
+  std::string results = body.substr(0, records) + ",\"results\":[";
+  bool first = true;
+  for (size_t at = body.find("{\"seq\":", records); at != std::string::npos;
+       at = body.find("{\"seq\":", at + 1)) {
+    const size_t digits = at + std::strlen("{\"seq\":");
+    if (!first) results += ',';
+    first = false;
+    results += "{\"seq\":" + body.substr(digits, body.find(',', digits) - digits) +
+               ",\"status\":\"stored\"}";
+  }
+  answer(200, results + "]}");
+}
+
+std::vector<std::string> RoomHarness::take(uint32_t handle) {
+  return std::exchange(inbox_[handle], {});
+}
+
+std::string RoomHarness::text(uint32_t handle) {
+  std::string all;
+  for (const std::string& frame : take(handle)) all += frame;
+  return all;
+}
+
+}  // namespace edgeroom::test

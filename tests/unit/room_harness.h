@@ -1,0 +1,90 @@
+// Drives a room natively the way the shim does: effects are carried out in order, segments and
+// state rows live in maps, loads are answered at once, and the clock is the test's.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/settings.h"
+#include "rooms/room.h"
+
+namespace edgeroom::test {
+
+struct Attempt {
+  uint32_t number = 0;
+  std::string body;
+  std::string key;
+};
+
+struct Answer {
+  uint32_t status = 0;
+  std::string body;
+};
+
+// What survives the room's sleep.
+struct Storage {
+  std::map<uint32_t, std::string> state;
+  std::map<uint32_t, std::pair<std::string, std::string>> segments;  // head, data
+  uint64_t rows_written = 0;
+};
+
+class RoomHarness {
+ public:
+  explicit RoomHarness(RoomSettings settings = {}) : settings_(settings) { wake(); }
+
+  // Throws the instance away and restores another one from storage and attachments.
+  void wake();
+
+  // A join; the new connection's handle. The operation's other members are given as JSON, such as
+  // `,"user":"ana"`.
+  uint32_t join(std::string_view members = "");
+  void frame(uint32_t handle, std::string_view text);
+  void leave(uint32_t handle);
+  // The end of the turn: flushes if the room asked for it.
+  void turn();
+  void timer();
+  void alarm();
+  // Lets time pass, timers and alarms fire, until an attempt is under way.
+  void until_attempt();
+  Answer request(std::string_view operation);
+  // Answers the oldest attempt under way.
+  void answer(uint32_t status, std::string_view body, std::string_view retry_after = "");
+  // Answers it as the central API does when it stores every record.
+  void store_all();
+
+  std::optional<RoomStatus> event(EventType type, uint32_t target = 0, uint32_t number = 0,
+                                  std::string_view payload = {});
+
+  // All frames a connection was sent, and forgets them.
+  std::vector<std::string> take(uint32_t handle);
+  // The same as one string.
+  std::string text(uint32_t handle);
+
+  double now_ms = 1'800'000'000'000.0;
+  Storage storage;
+  std::vector<Attempt> attempts;  // under way, oldest first
+  std::map<uint32_t, uint32_t> closed;  // handle -> code, by the room
+  std::vector<std::string> order;       // "put", "broadcast", … of the last event, in order
+  std::optional<double> timer_delay_ms;
+  std::optional<double> alarm_at_ms;
+  bool flush_scheduled = false;
+
+ private:
+  void apply(const EffectList& effects);
+  void load(const EffectList& effects, const Effect& effect);
+
+  RoomSettings settings_;
+  std::optional<Room> room_;
+  std::map<uint32_t, std::string> attachments_;
+  std::map<uint32_t, std::vector<std::string>> inbox_;
+  std::map<uint32_t, Answer> answers_;
+  uint32_t next_handle_ = 1;
+  uint32_t next_request_ = 1;
+  uint64_t seed_ = 42;
+};
+
+}  // namespace edgeroom::test
