@@ -161,6 +161,6 @@ function respond(room, effect) {
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function log(room, effect) {
   const names = Object.keys(LogLevel);
-  const line = { level: names[effect.value], room: room.name, ...JSON.parse(effect.text()) };
+  const line = { level: names[effect.value], ...JSON.parse(effect.text()) };
   console.log(JSON.stringify(line));
 }

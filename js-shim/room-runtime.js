@@ -61,6 +61,7 @@ export class RoomRuntime {
   constructor(ctx, env) {
     this.ctx = ctx;
     this.env = env;
+    /** Empty where the platform does not tell it, as it may for an alarm. */
     this.name = ctx.id.name ?? "";
   }
 

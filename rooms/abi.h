@@ -18,7 +18,8 @@ inline constexpr uint32_t kRoomAbiVersion = 1;
 // in the input buffer.
 enum class EventType : uint32_t {
   // Before all others, once. target, number: a random seed of 64 bits, low and high half.
-  // payload: the room's name, a line feed, the settings as one JSON object of strings.
+  // payload: the room's name, a line feed, the settings as one JSON object of strings. A host that
+  // was woken by an alarm may not know the name and leaves it empty: the state row has it.
   kStart = 1,
   // A stored state row. target: its id. payload: its bytes.
   kRestoreState = 2,

@@ -14,14 +14,16 @@ namespace edgeroom {
 
 namespace {
 
-// state := version:u8 generation:varint epoch:sized seq:varint last_ts:varint confirmed:varint
-//          dedup_k0:u64 dedup_k1:u64 dead_count:varint (seq:varint code:sized) * dead_count
+// state := version:u8 room:sized generation:varint epoch:sized seq:varint last_ts:varint
+//          confirmed:varint dedup_k0:u64 dedup_k1:u64 dead_count:varint
+//          (seq:varint code:sized) * dead_count
 constexpr uint8_t kStateVersion = 1;
 constexpr uint32_t kStateRow = 0;
 
 }  // namespace
 
-Log::Log(const RoomSettings& settings) : settings_(settings) {}
+Log::Log(std::string room, const RoomSettings& settings)
+    : settings_(settings), room_(std::move(room)) {}
 
 void Log::start_dedup() {
   dedup_.emplace(dedup_key_, settings_.history_size, settings_.dedup_max);
@@ -39,6 +41,8 @@ void Log::create(double now_ms, Random& random, EffectList& effects) {
 bool Log::restore_state(std::string_view bytes) {
   ByteReader reader(bytes);
   if (reader.u8() != kStateVersion) return false;
+  const std::string_view room = reader.sized();
+  if (room_.empty()) room_ = room;
   generation_ = reader.varint();
   epoch_ = reader.sized();
   flushed_seq_ = reader.varint();
@@ -168,6 +172,7 @@ void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
   std::string bytes;
   ByteWriter writer(bytes);
   writer.u8(kStateVersion);
+  writer.sized(room_);
   writer.varint(generation_);
   writer.sized(epoch_);
   writer.varint(flushed_seq_);

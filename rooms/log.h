@@ -30,7 +30,8 @@ struct DeadLetter {
 class Log {
  public:
   // `settings` must outlive the log.
-  explicit Log(const RoomSettings& settings);
+  // `room` is the room's name, empty if the state row is to tell it.
+  Log(std::string room, const RoomSettings& settings);
 
   // --- restoring, before anything else ---
   bool restore_state(std::string_view bytes);
@@ -54,6 +55,7 @@ class Log {
   // Stores the state row.
   void save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects);
 
+  [[nodiscard]] const std::string& room() const { return room_; }
   [[nodiscard]] const std::string& epoch() const { return epoch_; }
   // The newest durable record; 0 before the first.
   [[nodiscard]] uint64_t flushed_seq() const { return flushed_seq_; }
@@ -80,6 +82,7 @@ class Log {
   [[nodiscard]] bool oldest_done(uint64_t confirmed) const;
 
   const RoomSettings& settings_;
+  std::string room_;
   std::string epoch_;
   uint64_t generation_ = 0;
   SipHashKey dedup_key_;

@@ -11,10 +11,9 @@
 namespace edgeroom {
 
 Room::Room(std::string name, const RoomSettings& settings, uint64_t seed)
-    : name_(std::move(name)),
-      settings_(settings),
+    : settings_(settings),
       random_(seed),
-      log_(settings_),
+      log_(std::move(name), settings_),
       forwarder_(random_),
       pending_(kOutboundFrameBytesMax) {}
 
@@ -191,6 +190,7 @@ void Room::log_line(LogThreshold level, std::string_view what, std::string_view 
   if (level < settings_.log_level) return;
   std::string fields;
   JsonObjectWriter object(fields);
+  object.string("room", log_.room());
   object.string("event", what);
   if (!detail.empty()) object.string("detail", detail);
   object.string("epoch", log_.epoch());

@@ -108,7 +108,6 @@ class Room {
   Refusal attempt_answered(const Event& event, EffectList& effects);
   void count_confirmed_bytes(uint64_t before, uint64_t now);
 
-  std::string name_;
   RoomSettings settings_;
   Random random_;
   double now_ms_ = 0;

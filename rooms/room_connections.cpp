@@ -66,7 +66,7 @@ void Room::welcome(uint32_t handle, const Connection& connection, const Operatio
   JsonObjectWriter object(frame);
   object.string("type", "welcome");
   object.integer("v", 1);
-  object.string("room", name_);
+  object.string("room", log_.room());
   object.string("conn", connection.id);
   object.string("user", connection.user);
   object.string("epoch", log_.epoch());

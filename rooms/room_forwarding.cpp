@@ -19,14 +19,14 @@ void Room::forward_next(EffectList& effects) {
     if (entry.first_seq > plan->last) break;
     segments.push_back(entry);
   }
-  BatchReader reader(std::move(*plan), name_, log_.epoch());
+  BatchReader reader(std::move(*plan), log_.room(), log_.epoch());
   start_load(Load(std::move(segments), std::move(reader)), effects);
 }
 
 void Room::finish(BatchReader& reader, EffectList& effects) {
   const std::string body = reader.finish();
   const uint32_t attempt = forwarder_.started(reader.plan(), reader.last());
-  const std::string key = name_ + ":" + log_.epoch() + ":" + std::to_string(reader.plan().first) +
+  const std::string key = log_.room() + ":" + log_.epoch() + ":" + std::to_string(reader.plan().first) +
                           "-" + std::to_string(reader.last());
   effects.forward(attempt, body, key, kAttemptTimeoutMs);
 }
@@ -43,7 +43,7 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
 
   const uint64_t confirmed_before = forwarder_.confirmed();
   const auto outcome =
-      forwarder_.answered(event.target, answer, name_, log_.epoch(), now_ms_);
+      forwarder_.answered(event.target, answer, log_.room(), log_.epoch(), now_ms_);
   if (!outcome) return std::nullopt;  // an answer that came after its time-out
   if (!outcome->trouble.empty()) {
     log_line(forwarder_.blocked() ? LogThreshold::kError : LogThreshold::kWarn, "forwarding",

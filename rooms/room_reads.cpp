@@ -42,7 +42,7 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
 std::string Room::state_json() const {
   std::string out;
   JsonObjectWriter object(out);
-  object.string("room", name_);
+  object.string("room", log_.room());
   if (log_.exists()) {
     object.string("epoch", log_.epoch());
   } else {
@@ -115,7 +115,7 @@ void Room::finish(HistoryReader& reader, EffectList& effects) {
   std::string out;
   if (reader.is_request) {
     out.append("{\"room\":");
-    append_json_string(out, name_);
+    append_json_string(out, log_.room());
     out.append(",\"epoch\":");
     if (log_.exists()) {
       append_json_string(out, log_.epoch());
