@@ -107,9 +107,8 @@ Result<SettingMap> SettingMap::parse(std::string_view json) {
   while (reader.next(member)) {
     if (member.kind == JsonKind::kNull) continue;
     const bool is_string = member.kind == JsonKind::kString;
-    map.values_.insert_or_assign(
-        std::string(member.key),
-        is_string ? json_unescape(member.value) : std::string(member.value));
+    map.values_.insert_or_assign(std::string(member.key), is_string ? json_unescape(member.value)
+                                                                    : std::string(member.value));
   }
   if (reader.fault()) return Error{"the settings are not one JSON object"};
   return map;

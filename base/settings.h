@@ -36,15 +36,15 @@ enum class LogThreshold : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 
 
 // What a room does with a setting that is not given stands here.
 struct RoomSettings {
-  uint32_t history_size = 100;                 // HISTORY_SIZE, messages
-  uint32_t message_bytes_max = 65'536;         // MESSAGE_BYTES_MAX
-  uint64_t outbox_records_max = 1'000'000;     // OUTBOX_RECORDS_MAX
-  uint64_t outbox_bytes_max = 1ULL << 30U;     // OUTBOX_BYTES_MAX
-  uint32_t dedup_max = 100'000;                // DEDUP_MAX, ids
-  uint32_t presence_max = 100;                 // PRESENCE_MAX, connections; 0: no join and leave
-  uint32_t connections_max = 10'000;           // ROOM_CONNECTIONS_MAX
-  double message_rate = 200;                   // MESSAGE_LIMITS connection.rate, messages a second
-  double message_burst = 400;                  // MESSAGE_LIMITS connection.burst, messages
+  uint32_t history_size = 100;              // HISTORY_SIZE, messages
+  uint32_t message_bytes_max = 65'536;      // MESSAGE_BYTES_MAX
+  uint64_t outbox_records_max = 1'000'000;  // OUTBOX_RECORDS_MAX
+  uint64_t outbox_bytes_max = 1ULL << 30U;  // OUTBOX_BYTES_MAX
+  uint32_t dedup_max = 100'000;             // DEDUP_MAX, ids
+  uint32_t presence_max = 100;              // PRESENCE_MAX, connections; 0: no join and leave
+  uint32_t connections_max = 10'000;        // ROOM_CONNECTIONS_MAX
+  double message_rate = 200;                // MESSAGE_LIMITS connection.rate, messages a second
+  double message_burst = 400;               // MESSAGE_LIMITS connection.burst, messages
   LogThreshold log_level = LogThreshold::kInfo;  // LOG_LEVEL: debug, info, warn or error
 };
 

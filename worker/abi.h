@@ -9,7 +9,7 @@
 //   uint32_t edge_abi_version()
 //   uint32_t edge_output()                 the address of the EdgeOutput
 //   uint32_t edge_input(size)              an address, or 0: kEdgeInputBytesMax is exceeded
-//   int32_t  edge_configure(size, seed_low, seed_high, now_ms)         1 EdgeConfiguration
+//   int32_t  edge_configure(size, seed_low, seed_high)                 1 EdgeConfiguration
 //   int32_t  edge_request(size, now_ms)                                1 EdgeDecision
 //   int32_t  edge_kv_plan(now_ms)                                      n EdgeKvOperation
 //   int32_t  edge_kv_result(operation, outcome, size, now_ms)          no record
@@ -70,29 +70,29 @@ static_assert(sizeof(EdgeOutput) == 12);
 
 // Texts are offsets from EdgeOutput::data and sizes in bytes; an absent one has size 0.
 struct EdgeDecision {
-  uint32_t action;        // an EdgeAction
-  uint32_t status;        // kRespond
-  uint32_t headers;       // lines `name: value`, each ended by a line feed: to be set on the answer
+  uint32_t action;   // an EdgeAction
+  uint32_t status;   // kRespond
+  uint32_t headers;  // lines `name: value`, each ended by a line feed: to be set on the answer
   uint32_t headers_size;
-  uint32_t body;          // kRespond: the body. kJoinRoom, kAskRoom: the operation, JSON
+  uint32_t body;  // kRespond: the body. kJoinRoom, kAskRoom: the operation, JSON
   uint32_t body_size;
-  uint32_t room;          // kJoinRoom, kAskRoom: the room's name
+  uint32_t room;  // kJoinRoom, kAskRoom: the room's name
   uint32_t room_size;
-  uint32_t protocol;      // kJoinRoom: the subprotocol agreed on
+  uint32_t protocol;  // kJoinRoom: the subprotocol agreed on
   uint32_t protocol_size;
-  uint32_t log;           // a JSON object to be written as one log line
+  uint32_t log;  // a JSON object to be written as one log line
   uint32_t log_size;
-  uint32_t log_level;     // an EdgeLogLevel; kNone: nothing to log
-  uint32_t kv_due;        // 1: call edge_kv_plan when the answer is on its way
+  uint32_t log_level;  // an EdgeLogLevel; kNone: nothing to log
+  uint32_t kv_due;     // 1: call edge_kv_plan when the answer is on its way
 };
 static_assert(sizeof(EdgeDecision) == 56);
 
 // What edge_configure found.
 struct EdgeConfiguration {
-  uint32_t ready;        // 0: a setting is missing or malformed; every request is answered so
-  uint32_t secret;       // the key for kHash
+  uint32_t ready;   // 0: a setting is missing or malformed; every request is answered so
+  uint32_t secret;  // the key for kHash
   uint32_t secret_size;
-  uint32_t log;          // as in EdgeDecision
+  uint32_t log;  // as in EdgeDecision
   uint32_t log_size;
   uint32_t log_level;
 };

@@ -1,0 +1,238 @@
+#include "worker/edge.h"
+
+#include <algorithm>
+
+#include "base/json_writer.h"
+#include "worker/address.h"
+#include "worker/limits.h"
+#include "worker/rate_headers.h"
+#include "worker/room_request.h"
+
+namespace edgeroom {
+
+namespace {
+
+// The version of the project, given by CMake.
+constexpr std::string_view kVersion = EDGEROOM_VERSION;
+#if defined(__EMSCRIPTEN__)
+constexpr std::string_view kToolchain = "emscripten";
+#elif defined(__wasm__)
+constexpr std::string_view kToolchain = "wasi";
+#else
+constexpr std::string_view kToolchain = "native";
+#endif
+
+// For the page and the SDK: nothing from elsewhere runs in them, and nobody puts them in a frame.
+constexpr std::string_view kContentSecurityPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+constexpr std::string_view kExposedHeaders = "Retry-After, RateLimit, RateLimit-Policy";
+constexpr std::string_view kPreflightMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";
+constexpr std::string_view kPreflightHeaders = "authorization, content-type";
+
+bool is_read(std::string_view method) { return method == "GET" || method == "HEAD"; }
+
+bool is_api(std::string_view path) { return path.substr(0, 5) == "/api/"; }
+
+bool is_preflight(const RequestLines& request, std::string_view path) {
+  return request.method == "OPTIONS" && !request.origin.empty() && !request.cors_method.empty() &&
+         is_api(path);
+}
+
+// Whether a list of header names can be given back as it came.
+bool is_header_list(std::string_view list) {
+  return !list.empty() && list.size() <= kCorsHeadersBytesMax &&
+         std::all_of(list.begin(), list.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_' || c == ',' || c == ' ';
+         });
+}
+
+Answer health_answer(std::string_view method) {
+  if (!is_read(method)) return method_not_allowed("GET, HEAD");
+  Answer answer;
+  answer.status = 200;
+  JsonObjectWriter object(answer.body);
+  object.string("status", "ok");
+  object.string("version", kVersion);
+  object.string("toolchain", kToolchain);
+  object.close();
+  answer.add_header("content-type", "application/json");
+  answer.add_header("cache-control", "no-store");
+  return answer;
+}
+
+Answer page_answer(std::string_view method) {
+  if (!is_read(method)) return method_not_allowed("GET, HEAD");
+  // The body is for a file that is not there.
+  Answer answer;
+  answer.action = EdgeAction::kAssets;
+  answer.body = problem_answer(404, "there is no such file").body;
+  answer.add_header("content-security-policy", kContentSecurityPolicy);
+  answer.add_header("referrer-policy", "no-referrer");
+  return answer;
+}
+
+Answer preflight_answer(const RequestLines& request) {
+  Answer answer;
+  answer.status = 204;
+  answer.add_header("access-control-allow-methods", kPreflightMethods);
+  answer.add_header("access-control-allow-headers", is_header_list(request.cors_headers)
+                                                        ? request.cors_headers
+                                                        : kPreflightHeaders);
+  answer.add_header("access-control-max-age", std::to_string(kPreflightAgeSeconds));
+  return answer;
+}
+
+// What other origins may see, once the origin has been found allowed.
+void add_cors_headers(Answer& answer, std::string_view origin) {
+  answer.add_header("vary", "Origin");
+  if (origin.empty()) return;
+  answer.add_header("access-control-allow-origin", origin);
+  answer.add_header("access-control-expose-headers", kExposedHeaders);
+}
+
+Answer unproxied_answer(std::string_view setting, bool is_set) {
+  const std::string name(setting);
+  if (is_set) return problem_answer(501, "this version does not pass requests on to " + name);
+  return problem_answer(404, "nothing is here: no " + name + " is configured");
+}
+
+Answer join_answer(const RequestLines& request, std::string_view room, std::string_view query) {
+  if (!list_holds(request.upgrade, "websocket")) {
+    Answer answer = problem_answer(426, "a room is joined with a WebSocket: Upgrade: websocket");
+    answer.add_header("upgrade", "websocket");
+    return answer;
+  }
+  const auto operation = connect_operation(room, query);
+  if (!operation.ok()) return problem_answer(400, operation.error().detail);
+  const auto protocol = agree_on_protocol(request.protocols);
+  if (!protocol.ok()) return problem_answer(400, protocol.error().detail);
+  Answer answer;
+  answer.action = EdgeAction::kJoinRoom;
+  answer.room = room;
+  answer.body = operation.value();
+  answer.protocol = protocol.value();
+  return answer;
+}
+
+}  // namespace
+
+Edge::Edge(std::string_view settings_json, uint64_t seed) {
+  Result<EdgeSettings> settings = parse_edge_settings(settings_json);
+  if (!settings.ok()) {
+    settings_error_ = settings.error().detail;
+    return;
+  }
+  settings_ = std::make_unique<EdgeSettings>(std::move(settings.value()));
+  limiter_ =
+      std::make_unique<RateLimiter>(settings_->policies, seed, !settings_->shared_secret.empty());
+}
+
+Answer Edge::misconfigured(Route route) const {
+  // /health answers 503: whoever balances load by it should stay away.
+  return problem_answer(route == Route::kHealth ? 503 : 500,
+                        "the Worker is not configured: " + settings_error_);
+}
+
+bool Edge::is_allowed_origin(std::string_view origin, const Url& url) const {
+  const auto& allowed = settings_->allowed_origins;
+  return origin.empty() || origin == url.origin || settings_->any_origin_allowed ||
+         std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
+}
+
+Answer Edge::handle(const RequestLines& request, double now_ms) {
+  Target target;
+  const auto url = parse_url(request.url);
+  if (url) {
+    target.url = *url;
+    target.path = normalize_path(url->path);
+    target.match = match_route(target.path);
+  }
+  Answer answer;
+  if (settings_ == nullptr) {
+    answer = misconfigured(target.match.route);
+  } else if (!url) {
+    answer = problem_answer(400, "the URL is not an absolute http or https URL");
+  } else if (!is_allowed_origin(request.origin, target.url)) {
+    answer = problem_answer(403, "Origin: not one of ALLOWED_ORIGINS");
+  } else {
+    if (is_preflight(request, target.path)) {
+      answer = preflight_answer(request);
+    } else if (target.match.route == Route::kHealth) {
+      answer = health_answer(request.method);
+    } else {
+      answer = limited(request, target, now_ms);
+    }
+    if (is_api(target.path) || (!request.origin.empty() && request.origin != target.url.origin)) {
+      add_cors_headers(answer, request.origin);
+    }
+  }
+  answer.add_header("x-content-type-options", "nosniff");
+  return answer;
+}
+
+Answer Edge::limited(const RequestLines& request, const Target& target, double now_ms) {
+  PolicySubject subject;
+  const std::string address = address_key(request.client_address);
+  subject.method = request.method;
+  subject.path = target.path;
+  subject.address = address;
+  subject.room = is_room_name(target.match.room) ? target.match.room : std::string_view();
+  subject.route = route_name(target.match.route);
+  const LimitVerdict verdict = limiter_->check(subject, now_ms);
+  Answer answer = verdict.violated != nullptr ? denied_answer(verdict) : route(request, target);
+  add_rate_headers(answer, verdict);
+  answer.kv_due = limiter_->kv_due(now_ms);
+  if (settings_->log_level <= LogThreshold::kInfo) {
+    answer.log = report_only_log(verdict);
+    if (!answer.log.empty()) answer.log_level = EdgeLogLevel::kInfo;
+  }
+  return answer;
+}
+
+Answer Edge::route(const RequestLines& request, const Target& target) const {
+  switch (target.match.route) {
+    case Route::kHealth: return health_answer(request.method);
+    case Route::kJoin:
+    case Route::kRoom:
+    case Route::kMessages: return ask_room(request, target);
+    case Route::kRooms: return problem_answer(404, "rooms have no such resource");
+    case Route::kPage: return page_answer(request.method);
+    case Route::kApi:
+    case Route::kAssets:
+    case Route::kOther: break;
+  }
+  if (has_dot_segment(target.path)) {
+    return problem_answer(400, "the path holds a segment \".\" or \"..\"");
+  }
+  if (target.match.route == Route::kApi) return unproxied_answer("API_URL", settings_->has_api_url);
+  if (target.match.route == Route::kAssets) {
+    return unproxied_answer("S3_URL", settings_->has_s3_url);
+  }
+  return problem_answer(404, "nothing is here");
+}
+
+Answer Edge::ask_room(const RequestLines& request, const Target& target) const {
+  if (request.method != "GET") return method_not_allowed("GET");
+  const std::string_view room = target.match.room;
+  if (!is_room_name(room)) {
+    return problem_answer(400,
+                          "the room's name must be 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and "
+                          "'-', and neither \".\" nor \"..\"");
+  }
+  if (target.match.route == Route::kJoin) return join_answer(request, room, target.url.query);
+  Answer answer;
+  answer.action = EdgeAction::kAskRoom;
+  answer.room = room;
+  if (target.match.route == Route::kRoom) {
+    answer.body = state_operation(room);
+    return answer;
+  }
+  auto operation = messages_operation(room, target.url.query);
+  if (!operation.ok()) return problem_answer(400, operation.error().detail);
+  answer.body = std::move(operation.value());
+  return answer;
+}
+
+}  // namespace edgeroom

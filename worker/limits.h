@@ -1,0 +1,54 @@
+// Every maximum and every duration of the Worker that is no setting, with its reason. Bounds of
+// the settings that rooms share are in base/settings.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace edgeroom {
+
+// A user's name, in Unicode characters (contract, section 3: at most 128).
+inline constexpr size_t kUserNameCharactersMax = 128;
+// A room's name (contract, section 2). All of its characters are one byte each.
+inline constexpr size_t kRoomNameBytesMax = 128;
+// An epoch as a client gives it back; ours are shorter.
+inline constexpr size_t kEpochNameBytesMax = 64;
+// A page of history (contract, section 2).
+inline constexpr uint64_t kPageLimitMax = 100;
+
+// Rate-limit policies. Each costs a look-up a request and, when hot, KV operations.
+inline constexpr size_t kPoliciesMax = 8;
+inline constexpr size_t kPolicyNameBytesMax = 32;
+inline constexpr size_t kPolicyPatternsMax = 16;
+inline constexpr uint64_t kPolicyLimitMax = 1'000'000;
+// One day: a longer window would be a quota, and would not outlive an isolate.
+inline constexpr uint64_t kPolicyWindowSecondsMax = 86'400;
+
+// Rate-limit keys held at once, over all policies; the one unused for longest makes room. About
+// 150 bytes each with all that belongs to them.
+inline constexpr size_t kLimitKeysMax = 65'536;
+// Entries of all windows together, 8 bytes each: the memory that many busy keys may take.
+inline constexpr size_t kWindowEntriesMax = 500'000;
+// A window holds single admissions up to this limit, and beyond it sums of 1/128 of its length.
+inline constexpr uint32_t kExactLimitMax = 128;
+// How many of the oldest keys are looked at for one that can go without losing anything.
+inline constexpr size_t kEvictionCandidates = 16;
+
+// Keys that are shared through KV at once: some 10 KB each when a hundred isolates report.
+inline constexpr size_t kSharedKeysMax = 1024;
+// A shared key that was not admitted for so long can be forgotten when another needs its place.
+inline constexpr double kSharingIdleMs = 180'000;
+
+// A clock that goes back by less stands still for us. One that goes back by more was wrong before:
+// what was counted by it is worth nothing, and waiting for it would block everybody.
+inline constexpr double kClockStepBackMs = 10'000;
+
+// The limiter's arithmetic looks back by some epochs: a clock below this is no clock.
+inline constexpr double kClockMinMs = 1e9;
+
+// How long browsers may remember a preflight's answer.
+inline constexpr uint32_t kPreflightAgeSeconds = 600;
+// Access-Control-Request-Headers that is given back; no browser sends so much for a sane page.
+inline constexpr size_t kCorsHeadersBytesMax = 1024;
+
+}  // namespace edgeroom

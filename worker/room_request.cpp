@@ -1,0 +1,149 @@
+#include "worker/room_request.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/json_scanner.h"
+#include "base/json_writer.h"
+#include "base/utf8.h"
+#include "worker/limits.h"
+#include "worker/request.h"
+#include "worker/url.h"
+
+namespace edgeroom {
+
+namespace {
+
+constexpr std::string_view kBearerPrefix = "bearer.";
+
+// Reads query parameters one after the other and keeps the first error.
+class QueryReader {
+ public:
+  explicit QueryReader(std::string_view query) : query_(query) {}
+
+  std::optional<std::string> text(std::string_view name) {
+    Result<std::optional<std::string>> value = query_parameter(query_, name);
+    if (value.ok()) return std::move(value.value());
+    fail(value.error().detail);
+    return std::nullopt;
+  }
+
+  std::optional<uint64_t> number(std::string_view name, uint64_t min, uint64_t max) {
+    const auto value = text(name);
+    if (!value) return std::nullopt;
+    const auto number = json_integer(*value);
+    if (number && *number >= min && *number <= max) return number;
+    fail(std::string(name) + ": must be a whole number from " + std::to_string(min) + " to " +
+         std::to_string(max));
+    return std::nullopt;
+  }
+
+  std::optional<std::string> epoch() {
+    auto value = text("epoch");
+    if (!value) return std::nullopt;
+    const bool good = !value->empty() && value->size() <= kEpochNameBytesMax &&
+                      std::all_of(value->begin(), value->end(), [](char c) {
+                        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                               (c >= 'a' && c <= 'z') || c == '-';
+                      });
+    if (!good) fail("epoch: must be 1 to 64 letters, digits and hyphens");
+    return value;
+  }
+
+  std::optional<std::string> user() {
+    auto value = text("user");
+    if (!value) return std::nullopt;
+    const size_t characters = utf8_characters(*value);
+    if (characters < 1 || characters > kUserNameCharactersMax) {
+      fail("user: must have 1 to 128 characters");
+    } else if (has_control_character(*value)) {
+      fail("user: must have no control characters");
+    }
+    return value;
+  }
+
+  void fail(std::string detail) {
+    if (!error_) error_ = Error{std::move(detail)};
+  }
+
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
+ private:
+  std::string_view query_;
+  std::optional<Error> error_;
+};
+
+void write_number(JsonObjectWriter& object, std::string_view key, std::optional<uint64_t> number) {
+  if (number) object.integer(key, *number);
+}
+
+}  // namespace
+
+Result<std::string> connect_operation(std::string_view room, std::string_view query) {
+  QueryReader reader(query);
+  const auto user = reader.user();
+  const auto epoch = reader.epoch();
+  const auto after = reader.number("after", 0, kSafeIntegerMax);
+  if (after && !epoch) reader.fail("after: needs epoch, whose numbers it counts in");
+  if (reader.error()) return *reader.error();
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", "connect");
+  object.string("room", room);
+  if (user) object.string("user", *user);
+  if (epoch) object.string("epoch", *epoch);
+  write_number(object, "after", after);
+  object.close();
+  return out;
+}
+
+std::string state_operation(std::string_view room) {
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", "state");
+  object.string("room", room);
+  object.close();
+  return out;
+}
+
+Result<std::string> messages_operation(std::string_view room, std::string_view query) {
+  QueryReader reader(query);
+  const auto epoch = reader.epoch();
+  const auto after = reader.number("after", 0, kSafeIntegerMax);
+  const auto before = reader.number("before", 0, kSafeIntegerMax);
+  const auto limit = reader.number("limit", 1, kPageLimitMax);
+  if (after && before) reader.fail("before: goes without after; give one of the two");
+  if (reader.error()) return *reader.error();
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", "messages");
+  object.string("room", room);
+  if (epoch) object.string("epoch", *epoch);
+  write_number(object, "after", after);
+  write_number(object, "before", before);
+  write_number(object, "limit", limit);
+  object.close();
+  return out;
+}
+
+Result<std::string_view> agree_on_protocol(std::string_view offered) {
+  const auto tokens = list_tokens(offered);
+  if (tokens.empty()) return std::string_view();
+  bool only_bearer = true;
+  for (const std::string_view token : tokens) {
+    if (token == kSubprotocol) return kSubprotocol;
+    if (token.substr(0, kBearerPrefix.size()) != kBearerPrefix) only_bearer = false;
+  }
+  if (only_bearer) {
+    return Error{
+        "Sec-WebSocket-Protocol: a bearer token is offered beside edgeroom.v1, never "
+        "alone: it cannot be the answer"};
+  }
+  return Error{
+      "Sec-WebSocket-Protocol: none of the subprotocols offered is spoken here; offer "
+      "edgeroom.v1"};
+}
+
+}  // namespace edgeroom

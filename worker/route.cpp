@@ -1,0 +1,68 @@
+#include "worker/route.h"
+
+#include <algorithm>
+
+#include "worker/limits.h"
+
+namespace edgeroom {
+
+namespace {
+
+// Removes `prefix` from the front of `text`, if it stands there.
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  if (text.substr(0, prefix.size()) != prefix) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+// `rest` is what follows /api/rooms/.
+RouteMatch match_room_route(std::string_view rest) {
+  const size_t slash = rest.find('/');
+  const std::string_view room = rest.substr(0, slash);
+  if (slash == std::string_view::npos) return {Route::kRoom, room};
+  if (rest.substr(slash) == "/messages") return {Route::kMessages, room};
+  return {Route::kRooms, room};
+}
+
+}  // namespace
+
+RouteMatch match_route(std::string_view path) {
+  if (path == "/health") return {Route::kHealth, {}};
+  if (path == "/") return {Route::kPage, {}};
+  std::string_view rest = path;
+  if (take_prefix(rest, "/rooms/")) {
+    const bool is_join = rest.find('/') == std::string_view::npos;
+    return is_join ? RouteMatch{Route::kJoin, rest} : RouteMatch{};
+  }
+  if (path == "/api/rooms") return {Route::kRooms, {}};
+  if (take_prefix(rest, "/api/rooms/")) return match_room_route(rest);
+  if (take_prefix(rest, "/api/")) return {Route::kApi, {}};
+  if (take_prefix(rest, "/assets/")) return {Route::kAssets, {}};
+  if (take_prefix(rest, "/client/")) return {Route::kPage, {}};
+  return {};
+}
+
+std::string_view route_name(Route route) {
+  switch (route) {
+    case Route::kHealth: return "health";
+    case Route::kJoin: return "join";
+    case Route::kRoom: return "room";
+    case Route::kMessages: return "messages";
+    case Route::kRooms: return "rooms";
+    case Route::kApi: return "api";
+    case Route::kAssets: return "assets";
+    case Route::kPage: return "page";
+    case Route::kOther: break;
+  }
+  return "other";
+}
+
+bool is_room_name(std::string_view name) {
+  if (name.empty() || name.size() > kRoomNameBytesMax || name == "." || name == "..") return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '~' || c == '-';
+  });
+}
+
+}  // namespace edgeroom

@@ -1,0 +1,185 @@
+#include "worker/settings.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/json_scanner.h"
+#include "worker/url.h"
+
+namespace edgeroom {
+
+namespace {
+
+constexpr size_t kModeratorTokensMax = 2;
+
+// The text of a setting; empty when it is not set.
+std::string_view text_of(const SettingMap& settings, std::string_view name) {
+  const std::string* text = settings.find(name);
+  return text == nullptr ? std::string_view() : std::string_view(*text);
+}
+
+std::optional<Error> require(const SettingMap& settings, std::string_view name,
+                             std::string_view why) {
+  if (!text_of(settings, name).empty()) return std::nullopt;
+  return Error{std::string(name) + " is missing: " + std::string(why)};
+}
+
+std::vector<std::string_view> split_at_commas(std::string_view text) {
+  std::vector<std::string_view> out;
+  while (true) {
+    const size_t comma = text.find(',');
+    std::string_view part = text.substr(0, comma);
+    while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+    while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+    out.push_back(part);
+    if (comma == std::string_view::npos) return out;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+bool is_visible_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// An absolute http or https URL that others may see: no user, no query, no fragment.
+bool is_plain_url(std::string_view text) {
+  const auto url = parse_url(text);
+  return url && is_visible_ascii(text) && text.find_first_of("?#@\\") == std::string_view::npos;
+}
+
+std::optional<Error> check_url(const SettingMap& settings, std::string_view name) {
+  if (is_plain_url(text_of(settings, name))) return std::nullopt;
+  return Error{std::string(name) +
+               " must be an absolute http or https URL without user, query and fragment"};
+}
+
+std::optional<Error> check_auth(const SettingMap& settings) {
+  if (auto error = require(settings, "AUTH", "off, or jwt")) return error;
+  const std::string_view auth = text_of(settings, "AUTH");
+  if (auth == "off") return std::nullopt;
+  if (auth == "jwt") {
+    return Error{
+        "AUTH: jwt is not available in this version, which cannot verify tokens yet; "
+        "nothing is answered rather than everything"};
+  }
+  return Error{"AUTH must be off or jwt"};
+}
+
+std::optional<Error> check_persistence(const SettingMap& settings) {
+  if (auto error = require(settings, "PERSIST_URL", "the URL of the central API")) return error;
+  if (auto error = check_url(settings, "PERSIST_URL")) return error;
+  if (auto error = require(settings, "PERSIST_AUTH", "sigv4, hmac, bearer or none")) return error;
+  const std::string_view auth = text_of(settings, "PERSIST_AUTH");
+  if (auth == "none") return std::nullopt;
+  if (auth == "hmac" || auth == "bearer") {
+    return require(settings, "PERSIST_SECRET", "PERSIST_AUTH hmac and bearer need it");
+  }
+  if (auth != "sigv4") return Error{"PERSIST_AUTH must be sigv4, hmac, bearer or none"};
+  for (const std::string_view name : {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}) {
+    if (auto error = require(settings, name, "PERSIST_AUTH sigv4 needs it")) return error;
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> read_origins(const SettingMap& settings, EdgeSettings& out) {
+  const std::string_view text = text_of(settings, "ALLOWED_ORIGINS");
+  if (text.empty()) return std::nullopt;
+  for (const std::string_view origin : split_at_commas(text)) {
+    if (origin == "*") {
+      out.any_origin_allowed = true;
+      continue;
+    }
+    const auto url = parse_url(origin);
+    if (!url || !is_plain_url(origin) || !url->path.empty()) {
+      return Error{
+          "ALLOWED_ORIGINS must be *, or origins such as https://app.example separated "
+          "by commas, each a scheme and a host without path"};
+    }
+    out.allowed_origins.emplace_back(origin);
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> read_moderator_tokens(const SettingMap& settings, EdgeSettings& out) {
+  const std::string* text = settings.find("MODERATOR_TOKENS");
+  if (text == nullptr) return std::nullopt;
+  for (const std::string_view token : split_at_commas(*text)) {
+    if (token.empty() || !is_visible_ascii(token) ||
+        out.moderator_tokens.size() == kModeratorTokensMax) {
+      return Error{
+          "MODERATOR_TOKENS must be one or two tokens separated by a comma, each of "
+          "visible ASCII characters"};
+    }
+    out.moderator_tokens.emplace_back(token);
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> read_origin_servers(const SettingMap& settings, EdgeSettings& out) {
+  const std::string_view api_url = text_of(settings, "API_URL");
+  out.has_api_url = !api_url.empty();
+  out.has_s3_url = !text_of(settings, "S3_URL").empty();
+  if (out.has_s3_url) {
+    if (auto error = check_url(settings, "S3_URL")) return error;
+  }
+  if (!out.has_api_url || api_url[0] != '{') {
+    return out.has_api_url ? check_url(settings, "API_URL") : std::nullopt;
+  }
+  JsonObjectReader reader(api_url);
+  JsonMember member;
+  while (reader.next(member)) {
+    if (member.kind != JsonKind::kString || member.key.empty() || member.key[0] != '/' ||
+        !is_plain_url(json_unescape(member.value))) {
+      return Error{
+          "API_URL: every member must be a path prefix with an absolute http or https URL"};
+    }
+  }
+  if (reader.fault())
+    return Error{"API_URL must be a URL or a JSON object of path prefixes to URLs"};
+  return std::nullopt;
+}
+
+std::optional<Error> read_policies(const SettingMap& settings, EdgeSettings& out) {
+  const std::string* text = settings.find("RATE_LIMITS");
+  if (text == nullptr) {
+    out.policies = default_policies();
+    return std::nullopt;
+  }
+  Result<std::vector<Policy>> policies = parse_policies(*text);
+  if (!policies.ok()) return policies.error();
+  out.policies = std::move(policies.value());
+  return std::nullopt;
+}
+
+// All isolates must name the same client alike in KV, and nobody else may be able to: so the key
+// for its hash is made from a secret that they have anyway, rather than asking for one more.
+std::string shared_secret(const SettingMap& settings) {
+  for (const std::string_view name :
+       {"AWS_SECRET_ACCESS_KEY", "PERSIST_SECRET", "MODERATOR_TOKENS"}) {
+    const std::string_view text = text_of(settings, name);
+    if (!text.empty()) return std::string(text);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<EdgeSettings> parse_edge_settings(std::string_view json) {
+  const Result<SettingMap> parsed = SettingMap::parse(json);
+  if (!parsed.ok()) return parsed.error();
+  const SettingMap& settings = parsed.value();
+  EdgeSettings out;
+  if (auto error = check_auth(settings)) return *error;
+  if (auto error = check_persistence(settings)) return *error;
+  if (auto error = read_origins(settings, out)) return *error;
+  if (auto error = read_policies(settings, out)) return *error;
+  if (auto error = read_moderator_tokens(settings, out)) return *error;
+  if (auto error = read_origin_servers(settings, out)) return *error;
+  const Result<RoomSettings> room = parse_room_settings(settings);
+  if (!room.ok()) return room.error();
+  out.log_level = room.value().log_level;
+  out.shared_secret = shared_secret(settings);
+  return out;
+}
+
+}  // namespace edgeroom

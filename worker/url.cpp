@@ -1,0 +1,169 @@
+#include "worker/url.h"
+
+#include <cstdint>
+
+namespace edgeroom {
+
+namespace {
+
+constexpr bool is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+constexpr bool is_unreserved(char c) {
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+// The byte that the escape at the start of `text` stands for; -1 when it is none.
+int escaped_byte(std::string_view text) {
+  if (text.size() < 3 || text[0] != '%') return -1;
+  const int high = hex_digit(text[1]);
+  const int low = hex_digit(text[2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+constexpr char upper(char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 32) : c; }
+
+bool is_continuation(std::string_view text, size_t i, uint8_t low, uint8_t high) {
+  if (i >= text.size()) return false;
+  const auto byte = static_cast<uint8_t>(text[i]);
+  return byte >= low && byte <= high;
+}
+
+// The size of the well-formed sequence at `i`; 0 when there is none.
+size_t utf8_sequence_size(std::string_view text, size_t i) {
+  const auto lead = static_cast<uint8_t>(text[i]);
+  if (lead < 0x80) return 1;
+  size_t size = 0;
+  uint8_t low = 0x80;
+  uint8_t high = 0xbf;
+  if (lead >= 0xc2 && lead <= 0xdf) {
+    size = 2;
+  } else if (lead >= 0xe0 && lead <= 0xef) {
+    size = 3;
+    if (lead == 0xe0) low = 0xa0;
+    if (lead == 0xed) high = 0x9f;
+  } else if (lead >= 0xf0 && lead <= 0xf4) {
+    size = 4;
+    if (lead == 0xf0) low = 0x90;
+    if (lead == 0xf4) high = 0x8f;
+  } else {
+    return 0;
+  }
+  if (!is_continuation(text, i + 1, low, high)) return 0;
+  for (size_t k = 2; k < size; k++) {
+    if (!is_continuation(text, i + k, 0x80, 0xbf)) return 0;
+  }
+  return size;
+}
+
+}  // namespace
+
+std::optional<Url> parse_url(std::string_view url) {
+  size_t authority = 0;
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (url.substr(0, scheme.size()) == scheme) authority = scheme.size();
+  }
+  if (authority == 0) return std::nullopt;
+  url = url.substr(0, url.find('#'));
+  const size_t query_mark = url.find('?', authority);
+  const std::string_view before_query = url.substr(0, query_mark);
+  const size_t path = before_query.find('/', authority);
+  Url out;
+  out.origin = before_query.substr(0, path);
+  out.host = out.origin.substr(authority);
+  if (path != std::string_view::npos) out.path = before_query.substr(path);
+  if (query_mark != std::string_view::npos) out.query = url.substr(query_mark + 1);
+  if (out.host.empty()) return std::nullopt;
+  return out;
+}
+
+std::string normalize_path(std::string_view path) {
+  if (path.empty()) return "/";
+  std::string out;
+  out.reserve(path.size());
+  for (size_t i = 0; i < path.size(); i++) {
+    const int byte = escaped_byte(path.substr(i));
+    if (byte < 0) {
+      out.push_back(path[i]);
+      continue;
+    }
+    if (is_unreserved(static_cast<char>(byte))) {
+      out.push_back(static_cast<char>(byte));
+    } else {
+      out.push_back('%');
+      out.push_back(upper(path[i + 1]));
+      out.push_back(upper(path[i + 2]));
+    }
+    i += 2;
+  }
+  return out;
+}
+
+bool has_dot_segment(std::string_view path) {
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const size_t end = path.find('/');
+    const std::string_view segment = path.substr(0, end);
+    if (segment == "." || segment == "..") return true;
+    path = end == std::string_view::npos ? std::string_view() : path.substr(end);
+  }
+  return false;
+}
+
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); i++) {
+    if (text[i] == '%') {
+      const int byte = escaped_byte(text.substr(i));
+      if (byte < 0) return std::nullopt;
+      out.push_back(static_cast<char>(byte));
+      i += 2;
+    } else {
+      out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
+    }
+  }
+  return out;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  size_t i = 0;
+  while (i < text.size()) {
+    const size_t size = utf8_sequence_size(text, i);
+    if (size == 0) return false;
+    i += size;
+  }
+  return true;
+}
+
+Result<std::optional<std::string>> query_parameter(std::string_view query, std::string_view name) {
+  const auto fault = [name](std::string_view what) {
+    return Error{std::string(name) + ": " + std::string(what)};
+  };
+  std::optional<std::string> found;
+  while (!query.empty()) {
+    const size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    const size_t equals = pair.find('=');
+    const auto key = percent_decode(pair.substr(0, equals), true);
+    if (!key || *key != name) continue;
+    if (found) return fault("given more than once");
+    const std::string_view raw =
+        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+    found = percent_decode(raw, true);
+    if (!found) return fault("malformed percent-encoding");
+    if (!is_valid_utf8(*found)) return fault("not valid UTF-8");
+  }
+  return found;
+}
+
+}  // namespace edgeroom

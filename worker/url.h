@@ -1,0 +1,41 @@
+// Request targets: the parts of a URL, its path in one spelling, its query decoded and checked.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace edgeroom {
+
+struct Url {
+  std::string_view origin;  // scheme and authority: "https://rooms.example:8443"
+  std::string_view host;    // the authority; never empty
+  std::string_view path;    // as it was sent; empty or starting with '/'
+  std::string_view query;   // without its '?', as it was sent
+};
+
+// The parts of an absolute http or https URL. They point into `url`.
+std::optional<Url> parse_url(std::string_view url);
+
+// A path in the one spelling that routes and policies are compared with: escapes of unreserved
+// characters (RFC 3986, section 2.3) are resolved, all others stay, in upper case; an empty path
+// is "/". So nobody gets around a rule by writing a letter as an escape.
+std::string normalize_path(std::string_view path);
+
+// Whether a normalised path has a segment "." or "..", which would mean another path to whoever
+// resolves it.
+bool has_dot_segment(std::string_view path);
+
+// Resolves percent escapes; `plus_is_space` as in queries. Nothing when an escape is malformed.
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
+
+// Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool is_valid_utf8(std::string_view text);
+
+// The value of a query parameter, decoded and valid UTF-8; nothing when it is not there. An error
+// names the parameter and what is wrong with it.
+Result<std::optional<std::string>> query_parameter(std::string_view query, std::string_view name);
+
+}  // namespace edgeroom
