@@ -22,6 +22,9 @@ struct Module {
   std::unique_ptr<Room> room;
   EffectList effects;
   Output output{};
+#ifdef EDGEROOM_TEST_HOOKS
+  bool trap_at_flush = false;
+#endif
 };
 
 Module& module() {
@@ -35,6 +38,17 @@ uint32_t address_of(const void* pointer) {
 }
 
 int32_t refused(RoomStatus status) { return static_cast<int32_t>(status); }
+
+#ifdef EDGEROOM_TEST_HOOKS
+// Builds for tests trap on demand, as a program error would: on a frame, or at the turn's end.
+void trap_if_asked(const Event& event, Module& m) {
+  if (event.type == EventType::kFrame) {
+    CHECK(event.payload != "test: trap");
+    if (event.payload == "test: trap at the flush") m.trap_at_flush = true;
+  }
+  CHECK(event.type != EventType::kFlush || !m.trap_at_flush);
+}
+#endif
 
 int32_t start(const Event& event, Module& m) {
   if (m.room != nullptr) return refused(RoomStatus::kNotStarted);
@@ -75,6 +89,9 @@ int32_t room_event(uint32_t type, uint32_t target, uint32_t number, double now_m
   if (type == 0 || type > kLast) return edgeroom::refused(edgeroom::RoomStatus::kUnknownEvent);
   const edgeroom::Event event{static_cast<edgeroom::EventType>(type), target, number, now_ms,
                               std::string_view(m.input).substr(0, size)};
+#ifdef EDGEROOM_TEST_HOOKS
+  edgeroom::trap_if_asked(event, m);
+#endif
   m.effects.clear();
   if (event.type == edgeroom::EventType::kStart) return edgeroom::start(event, m);
   if (m.room == nullptr) return edgeroom::refused(edgeroom::RoomStatus::kNotStarted);
@@ -90,10 +107,5 @@ uint32_t room_output() {
   m.output.count = static_cast<uint32_t>(m.effects.records().size());
   return edgeroom::address_of(&m.output);
 }
-
-#ifdef EDGEROOM_TEST_HOOKS
-// Traps, as a program error would.
-void room_trap() { CHECK(false && "asked to trap"); }
-#endif
 
 }  // extern "C"
