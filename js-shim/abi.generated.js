@@ -152,7 +152,8 @@ export const EdgeConfiguration = Object.freeze({
   log: 12,
   logSize: 16,
   logLevel: 20,
-  SIZE: 24,
+  logThreshold: 24,
+  SIZE: 28,
 });
 
 export const EdgeKvOperationType = Object.freeze({

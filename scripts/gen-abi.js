@@ -109,9 +109,13 @@ function headerLines(source, where) {
       lines.push(...enumLines(enumName, enumBody, where));
     } else {
       const struct = structLines(structName, structBody, where);
-      const asserted = new RegExp(`static_assert\\(sizeof\\(${structName}\\) == (\\d+)\\)`).exec(code);
+      const asserted = new RegExp(`static_assert\\(sizeof\\(${structName}\\) == (\\d+)\\)`).exec(
+        code,
+      );
       if (Number(asserted?.[1]) !== struct.size) {
-        refuse(`${where}: ${structName} has ${struct.size} bytes, its static_assert says otherwise`);
+        refuse(
+          `${where}: ${structName} has ${struct.size} bytes, its static_assert says otherwise`,
+        );
       }
       lines.push(...struct.lines);
     }
@@ -123,10 +127,7 @@ function headerLines(source, where) {
 }
 
 function generate() {
-  const lines = [
-    `// Made by scripts/gen-abi.js from ${HEADERS.join(" and ")}. Do not edit.`,
-    "",
-  ];
+  const lines = [`// Made by scripts/gen-abi.js from ${HEADERS.join(" and ")}. Do not edit.`, ""];
   for (const header of HEADERS) {
     const file = join(ROOT, header);
     if (existsSync(file)) lines.push(...headerLines(readFileSync(file, "utf8"), header));

@@ -74,7 +74,9 @@ struct EdgeDecision {
   uint32_t status;   // kRespond
   uint32_t headers;  // lines `name: value`, each ended by a line feed: to be set on the answer
   uint32_t headers_size;
-  uint32_t body;  // kRespond: the body. kJoinRoom, kAskRoom: the operation, JSON
+  // kRespond: the body. kJoinRoom, kAskRoom: the operation, JSON. kAssets: the problem to answer
+  // with 404 when there is no such file.
+  uint32_t body;
   uint32_t body_size;
   uint32_t room;  // kJoinRoom, kAskRoom: the room's name
   uint32_t room_size;
@@ -90,13 +92,14 @@ static_assert(sizeof(EdgeDecision) == 56);
 // What edge_configure found.
 struct EdgeConfiguration {
   uint32_t ready;   // 0: a setting is missing or malformed; every request is answered so
-  uint32_t secret;  // the key for kHash
+  uint32_t secret;  // what the key for kHash is made from; empty: there is nothing to hash
   uint32_t secret_size;
   uint32_t log;  // as in EdgeDecision
   uint32_t log_size;
   uint32_t log_level;
+  uint32_t log_threshold;  // the least severe EdgeLogLevel that the host is to write
 };
-static_assert(sizeof(EdgeConfiguration) == 24);
+static_assert(sizeof(EdgeConfiguration) == 28);
 
 // What the rate limiter wants of KV, in the background. Each operation is answered by
 // edge_kv_result, in any order, or never: then it is forgotten after a while.

@@ -96,6 +96,9 @@ void put_configuration(Module& m) {
   m.put(secret, configuration.secret, configuration.secret_size);
   m.put(log, configuration.log, configuration.log_size);
   configuration.log_level = static_cast<uint32_t>(level);
+  // LogThreshold counts from kDebug, EdgeLogLevel has kNone before it.
+  const LogThreshold threshold = settings ? settings->log_level : LogThreshold::kInfo;
+  configuration.log_threshold = static_cast<uint32_t>(threshold) + 1;
 }
 
 void put_operations(Module& m, const std::vector<KvOperation>& operations) {

@@ -1,0 +1,142 @@
+// The Worker's core at work: requests in, decisions out (worker/abi.h).
+
+import edgeModule from "#modules/edge.wasm";
+import {
+  EDGE_ABI_VERSION,
+  EDGE_REQUEST_LINES,
+  EdgeConfiguration,
+  EdgeDecision,
+  EdgeKvOperation,
+  EdgeLogLevel,
+  EdgeOutput,
+  EdgeRequestLine,
+} from "./abi.generated.js";
+import { settingsText } from "./settings.js";
+import { WasmHost } from "./wasm-host.js";
+
+/** The headers that the core looks at, and the line of each. @type {[string, number][]} */
+const HEADER_LINES = [
+  ["cf-connecting-ip", EdgeRequestLine.clientAddress],
+  ["origin", EdgeRequestLine.origin],
+  ["upgrade", EdgeRequestLine.upgrade],
+  ["sec-websocket-protocol", EdgeRequestLine.protocols],
+  ["authorization", EdgeRequestLine.authorization],
+  ["access-control-request-method", EdgeRequestLine.corsMethod],
+  ["access-control-request-headers", EdgeRequestLine.corsHeaders],
+];
+
+/** @typedef {ReturnType<EdgeCore["decide"]>} Decision */
+/** @typedef {ReturnType<EdgeCore["planKv"]>[number]} KvOperation */
+
+export class EdgeCore {
+  #host = new WasmHost(edgeModule, "edge", EDGE_ABI_VERSION);
+  #logThreshold;
+
+  /** What keys in KV are hashed with; empty when there is no secret for it. */
+  secret;
+
+  /**
+   * A core that has taken over the settings. To be made while a request is handled: before that
+   * the platform gives no random numbers.
+   * @param {object} env
+   */
+  constructor(env) {
+    const seed = crypto.getRandomValues(new Uint32Array(2));
+    const size = this.#host.write(settingsText(env));
+    const [record] = this.#records("edge_configure", EdgeConfiguration.SIZE, size, ...seed);
+    this.secret = record.text(EdgeConfiguration.secret);
+    this.#logThreshold = record.u32(EdgeConfiguration.logThreshold);
+    this.log(record.u32(EdgeConfiguration.logLevel), record.text(EdgeConfiguration.log));
+  }
+
+  /** @param {Request} request @param {number} now */
+  decide(request, now) {
+    const lines = new Array(EDGE_REQUEST_LINES).fill("");
+    lines[EdgeRequestLine.method] = request.method;
+    lines[EdgeRequestLine.url] = request.url;
+    for (const [name, line] of HEADER_LINES) lines[line] = request.headers.get(name) ?? "";
+    const size = this.#host.write(lines.join("\n"));
+    const [record] = this.#records("edge_request", EdgeDecision.SIZE, size, now);
+    this.log(record.u32(EdgeDecision.logLevel), record.text(EdgeDecision.log));
+    return {
+      action: record.u32(EdgeDecision.action),
+      status: record.u32(EdgeDecision.status),
+      headers: headerPairs(record.text(EdgeDecision.headers)),
+      body: record.text(EdgeDecision.body),
+      room: record.text(EdgeDecision.room),
+      protocol: record.text(EdgeDecision.protocol),
+      kvDue: record.u32(EdgeDecision.kvDue) === 1,
+    };
+  }
+
+  /** What is to be done in KV. @param {number} now */
+  planKv(now) {
+    return this.#records("edge_kv_plan", EdgeKvOperation.SIZE, now).map((record) => ({
+      type: record.u32(EdgeKvOperation.type),
+      id: record.u32(EdgeKvOperation.id),
+      name: record.text(EdgeKvOperation.name),
+      value: record.text(EdgeKvOperation.value),
+      ttl: record.u32(EdgeKvOperation.ttlS),
+    }));
+  }
+
+  /**
+   * The result of an operation; the core ignores one that it no longer waits for.
+   * @param {number} operation
+   * @param {number} outcome
+   * @param {number} now
+   * @param {string | ArrayBuffer} [payload]
+   */
+  kvResult(operation, outcome, now, payload = "") {
+    const size = Math.max(this.#host.write(payload), 0);
+    this.#host.call("edge_kv_result", operation, outcome, size, now);
+  }
+
+  /**
+   * Writes a line of the log, if the settings ask for it.
+   * @param {number} level
+   * @param {string | object} fields as an object or as its JSON text
+   */
+  log(level, fields) {
+    if (level === EdgeLogLevel.none || level < this.#logThreshold) return;
+    writeLog(level, typeof fields === "string" ? JSON.parse(fields) : fields);
+  }
+
+  /** @param {string} name @param {number} recordSize @param {number[]} args */
+  #records(name, recordSize, ...args) {
+    const count = this.#host.call(name, ...args);
+    if (count < 0) throw new Error(`${name} was refused with status ${count}`);
+    const output = this.#host.call("edge_output");
+    this.#host.refresh();
+    const first = this.#host.u32(output + EdgeOutput.records);
+    const data = this.#host.u32(output + EdgeOutput.data);
+    return Array.from({ length: count }, (_, i) => this.#record(first + i * recordSize, data));
+  }
+
+  /** Reads a record of the last call; not to be used after the next. @param {number} address @param {number} data */
+  #record(address, data) {
+    /** @param {number} field */
+    const u32 = (field) => this.#host.u32(address + field);
+    /** A text: two fields, its offset and behind it its size. @param {number} field */
+    const text = (field) => this.#host.text(data + u32(field), u32(field + 4));
+    return { u32, text };
+  }
+}
+
+/** @param {string} lines `name: value`, each ended by a line feed */
+function headerPairs(lines) {
+  return lines
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => /** @type {[string, string]} */ (line.split(/: (.*)/, 2)));
+}
+
+/** @param {number} level @param {object} fields */
+export function writeLog(level, fields) {
+  console.log(JSON.stringify({ level: Object.keys(EdgeLogLevel)[level], ...fields }));
+}
+
+/** @param {unknown} error */
+export function reasonOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
