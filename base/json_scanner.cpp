@@ -79,6 +79,7 @@ bool JsonCursor::expect(char character, std::string_view what) {
 
 bool JsonCursor::value(JsonKind& kind, unsigned depth_max) {
   CHECK(depth_max <= kJsonDepthMax);
+  if (!fault_.what.empty()) return false;
   unsigned depth = 0;
   uint64_t objects = 0;  // bit 0: the innermost open container is an object
   bool first = true;
