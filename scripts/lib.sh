@@ -66,3 +66,30 @@ locked() {
 # The conditions that wrangler resolves imports with unless told others, see scripts/build.
 # shellcheck disable=SC2034
 default_conditions="workerd,worker,browser"
+
+# Prints the toolchain that EDGEROOM_TOOLCHAIN chooses.
+chosen_toolchain() {
+  case "${EDGEROOM_TOOLCHAIN:-wasi}" in
+    wasi | emscripten) echo "${EDGEROOM_TOOLCHAIN:-wasi}" ;;
+    *) fail "EDGEROOM_TOOLCHAIN is '$EDGEROOM_TOOLCHAIN'; it is wasi or emscripten" ;;
+  esac
+}
+
+# Prints "process parent" for all processes. A small Debian has no ps.
+process_parents() {
+  if [ -r /proc/self/stat ]; then
+    # The name, in parentheses, may hold anything.
+    cat /proc/[0-9]*/stat 2>/dev/null | sed -n 's/^\([0-9]*\) (.*) [A-Za-z] \([0-9]*\) .*/\1 \2/p'
+  else
+    ps -axo pid=,ppid=
+  fi
+}
+
+# kill_tree PROCESS: asks a process and all that descend from it to end.
+kill_tree() {
+  local child
+  for child in $(process_parents | awk -v parent="$1" '$2 == parent { print $1 }'); do
+    kill_tree "$child"
+  done
+  kill "$1" 2>/dev/null || true
+}

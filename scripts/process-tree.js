@@ -1,0 +1,103 @@
+/** The processes that descend from one, and how to be sure that they have ended. */
+
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+
+const POLL_INTERVAL_MS = 50;
+
+/** Every process with its parent. @returns {[pid: number, parent: number][]} */
+function processParents() {
+  if (process.platform !== "linux") {
+    return execFileSync("ps", ["-axo", "pid=,ppid="], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map((line) => {
+        const [pid, parent] = line.trim().split(/\s+/).map(Number);
+        return [pid, parent];
+      });
+  }
+  return readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name))
+    .flatMap((name) => {
+      const stat = statOf(Number(name));
+      return stat === undefined ? [] : [[Number(name), Number(stat[1])]];
+    });
+}
+
+/**
+ * What /proc says of a process after its name: state, parent, group and so on.
+ *
+ * @param {number} pid
+ * @returns {string[] | undefined} undefined when it has gone
+ */
+function statOf(pid) {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name stands in parentheses and may hold anything.
+    return text.slice(text.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {number} ancestor @returns {number[]} its descendants, without itself */
+export function descendantsOf(ancestor) {
+  /** @type {Map<number, number[]>} */
+  const children = new Map();
+  for (const [pid, parent] of processParents()) {
+    children.set(parent, [...(children.get(parent) ?? []), pid]);
+  }
+  const found = [...(children.get(ancestor) ?? [])];
+  for (const pid of found) found.push(...(children.get(pid) ?? []));
+  return found;
+}
+
+/** @param {number} pid @param {NodeJS.Signals} signal */
+export function signalProcess(pid, signal) {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It has ended by itself in the meantime.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+/** Whether the system still lists a process, were it only for its exit code. @param {number} pid */
+function isListed(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param {number} pid */
+function isRunning(pid) {
+  if (!isListed(pid)) return false;
+  return process.platform !== "linux" || !["Z", "X", undefined].includes(statOf(pid)?.[0]);
+}
+
+/**
+ * Asks processes to end, and ends them when they do not; the same for whatever descends from this
+ * process meanwhile. Resolves when all have gone.
+ *
+ * @param {number[]} asked those that get SIGTERM; their descendants are theirs to end
+ * @param {{ graceMs: number, collectMs: number }} times how long they may take, and how long orphans
+ *   that have ended may take to be collected by the system's first process
+ */
+export async function endDescendants(asked, { graceMs, collectMs }) {
+  const all = new Set(descendantsOf(process.pid));
+  for (const pid of asked) signalProcess(pid, "SIGTERM");
+  const until = async (/** @type {() => boolean} */ isDone, /** @type {number} */ timeoutMs) => {
+    const deadline = performance.now() + timeoutMs;
+    while (!isDone() && performance.now() < deadline) {
+      await delay(POLL_INTERVAL_MS);
+      for (const pid of descendantsOf(process.pid)) all.add(pid);
+    }
+  };
+  await until(() => !asked.some(isRunning), graceMs);
+  for (const pid of all) if (isRunning(pid)) signalProcess(pid, "SIGKILL");
+  await until(() => ![...all].some(isListed), collectMs);
+}
