@@ -25,9 +25,9 @@ std::optional<uint64_t> DedupWindow::find(uint64_t hash) const {
 void DedupWindow::add(uint64_t hash, uint64_t seq, double ts_ms) {
   messages_++;
   if (hash == 0) return;
-  // A hash that is known already is a message repeated after it had been forgotten and before the
-  // old entry was dropped, or a restored collision: the older one keeps its place.
-  if (!seq_by_hash_.emplace(hash, seq).second) return;
+  // A hash that is known already is an id that was used again after it had been forgotten: stored
+  // segments hold both messages, and a restore meets both. The newer one is to be remembered.
+  seq_by_hash_.insert_or_assign(hash, seq);
   entries_.push_back({hash, seq, messages_, ts_ms});
   if (entries_.size() > entries_max_) drop_oldest();
 }
@@ -47,7 +47,8 @@ uint64_t DedupWindow::oldest_seq() const {
 }
 
 void DedupWindow::drop_oldest() {
-  seq_by_hash_.erase(entries_.front().hash);
+  const auto found = seq_by_hash_.find(entries_.front().hash);
+  if (found->second == entries_.front().seq) seq_by_hash_.erase(found);
   entries_.pop_front();
 }
 
