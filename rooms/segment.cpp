@@ -30,7 +30,7 @@ void encode_segment_head(std::string& out, const SegmentHead& head) {
 }
 
 bool decode_segment_head(std::string_view bytes, SegmentHead& head) {
-  constexpr uint64_t kCountMax = UINT32_MAX;
+  constexpr uint64_t kDataSizeMax = UINT32_MAX;
   ByteReader reader(bytes);
   head = {};
   if (reader.u8() != kHeadVersion) return false;
@@ -42,12 +42,12 @@ bool decode_segment_head(std::string_view bytes, SegmentHead& head) {
   head.last_ts = reader.varint();
   head.data_size = reader.varint();
   head.confirmed = reader.varint();
-  const bool has_hashes = reader.u8() == 1;
-  if (!reader.ok() || head.first_seq == 0 || head.count == 0) return false;
-  if (head.count > kCountMax || head.messages > head.count || head.data_size > kCountMax) {
-    return false;
-  }
-  if (has_hashes) {
+  const uint8_t has_hashes = reader.u8();
+  if (!reader.ok() || has_hashes > 1 || head.first_seq == 0 || head.count == 0) return false;
+  if (head.messages > head.count || head.data_size > kDataSizeMax) return false;
+  // No record is empty: a count beyond the data is none, and nobody shall count up to it.
+  if (head.count > head.data_size || head.first_seq > kSafeIntegerMax) return false;
+  if (has_hashes == 1) {
     if (bytes.size() - reader.position() != head.count * sizeof(uint64_t)) return false;
     head.hashes.reserve(static_cast<size_t>(head.count));
     for (uint64_t i = 0; i < head.count; i++) head.hashes.push_back(reader.u64());
