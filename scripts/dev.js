@@ -10,7 +10,7 @@ import { constants } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseEnv } from "node:util";
-import { descendantsOf, endDescendants } from "./process-tree.js";
+import { endStartedProcesses, startedProcesses } from "./process-tree.js";
 import { Service } from "./service.js";
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -260,9 +260,8 @@ async function stop(exitCode) {
   if (isStopping) return;
   isStopping = true;
   // A build is a tree of shells and compilers, none of which ends the others.
-  const asked =
-    services.length > 0 ? services.flatMap(({ pid }) => pid ?? []) : descendantsOf(process.pid);
-  await endDescendants(asked, STOP_TIMES);
+  const asked = services.length > 0 ? services.flatMap(({ pid }) => pid ?? []) : startedProcesses();
+  await endStartedProcesses(asked, STOP_TIMES);
   process.exit(exitCode);
 }
 
@@ -277,10 +276,7 @@ function fail(error) {
 /** @param {Service} service */
 function watch(service) {
   services.push(service);
-  service.ended.then(
-    (how) => fail(new DevError(`${service.name} ended by itself (${how}); the other one is ended`)),
-    fail,
-  );
+  service.ended.then((how) => fail(new DevError(`${service.name} ended by itself (${how})`)), fail);
 }
 
 async function main() {

@@ -1,10 +1,19 @@
-/** The processes that descend from one, and how to be sure that they have ended. */
+/**
+ * The processes that this one has started, they and theirs, and how to be sure that they have ended.
+ *
+ * A process whose parent has died is nobody's descendant any more. So all of them carry a mark in
+ * their environment, which tells them where the system lets it be read (Linux).
+ */
 
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 const POLL_INTERVAL_MS = 50;
+const MARK_VARIABLE = "EDGEROOM_STARTED_BY";
+const mark = randomUUID();
+process.env[MARK_VARIABLE] = mark;
 
 /** Every process with its parent. @returns {[pid: number, parent: number][]} */
 function processParents() {
@@ -41,16 +50,27 @@ function statOf(pid) {
   }
 }
 
-/** @param {number} ancestor @returns {number[]} its descendants, without itself */
-export function descendantsOf(ancestor) {
+/** @param {number} pid */
+function isMarked(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "latin1").includes(`${MARK_VARIABLE}=${mark}\0`);
+  } catch {
+    // It has gone, or is another user's.
+    return false;
+  }
+}
+
+/** @returns {number[]} every process that this one has started, they and theirs */
+export function startedProcesses() {
+  const all = processParents();
   /** @type {Map<number, number[]>} */
   const children = new Map();
-  for (const [pid, parent] of processParents()) {
-    children.set(parent, [...(children.get(parent) ?? []), pid]);
-  }
-  const found = [...(children.get(ancestor) ?? [])];
-  for (const pid of found) found.push(...(children.get(pid) ?? []));
-  return found;
+  for (const [pid, parent] of all) children.set(parent, [...(children.get(parent) ?? []), pid]);
+  const started = new Set(children.get(process.pid));
+  for (const [pid] of all) if (pid !== process.pid && isMarked(pid)) started.add(pid);
+  // A set hands out what is added while it is walked through.
+  for (const pid of started) for (const child of children.get(pid) ?? []) started.add(child);
+  return [...started];
 }
 
 /** @param {number} pid @param {NodeJS.Signals} signal */
@@ -80,21 +100,21 @@ function isRunning(pid) {
 }
 
 /**
- * Asks processes to end, and ends them when they do not; the same for whatever descends from this
- * process meanwhile. Resolves when all have gone.
+ * Asks processes to end, and then ends whatever else this one has started and still runs. Resolves
+ * when all have gone.
  *
- * @param {number[]} asked those that get SIGTERM; their descendants are theirs to end
+ * @param {number[]} asked those that get SIGTERM; what they have started is theirs to end first
  * @param {{ graceMs: number, collectMs: number }} times how long they may take, and how long orphans
  *   that have ended may take to be collected by the system's first process
  */
-export async function endDescendants(asked, { graceMs, collectMs }) {
-  const all = new Set(descendantsOf(process.pid));
+export async function endStartedProcesses(asked, { graceMs, collectMs }) {
+  const all = new Set(startedProcesses());
   for (const pid of asked) signalProcess(pid, "SIGTERM");
   const until = async (/** @type {() => boolean} */ isDone, /** @type {number} */ timeoutMs) => {
     const deadline = performance.now() + timeoutMs;
     while (!isDone() && performance.now() < deadline) {
       await delay(POLL_INTERVAL_MS);
-      for (const pid of descendantsOf(process.pid)) all.add(pid);
+      for (const pid of startedProcesses()) all.add(pid);
     }
   };
   await until(() => !asked.some(isRunning), graceMs);
