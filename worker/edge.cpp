@@ -183,7 +183,7 @@ Answer Edge::limited(const RequestLines& request, const Target& target, double n
   const LimitVerdict verdict = limiter_->check(subject, now_ms);
   Answer answer = verdict.violated != nullptr ? denied_answer(verdict) : route(request, target);
   add_rate_headers(answer, verdict);
-  answer.kv_due = limiter_->kv_due(now_ms);
+  answer.kv_due = limiter_->kv_due();
   if (settings_->log_level <= LogThreshold::kInfo) {
     answer.log = report_only_log(verdict);
     if (!answer.log.empty()) answer.log_level = EdgeLogLevel::kInfo;
@@ -224,6 +224,7 @@ Answer Edge::ask_room(const RequestLines& request, const Target& target) const {
   if (target.match.route == Route::kJoin) return join_answer(request, room, target.url.query);
   Answer answer;
   answer.action = EdgeAction::kAskRoom;
+  answer.add_header("cache-control", "no-store");
   answer.room = room;
   if (target.match.route == Route::kRoom) {
     answer.body = state_operation(room);

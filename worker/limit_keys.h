@@ -25,6 +25,7 @@ struct KeySharing {
   // Reports. Totals are of SharedCounts::own_total().
   uint64_t reported_total = 0;
   double last_put_ms = 0;
+  uint32_t failed_puts = 0;
   uint32_t last_coarse_put = 0;  // the epoch of the last coarse report that was stored
 
   // Reads, and how many slots they look at.

@@ -41,7 +41,7 @@ class RateLimiter {
   LimitVerdict check(const PolicySubject& subject, double now_ms);
 
   // Whether kv_plan has something to do.
-  [[nodiscard]] bool kv_due(double now_ms) const { return mailboxes_.due(now_ms); }
+  [[nodiscard]] bool kv_due() const { return mailboxes_.due(); }
   // What is to be done in KV now; valid until the next call.
   const std::vector<KvOperation>& kv_plan(double now_ms);
   // The result of one of these. False when nobody waits for it (any more).

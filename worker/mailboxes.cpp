@@ -58,6 +58,7 @@ Mailboxes::Errand Mailboxes::report_due(const LimitKey& key, double now_ms) cons
   const LimitShape& shape = shape_of(key);
   const uint64_t unreported = sharing.counts.own_total() - sharing.reported_total;
   const bool penalized = sharing.counts.penalized(now_ms);
+  if (now_ms < puts_.paused_until_ms) return Errand::kNone;
   if (now_ms - sharing.last_put_ms < kPutIntervalMs) return Errand::kNone;
   if (unreported < (penalized ? 1 : shape.report_min)) return Errand::kNone;
   const uint32_t epoch = index_of(now_ms, shape.epoch_ms);
@@ -74,7 +75,7 @@ Mailboxes::Errand Mailboxes::read_due(const LimitKey& key, uint64_t used, double
   const KeySharing& sharing = *key.sharing;
   const LimitShape& shape = shape_of(key);
   const bool penalized = sharing.counts.penalized(now_ms);
-  if (now_ms < sharing.read_until_ms) return Errand::kNone;
+  if (now_ms < gets_.paused_until_ms || now_ms < sharing.read_until_ms) return Errand::kNone;
   if (used < shape.report_min && !penalized) return Errand::kNone;
   const uint32_t epoch = index_of(now_ms, shape.epoch_ms);
   const double into_ms = now_ms - epoch * shape.epoch_ms;
@@ -92,7 +93,6 @@ Mailboxes::Errand Mailboxes::read_due(const LimitKey& key, uint64_t used, double
 }
 
 void Mailboxes::look_at(const LimitKey& key, uint64_t used, double now_ms) {
-  if (now_ms < paused_until_ms_) return;
   const KeySharing& sharing = *key.sharing;
   Errand read = Errand::kNone;
   if (sharing.hash.empty()) {
@@ -115,17 +115,23 @@ bool Mailboxes::reading() const {
                      [](const Open& open) { return open.type == KvOperationType::kGet; });
 }
 
-void Mailboxes::note_failure(uint32_t plan, double now_ms) {
-  if (plan == last_failed_plan_) return;
-  last_failed_plan_ = plan;
-  if (++failures_ < kKvFailuresMax) return;
-  failures_ = 0;
-  paused_until_ms_ = now_ms + kKvPauseMs;
+void Mailboxes::note_outcome(const Open& open, bool failed, double now_ms) {
+  if (open.type == KvOperationType::kHash) return;
+  Health& health = open.type == KvOperationType::kPut ? puts_ : gets_;
+  if (!failed) {
+    health.failures = 0;
+    return;
+  }
+  if (open.plan == health.last_failed_plan) return;
+  health.last_failed_plan = open.plan;
+  if (++health.failures < kKvFailuresMax) return;
+  health.failures = 0;
+  health.paused_until_ms = now_ms + kKvPauseMs;
 }
 
 void Mailboxes::drop_expired(double now_ms) {
   for (const Open& open : open_) {
-    if (open.given_up_ms <= now_ms) note_failure(open.plan, now_ms);
+    if (open.given_up_ms <= now_ms) note_outcome(open, true, now_ms);
   }
   open_.erase(std::remove_if(open_.begin(), open_.end(),
                              [now_ms](const Open& open) { return open.given_up_ms <= now_ms; }),
@@ -136,7 +142,6 @@ const std::vector<KvOperation>& Mailboxes::plan(LimitKeys& keys, double now_ms) 
   plans_++;
   planned_.clear();
   drop_expired(now_ms);
-  if (now_ms < paused_until_ms_) return planned_;
   const bool may_read = !reading();
   size_t names = 0;
   for (const Waiting& waiting : waiting_) {
@@ -144,7 +149,7 @@ const std::vector<KvOperation>& Mailboxes::plan(LimitKeys& keys, double now_ms) 
     if (key == nullptr || key->sharing == nullptr) continue;
     plan_key(*key, now_ms);
     // A first read asks for two epochs.
-    const size_t wanted = size_t{2} * key->sharing->slots;
+    const size_t wanted = key->sharing->slots * (key->sharing->last_coarse_read == 0 ? 2U : 1U);
     if (waiting.read == Errand::kNone || !may_read || names + wanted > kBulkReadNamesMax) continue;
     names += wanted;
     plan_read(*key, waiting.read, now_ms);
@@ -200,7 +205,8 @@ void Mailboxes::plan_report(LimitKey& key, double now_ms) {
   KeySharing& sharing = *key.sharing;
   const bool coarse = errand == Errand::kCoarse;
   const uint32_t index = index_of(now_ms, coarse ? shape.epoch_ms : shape.burst_ms);
-  const auto slot = static_cast<uint32_t>(scatter(isolate_, index) % sharing.slots);
+  const auto slot = static_cast<uint32_t>(
+      scatter(isolate_ + sharing.failed_puts, index) % sharing.slots);
   Open& put = open(KvOperationType::kPut, key, name(key, errand, index, slot), now_ms);
   put.total = sharing.counts.own_total();
   put.coarse_epoch = coarse ? index : 0;
@@ -241,11 +247,7 @@ bool Mailboxes::result(LimitKeys& keys, uint32_t operation, KvOutcome outcome,
   if (found == open_.end()) return false;
   const Open open = *found;
   open_.erase(found);
-  if (outcome == KvOutcome::kFailed) {
-    note_failure(open.plan, now_ms);
-  } else if (open.type != KvOperationType::kHash) {
-    failures_ = 0;
-  }
+  note_outcome(open, outcome == KvOutcome::kFailed, now_ms);
   LimitKey* key = keys.find(open.key_id);
   if (key == nullptr || key->sharing == nullptr) return true;
   KeySharing& sharing = *key->sharing;
@@ -257,7 +259,11 @@ bool Mailboxes::result(LimitKeys& keys, uint32_t operation, KvOutcome outcome,
       look_at(*key, shape_of(*key).report_min, now_ms);  // what it was wanted for
       break;
     case KvOperationType::kPut:
-      if (outcome != KvOutcome::kDone) break;
+      if (outcome != KvOutcome::kDone) {
+        // Somebody else may have written the name this second: the next try takes another slot.
+        sharing.failed_puts++;
+        break;
+      }
       // The key may have been forgotten and begun anew in the meantime.
       sharing.reported_total = std::min(open.total, sharing.counts.own_total());
       if (open.coarse_epoch != 0) sharing.last_coarse_put = open.coarse_epoch;
@@ -283,12 +289,13 @@ void Mailboxes::finish_read(LimitKey& key, KvOutcome outcome, std::string_view p
   sharing.read_until_ms = 0;
   if (sharing.read_failed) return;
   const uint32_t epoch = sharing.read_coarse_epoch;
-  if (epoch != 0) {
+  const bool crowded = sharing.read_taken * 4 >= sharing.read_names * 3;
+  if (crowded && sharing.slots < kSlotsMax) {
+    // There will be more where it has not looked: the epoch counts as unread.
+    sharing.slots *= 2;
+  } else if (epoch != 0) {
     sharing.last_coarse_read = epoch;
     sharing.empty_reads = sharing.read_others == 0 ? sharing.empty_reads + 1 : 0;
-  }
-  if (sharing.read_taken * 4 >= sharing.read_names * 3) {
-    sharing.slots = std::min(sharing.slots * 2, kSlotsMax);
   }
   key.arrival_ms = sharing.counts.settle(now_ms, epoch);
 }

@@ -33,7 +33,7 @@ inline constexpr double kKvPauseMs = 30'000;
 inline constexpr size_t kBulkReadNamesMax = 100;
 // The slots of an epoch: as many names are read at once.
 inline constexpr uint32_t kSlotsMin = 4;
-inline constexpr uint32_t kSlotsMax = 32;
+inline constexpr uint32_t kSlotsMax = 64;
 
 using KvOperationType = EdgeKvOperationType;
 using KvOutcome = EdgeKvOutcome;
@@ -62,9 +62,7 @@ class Mailboxes {
   // `used`: its units in the window, admitted here.
   void look_at(const LimitKey& key, uint64_t used, double now_ms);
 
-  [[nodiscard]] bool due(double now_ms) const {
-    return !waiting_.empty() && now_ms >= paused_until_ms_;
-  }
+  [[nodiscard]] bool due() const { return !waiting_.empty(); }
 
   // What is to be done now. The caller owes each operation a result(); one that never comes is
   // given up after kKvPatienceMs. Valid until the next call.
@@ -86,6 +84,13 @@ class Mailboxes {
     double given_up_ms = 0;
   };
 
+  // Reads and writes fail for different reasons: a refused write must not end reading.
+  struct Health {
+    uint32_t failures = 0;  // in a row
+    uint32_t last_failed_plan = 0;
+    double paused_until_ms = 0;
+  };
+
   enum class Errand : uint8_t { kNone, kCoarse, kBurst };
 
   [[nodiscard]] const LimitShape& shape_of(const LimitKey& key) const {
@@ -100,7 +105,7 @@ class Mailboxes {
   [[nodiscard]] std::string name(const LimitKey& key, Errand errand, uint32_t index,
                                  uint32_t slot) const;
   Open& open(KvOperationType type, const LimitKey& key, std::string name, double now_ms);
-  void note_failure(uint32_t plan, double now_ms);
+  void note_outcome(const Open& open, bool failed, double now_ms);
   void finish_read(LimitKey& key, KvOutcome outcome, std::string_view payload, double now_ms);
   [[nodiscard]] bool reading() const;
   [[nodiscard]] double jitter(uint32_t epoch) const;
@@ -115,9 +120,8 @@ class Mailboxes {
   std::vector<SharedPolicy> policies_;
   uint32_t next_id_ = 1;
   uint32_t plans_ = 0;
-  uint32_t failures_ = 0;  // in a row
-  uint32_t last_failed_plan_ = 0;
-  double paused_until_ms_ = 0;
+  Health gets_;
+  Health puts_;
   std::vector<Waiting> waiting_;  // no key twice
   std::vector<Open> open_;
   std::vector<KvOperation> planned_;
