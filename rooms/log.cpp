@@ -74,7 +74,7 @@ bool Log::restore_segment(uint32_t slot, std::string_view head) {
   return true;
 }
 
-void Log::restored(double now_ms) {
+bool Log::restored(double now_ms) {
   std::sort(restoring_.begin(), restoring_.end(),
             [](const StoredSegment& a, const StoredSegment& b) {
               return a.head.first_seq < b.head.first_seq;
@@ -102,6 +102,14 @@ void Log::restored(double now_ms) {
   restoring_ = {};
   appended_seq_ = flushed_seq_;
   if (dedup_) dedup_->expire(now_ms);
+  return restored_whole();
+}
+
+bool Log::restored_whole() const {
+  const bool ends_at_newest =
+      segments_.empty() || segments_.entries().back().last_seq() == flushed_seq_;
+  const bool holds_unconfirmed = oldest_held_seq() <= restored_confirmed_ + 1;
+  return ends_at_newest && holds_unconfirmed && restored_confirmed_ <= flushed_seq_;
 }
 
 std::optional<uint64_t> Log::find_duplicate(std::string_view user, std::string_view id) const {

@@ -36,7 +36,8 @@ class Log {
   // --- restoring, before anything else ---
   bool restore_state(std::string_view bytes);
   bool restore_segment(uint32_t slot, std::string_view head);
-  void restored(double now_ms);
+  // False when what was given is not one unbroken log with all that is not confirmed in it.
+  [[nodiscard]] bool restored(double now_ms);
 
   // Whether the room was ever joined or published to.
   [[nodiscard]] bool exists() const { return !epoch_.empty(); }
@@ -79,6 +80,7 @@ class Log {
   };
 
   void start_dedup();
+  [[nodiscard]] bool restored_whole() const;
   [[nodiscard]] bool oldest_done(uint64_t confirmed) const;
 
   const RoomSettings& settings_;

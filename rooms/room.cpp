@@ -46,23 +46,25 @@ std::optional<RoomStatus> Room::handle_restore(const Event& event, EffectList& e
       connections_.add(event.target, std::move(connection));
       return std::nullopt;
     }
-    case EventType::kRestored: restored(effects); return std::nullopt;
+    case EventType::kRestored: return restored(effects);
     default: return RoomStatus::kOutOfOrder;
   }
 }
 
-void Room::restored(EffectList& effects) {
-  log_.restored(now_ms_);
+std::optional<RoomStatus> Room::restored(EffectList& effects) {
+  // A room that went on without records that nobody has confirmed would lose them unnoticed.
+  if (!log_.restored(now_ms_)) return RoomStatus::kCorrupt;
   restored_ = true;
   confirmation_stored_ = log_.restored_confirmed();
   confirmation_sent_ = confirmation_stored_;
   forwarder_.restore(confirmation_stored_, log_.restored_dead());
-  if (!log_.exists()) return;
+  if (!log_.exists()) return std::nullopt;
   for (const SegmentEntry& entry : log_.segments().entries()) {
     if (entry.last_seq() > confirmation_stored_) outbox_bytes_ += entry.data_size;
   }
   forwarder_.appended(log_.flushed_seq(), now_ms_);
   log_line(LogThreshold::kDebug, "restored", {}, effects);
+  return std::nullopt;
 }
 
 std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effects) {

@@ -55,7 +55,7 @@ class Room {
   Refusal handle_restore(const Event& event, EffectList& effects);
   Refusal handle_load(const Event& event, EffectList& effects);
   Refusal handle_work(const Event& event, EffectList& effects);
-  void restored(EffectList& effects);
+  Refusal restored(EffectList& effects);
 
   // Connections (room_connections.cpp).
   Refusal connect(const Event& event, EffectList& effects);
