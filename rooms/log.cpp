@@ -123,7 +123,7 @@ void Log::append(Record& record, double now_ms) {
   record.ts = std::max(static_cast<uint64_t>(now_ms), last_ts_);
   last_ts_ = record.ts;
   const size_t bytes_before = pending_.empty() ? 0 : pending_.back().data.size();
-  if (pending_.empty() || bytes_before + record.content.size() > kSegmentBytesMax) {
+  if (pending_.empty() || bytes_before + encoded_bytes_max(record) > kSegmentBytesMax) {
     PendingSegment segment;
     segment.head.generation = generation_;
     segment.head.first_seq = record.seq;

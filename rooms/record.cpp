@@ -23,6 +23,14 @@ void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts) {
   out.sized(record.content);
 }
 
+size_t encoded_bytes_max(const Record& record) {
+  constexpr size_t kVarintBytesMax = 10;
+  constexpr size_t kFixedBytes = 2;  // kind and flags
+  constexpr size_t kVarints = 5;     // ts_delta and the four sizes
+  return kFixedBytes + kVarints * kVarintBytesMax + record.user.size() + record.id.size() +
+         record.conn.size() + record.content.size();
+}
+
 bool decode_record(ByteReader& in, uint64_t seq, uint64_t segment_ts, Record& record) {
   record = {};
   if (in.u8() != static_cast<uint8_t>(RecordKind::kMessage)) return false;

@@ -10,6 +10,7 @@
 // from the segment's first record.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,6 +34,8 @@ struct Record {
 };
 
 void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts);
+// At most how many bytes that writes.
+size_t encoded_bytes_max(const Record& record);
 
 // Reads the next record. `seq` and `segment_ts` come from the segment's head. False when the bytes
 // are no record; the views of `record` point into the reader's bytes.

@@ -382,6 +382,29 @@ TEST_CASE("the ring grows while nothing is confirmed, and turns in place afterwa
   world.check();
 }
 
+TEST_CASE("a segment holds at most its limit, the records' names and ids counted") {
+  RoomSettings settings;
+  LogWorld world(settings);
+  Dice dice(1);
+  Kept kept;
+  kept.user = std::string(512, 'u');
+  kept.conn = "0123456789";
+  const std::vector<size_t> sizes = {1'048'576 / 4, 1'048'576 / 4 - 640, 65'536, 65'536 - 640, 100};
+  for (const size_t size : sizes) {
+    CAPTURE(size);
+    kept.content = "\"" + std::string(size - 2, 'x') + "\"";
+    for (size_t n = 0; n < 3 * edgeroom::kSegmentBytesMax / (size + 500); n++) {
+      kept.id = std::to_string(world.records.size()) + std::string(250, 'i');
+      world.append(kept);
+    }
+    world.flush();
+    world.check();
+    CHECK(world.log().segments().entries().size() >= 3);
+  }
+  world.restart(dice);
+  world.check();
+}
+
 TEST_CASE("a record's ts never goes back, though the clock does, restarted or not") {
   RoomSettings settings;
   LogWorld world(settings);

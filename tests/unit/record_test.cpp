@@ -89,6 +89,16 @@ TEST_CASE("the stored form is the one that the header states") {
                                        13));
 }
 
+TEST_CASE("no record is larger than it is said to be at most") {
+  Record record = message();
+  CHECK(encoded(record).size() <= edgeroom::encoded_bytes_max(record));
+  const std::string large(300'000, 'x');
+  record.ts = UINT64_MAX;
+  record.user = record.conn = record.id = record.content = large;
+  CHECK(encoded(record).size() <= edgeroom::encoded_bytes_max(record));
+  CHECK(edgeroom::encoded_bytes_max(record) <= 4 * large.size() + 100);
+}
+
 TEST_CASE("a record cut anywhere, or of an unknown kind, is none") {
   const std::string whole = encoded(message());
   for (size_t size = 0; size < whole.size(); size++) {
