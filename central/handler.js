@@ -1,0 +1,173 @@
+/**
+ * The central API's AWS Lambda handler: its three routes. Who may call it is settled before, by API
+ * Gateway's IAM authoriser on AWS and by `local/sigv4.js` locally.
+ */
+
+import { parseBatch } from "./batch.js";
+import { checkRoom, InvalidInput } from "./check.js";
+import { StoreFailure } from "./failure.js";
+import { answer, bodyBytes, routePath } from "./http.js";
+import { BATCH_BYTES_MAX, RETRY_AFTER_S } from "./limits.js";
+import { jsonLogger } from "./logger.js";
+import { parsePageQuery, readPage } from "./page.js";
+import { Store } from "./store.js";
+import { createClient } from "./table.js";
+
+/**
+ * @typedef {import("./http.js").HttpEvent} HttpEvent
+ * @typedef {import("./http.js").HttpAnswer} HttpAnswer
+ * @typedef {import("./logger.js").Logger} Logger
+ * @typedef {{ store: Store, logger: Logger }} Parts
+ * @typedef {(event: HttpEvent) => Promise<HttpAnswer>} Handler
+ */
+
+const MESSAGES_PATH = /^\/v1\/rooms\/([^/]*)\/messages$/;
+
+/** @type {Handler | undefined} */
+let lambdaHandler;
+
+/**
+ * What AWS Lambda calls. The table's name comes from TABLE_NAME, region and credentials from what
+ * Lambda sets.
+ *
+ * @type {Handler}
+ */
+export async function handler(event) {
+  lambdaHandler ??= createHandler(partsFromEnvironment());
+  return lambdaHandler(event);
+}
+
+/** @returns {Parts} */
+function partsFromEnvironment() {
+  const tableName = process.env.TABLE_NAME;
+  if (!tableName) throw new Error("TABLE_NAME is not set");
+  const logger = jsonLogger;
+  return { store: new Store({ client: createClient(), tableName, logger }), logger };
+}
+
+/**
+ * @param {Parts} parts
+ * @returns {Handler} that never throws: what nobody foresaw is logged and answered with 500
+ */
+export function createHandler(parts) {
+  return async (event) => {
+    try {
+      return await route(event, parts);
+    } catch (error) {
+      parts.logger.error("request failed", {
+        method: event.requestContext?.http?.method,
+        path: event.rawPath,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+      return answer(500, { message: "Internal Server Error" });
+    }
+  };
+}
+
+/**
+ * @param {HttpEvent} event
+ * @param {Parts} parts
+ * @returns {Promise<HttpAnswer>}
+ */
+async function route(event, { store, logger }) {
+  const path = routePath(event);
+  const { method } = event.requestContext.http;
+  if (path === "/health") {
+    return method === "GET" ? answer(200, { v: 1, status: "ok" }) : notAllowed("GET");
+  }
+  if (path === "/v1/batches") {
+    return method === "POST" ? postBatch(event, store, logger) : notAllowed("POST");
+  }
+  const room = MESSAGES_PATH.exec(path)?.[1];
+  if (room === undefined) return answer(404, { message: "Not Found" });
+  return method === "GET" ? getMessages(room, event, store) : notAllowed("GET");
+}
+
+/** @param {string} allow */
+function notAllowed(allow) {
+  return answer(405, { message: "Method Not Allowed" }, { allow });
+}
+
+/**
+ * @param {HttpEvent} event
+ * @param {Store} store
+ * @param {Logger} logger
+ * @returns {Promise<HttpAnswer>}
+ */
+async function postBatch(event, store, logger) {
+  const bytes = bodyBytes(event);
+  if (bytes.length > BATCH_BYTES_MAX) {
+    const detail = `must have at most ${BATCH_BYTES_MAX} bytes, has ${bytes.length}`;
+    return answer(413, { v: 1, error: "TOO_LARGE", field: "body", detail });
+  }
+  let batch;
+  try {
+    batch = parseBatch(decodeUtf8(bytes));
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    logger.warn("bad batch", { field: error.field, detail: error.message });
+    return invalid("BAD_BATCH", error);
+  }
+  const { room, epoch } = batch;
+  const results = await store.storeBatch(batch);
+  const conflicts = results.filter(({ code }) => code === "CONFLICT").map(({ seq }) => seq);
+  if (conflicts.length > 0) logger.error("conflict", { room, epoch, seqs: conflicts });
+  // Nothing came through at all: one answer that stops the caller for a while says it better.
+  if (results.every(({ code }) => code === "UNAVAILABLE")) return unavailable("UNAVAILABLE");
+  return answer(200, { v: 1, room, epoch, results });
+}
+
+/**
+ * @param {Buffer} bytes
+ * @returns {string}
+ */
+function decodeUtf8(bytes) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new InvalidInput("body", "is not valid UTF-8");
+  }
+}
+
+/**
+ * @param {string} encodedRoom
+ * @param {HttpEvent} event
+ * @param {Store} store
+ * @returns {Promise<HttpAnswer>}
+ */
+async function getMessages(encodedRoom, event, store) {
+  try {
+    const room = checkRoom(decodeSegment(encodedRoom), "room");
+    const query = parsePageQuery(event.queryStringParameters ?? {});
+    return answer(200, await readPage(store, room, query));
+  } catch (error) {
+    if (error instanceof InvalidInput) return invalid("BAD_REQUEST", error);
+    if (error instanceof StoreFailure) return unavailable(error.code);
+    throw error;
+  }
+}
+
+/**
+ * @param {string} segment
+ * @returns {string}
+ */
+function decodeSegment(segment) {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new InvalidInput("room", "is not validly percent-encoded");
+  }
+}
+
+/**
+ * @param {string} error
+ * @param {InvalidInput} cause
+ */
+function invalid(error, { field, message }) {
+  return answer(400, { v: 1, error, field, detail: message });
+}
+
+/** @param {string} error */
+function unavailable(error) {
+  return answer(503, { v: 1, error }, { "retry-after": String(RETRY_AFTER_S) });
+}

@@ -1,0 +1,212 @@
+/**
+ * The central API on this machine: the Lambda handler behind an HTTP server that checks signatures as
+ * API Gateway does, with a DynamoDB of its own. `node central/local.js` runs it by itself:
+ *
+ *     CENTRAL_PORT   8788 if left out, 0 for any free port
+ *     STATE_DIR      .state if left out; the data is in its directory `central`
+ *     AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY   what requests must be signed with
+ *     AWS_SESSION_TOKEN   optional; if set, requests must carry it
+ */
+
+import { realpathSync } from "node:fs";
+import { createServer } from "node:http";
+import { resolve } from "node:path";
+import { createHandler } from "./handler.js";
+import { answer } from "./http.js";
+import {
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  REQUEST_BYTES_MAX,
+  REQUEST_TIMEOUT_MS,
+} from "./limits.js";
+import { createLocalClient, openDatabase } from "./local/database.js";
+import { flatHeaders, httpEvent } from "./local/event.js";
+import { closeServer, listen } from "./local/server.js";
+import { refusal } from "./local/sigv4.js";
+import { StartError } from "./local/start-error.js";
+import { jsonLogger } from "./logger.js";
+import { Store } from "./store.js";
+
+/**
+ * @typedef {import("node:http").IncomingMessage} IncomingMessage
+ * @typedef {import("node:http").ServerResponse} ServerResponse
+ * @typedef {import("./http.js").HttpAnswer} HttpAnswer
+ * @typedef {import("./logger.js").Logger} Logger
+ * @typedef {import("./handler.js").Handler} Handler
+ * @typedef {import("./local/sigv4.js").Credentials} Credentials
+ * @typedef {{ port: number, stateDir: string } & Credentials} Settings
+ * @typedef {{ url: string, close: () => Promise<void> }} Central
+ */
+
+const PORT_DEFAULT = 8788;
+const STATE_DIR_DEFAULT = ".state";
+const TABLE_NAME = "edgeroom";
+
+/**
+ * @param {Settings & { logger?: Logger }} settings
+ * @returns {Promise<Central>} `close` lets requests under way end first
+ * @throws {StartError}
+ */
+export async function startCentral({ port, stateDir, logger = jsonLogger, ...credentials }) {
+  const directory = resolve(stateDir, "central");
+  const database = await openDatabase({ directory, tableName: TABLE_NAME });
+  const client = createLocalClient(database.endpoint);
+  const store = new Store({ client, tableName: TABLE_NAME, logger });
+  const server = createHttpServer(createHandler({ store, logger }), credentials, logger);
+  const closeStore = async () => {
+    client.destroy();
+    await database.close();
+  };
+  try {
+    const portInUse = await listen(server, port);
+    const close = async () => {
+      await closeServer(server);
+      await closeStore();
+    };
+    return { url: `http://127.0.0.1:${portInUse}`, close };
+  } catch (error) {
+    await closeStore();
+    throw portError(error, port);
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @param {number} port
+ */
+function portError(error, port) {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") {
+    return new StartError(`port ${port} is in use; end what uses it, or set CENTRAL_PORT`);
+  }
+  return new StartError(`port ${port} cannot be opened`, error);
+}
+
+/**
+ * @param {Handler} handler
+ * @param {Credentials} credentials
+ * @param {Logger} logger
+ */
+function createHttpServer(handler, credentials, logger) {
+  const options = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  };
+  return createServer(options, async (request, response) => {
+    try {
+      send(response, await serve(request, handler, credentials, logger));
+    } catch (error) {
+      // The client went away before its request was complete: nobody is left to be answered.
+      if (request.errored || response.destroyed) return;
+      logger.error("request failed", { error: error instanceof Error ? error.stack : error });
+      send(response, answer(500, { message: "Internal Server Error" }));
+    }
+  });
+}
+
+/**
+ * @param {IncomingMessage} request
+ * @param {Handler} handler
+ * @param {Credentials} credentials
+ * @param {Logger} logger
+ * @returns {Promise<HttpAnswer>}
+ */
+async function serve(request, handler, credentials, logger) {
+  const body = await readBody(request);
+  if (body === undefined) {
+    // The rest is thrown away as it comes: closing at once could cost the client its answer.
+    request.resume();
+    return answer(413, { message: "Request Entity Too Large" });
+  }
+  const { method = "", url = "" } = request;
+  const received = { method, url, headers: flatHeaders(request), body };
+  const isHealthCheck = method === "GET" && /^\/health(?:\?|$)/.test(url);
+  const refused = isHealthCheck ? undefined : refusal(received, credentials, Date.now());
+  if (refused !== undefined) {
+    logger.warn("refused", { method, url, reason: refused });
+    return answer(403, { message: "Forbidden" });
+  }
+  return handler(httpEvent(received, request.socket.remoteAddress ?? ""));
+}
+
+/**
+ * @param {IncomingMessage} request
+ * @returns {Promise<Buffer | undefined>} undefined: too large, and not read to its end
+ */
+async function readBody(request) {
+  if (Number(request.headers["content-length"] ?? 0) > REQUEST_BYTES_MAX) return undefined;
+  const chunks = [];
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length;
+    if (bytes > REQUEST_BYTES_MAX) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * @param {ServerResponse} response
+ * @param {HttpAnswer} answered
+ */
+function send(response, { statusCode, headers, body }) {
+  response.writeHead(statusCode, { ...headers, "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} environment
+ * @returns {Settings}
+ * @throws {StartError} naming every setting that is missing, or the one that is malformed
+ */
+function readSettings(environment) {
+  const required = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+  const missing = required.filter((name) => !environment[name]);
+  if (missing.length > 0) throw new StartError(`not set: ${missing.join(", ")}`);
+  return {
+    port: readPort(environment.CENTRAL_PORT),
+    stateDir: environment.STATE_DIR || STATE_DIR_DEFAULT,
+    region: environment.AWS_REGION ?? "",
+    accessKeyId: environment.AWS_ACCESS_KEY_ID ?? "",
+    secretAccessKey: environment.AWS_SECRET_ACCESS_KEY ?? "",
+    sessionToken: environment.AWS_SESSION_TOKEN || undefined,
+  };
+}
+
+/**
+ * @param {string | undefined} text
+ * @returns {number}
+ */
+function readPort(text) {
+  if (!text) return PORT_DEFAULT;
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new StartError(`CENTRAL_PORT must be 0 to 65535, is "${text}"`);
+  return port;
+}
+
+async function main() {
+  const central = await startCentral(readSettings(process.env));
+  const end = () => {
+    // A second signal finds no listener and ends the process at once.
+    for (const signal of SIGNALS) process.off(signal, end);
+    central.close().catch(fail);
+  };
+  for (const signal of SIGNALS) process.on(signal, end);
+  process.stdout.write(`central: listening on ${central.url}\n`);
+}
+
+/** @type {NodeJS.Signals[]} */
+const SIGNALS = ["SIGTERM", "SIGINT"];
+
+/** @param {unknown} error */
+function fail(error) {
+  const expected = error instanceof StartError;
+  const text = expected || !(error instanceof Error) ? String(error) : error.stack;
+  process.stderr.write(`central: ${expected ? error.message : text}\n`);
+  process.exitCode = 1;
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) {
+  main().catch(fail);
+}
