@@ -15,11 +15,14 @@ constexpr uint8_t kAttachmentVersion = 1;
 
 }  // namespace
 
+double TokenBucket::tokens_at(double now_ms) const {
+  if (now_ms <= last_ms_) return tokens_;
+  return std::min(burst_, tokens_ + (now_ms - last_ms_) * rate_per_ms_);
+}
+
 bool TokenBucket::take(double now_ms, double& retry_after_ms) {
-  if (now_ms > last_ms_) {
-    tokens_ = std::min(burst_, tokens_ + (now_ms - last_ms_) * rate_per_ms_);
-    last_ms_ = now_ms;
-  }
+  tokens_ = tokens_at(now_ms);
+  last_ms_ = std::max(last_ms_, now_ms);
   if (tokens_ >= 1) {
     tokens_ -= 1;
     return true;

@@ -16,9 +16,12 @@ class TokenBucket {
 
   // Takes one token. When there is none, false, and `retry_after_ms` is the time until there is.
   bool take(double now_ms, double& retry_after_ms);
-  [[nodiscard]] bool full() const { return tokens_ >= burst_; }
+  // Whether all tokens have come back.
+  [[nodiscard]] bool full(double now_ms) const { return tokens_at(now_ms) >= burst_; }
 
  private:
+  [[nodiscard]] double tokens_at(double now_ms) const;
+
   double rate_per_ms_;
   double burst_;
   double tokens_;

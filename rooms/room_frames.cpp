@@ -40,11 +40,10 @@ void Room::frame(const Event& event, EffectList& effects) {
 
 bool Room::admit(uint32_t handle, Connection& connection, const ClientFrame& frame,
                  EffectList& effects) {
+  // Whoever has rested is not reproached with what was long ago.
+  if (connection.bucket.full(now_ms_)) connection.flood_warnings = 0;
   double retry_after_ms = 0;
-  if (connection.bucket.take(now_ms_, retry_after_ms)) {
-    if (connection.bucket.full()) connection.flood_warnings = 0;
-    return true;
-  }
+  if (connection.bucket.take(now_ms_, retry_after_ms)) return true;
   if (++connection.flood_warnings > kFloodWarningsMax) {
     close(handle, kCloseFlooding, "flooding", effects);
     return false;
