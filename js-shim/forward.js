@@ -23,12 +23,12 @@ const ANSWER_BYTES_MAX = 1 << 20;
  * @returns {Promise<AttemptAnswer>}
  */
 export async function postBatch(env, body, idempotencyKey, timeoutMs) {
+  // AbortSignal.timeout() would keep its timer after the answer, and the room awake with it.
+  const controller = new AbortController();
+  const timeout = setTimeout(() => controller.abort(new Error("no answer in time")), timeoutMs);
   try {
     const request = await signed(env, body, idempotencyKey);
-    const response = await fetch(request, {
-      redirect: "manual",
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+    const response = await fetch(request, { redirect: "manual", signal: controller.signal });
     return {
       status: response.status,
       retryAfter: oneLine(response.headers.get("retry-after")),
@@ -39,6 +39,8 @@ export async function postBatch(env, body, idempotencyKey, timeoutMs) {
     const reason = error instanceof Error ? error.message : String(error);
     console.warn(JSON.stringify({ level: "warn", event: "attempt", key: idempotencyKey, reason }));
     return { status: 0, retryAfter: "", date: "", body: "" };
+  } finally {
+    clearTimeout(timeout);
   }
 }
 

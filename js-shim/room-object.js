@@ -14,6 +14,9 @@ const PONG = '[{"type":"pong"}]';
 /** The close code of a connection that ended without a close frame. */
 const ABNORMAL_CLOSURE = 1006;
 
+/** Codes that say what happened and may not be sent (RFC 6455, section 7.4.1). */
+const UNSENDABLE_CODES = [1005, 1006, 1015];
+
 export class Room extends DurableObject {
   #runtime;
   #lastRequest = 0;
@@ -64,6 +67,10 @@ export class Room extends DurableObject {
   /** @param {WebSocket} socket @param {number} code */
   webSocketClose(socket, code) {
     this.#closed(socket, code);
+    // The other half of the closing handshake: without it the client waits for a time-out.
+    if (socket.readyState === WebSocket.CLOSED) return;
+    if (UNSENDABLE_CODES.includes(code)) socket.close();
+    else socket.close(code);
   }
 
   /** @param {WebSocket} socket */

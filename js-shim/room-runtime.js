@@ -74,9 +74,13 @@ export class RoomRuntime {
     return this.#nextHandle++;
   }
 
-  /** @param {WebSocket} socket */
+  /**
+   * The handle of a socket that an event has come from; undefined when the room does not know it,
+   * or has sent it away.
+   * @param {WebSocket} socket
+   */
   handleOf(socket) {
-    this.#open();
+    this.#open(socket);
     return this.#handles.get(socket);
   }
 
@@ -165,8 +169,11 @@ export class RoomRuntime {
     this.#event(type, target, number, payload);
   }
 
-  /** Builds the instance from what is stored, if there is none. */
-  #open() {
+  /**
+   * Builds the instance from what is stored, if there is none.
+   * @param {WebSocket} [waking] the socket whose event has woken the room
+   */
+  #open(waking) {
     if (this.#host) return;
     this.#generation++;
     this.#host = new WasmHost(roomModule, "room", ROOM_ABI_VERSION);
@@ -184,15 +191,20 @@ export class RoomRuntime {
         this.#event(EventType.restoreSegment, Number(row.slot), 0, blob(row.head));
       }
     }
-    for (const socket of this.ctx.getWebSockets()) this.#restoreSocket(socket);
+    const sockets = new Set(this.ctx.getWebSockets());
+    if (waking) sockets.add(waking);
+    for (const socket of sockets) {
+      // Sockets that are closing stay listed for a while. They are nobody any more, but for the
+      // one whose end the room is about to be told.
+      if (socket === waking || socket.readyState === WebSocket.OPEN) this.#restoreSocket(socket);
+    }
     this.#event(EventType.restored, 0, 0);
   }
 
   /** @param {WebSocket} socket */
   #restoreSocket(socket) {
     const attachment = socket.deserializeAttachment();
-    // Sockets that are closing stay listed for a while; they are no longer anybody.
-    if (socket.readyState !== WebSocket.OPEN || !(attachment instanceof Uint8Array)) return;
+    if (!(attachment instanceof Uint8Array)) return;  // it was never accepted
     let handle = this.#handles.get(socket);
     if (handle === undefined) {
       handle = this.newHandle();

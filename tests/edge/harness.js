@@ -86,7 +86,7 @@ export async function startEdge(options = {}) {
       assets: {
         directory: join(root, "client/public"),
         binding: "ASSETS",
-        routerConfig: { invoke_user_worker_ahead_of_assets: true },
+        routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true },
       },
       bindings,
       resourcePersistencePath: options.stateDir,
@@ -97,12 +97,12 @@ export async function startEdge(options = {}) {
   return new Edge(mf, `http://127.0.0.1:${url.port}`, logs);
 }
 
-/** @param {string} [roomModule] */
+/** The main module stands first. @param {string} [roomModule] */
 function modules(roomModule) {
-  return readdirSync(bundle)
-    .filter((name) => name === "index.js" || name.endsWith(".wasm"))
-    .map((name) => {
-      if (name === "index.js") return { type: /** @type {const} */ ("ESModule"), path: join(bundle, name) };
+  const wasm = readdirSync(bundle).filter((name) => name.endsWith(".wasm"));
+  return [
+    { type: /** @type {const} */ ("ESModule"), path: join(bundle, "index.js") },
+    ...wasm.map((name) => {
       // Wrangler puts a hash before the name: <hash>-room.wasm.
       const replaced = roomModule !== undefined && name.endsWith("-room.wasm");
       return {
@@ -110,7 +110,8 @@ function modules(roomModule) {
         path: join(bundle, name),
         ...(replaced ? { contents: readFileSync(roomModule) } : {}),
       };
-    });
+    }),
+  ];
 }
 
 class Edge {

@@ -1,0 +1,293 @@
+// What the edge tests run against: the bundled Worker and its real WebAssembly modules in workerd,
+// with the local central endpoint behind it, and WebSocket clients that remember what they heard.
+//
+// EDGEROOM_BUNDLE names the folder of the bundle (scripts/build --bundle makes it; scripts/test
+// sets it for each toolchain in turn).
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import WebSocket from "ws";
+import { startCentral } from "../../central/local.js";
+
+const root = resolve(import.meta.dirname, "../..");
+const bundle = resolve(root, process.env.EDGEROOM_BUNDLE ?? "build/worker/wasi");
+
+/** How long a test waits for something that must come. Long, because the machine may be busy. */
+const PATIENCE_MS = 20_000;
+
+const CREDENTIALS = {
+  region: "eu-central-1",
+  accessKeyId: "AKIDEXAMPLE",
+  secretAccessKey: "a secret of the tests",
+};
+
+/** The settings of a test's Worker, before its own. */
+const VARS = {
+  AUTH: "off",
+  ALLOWED_ORIGINS: "",
+  MODERATOR_TOKENS: "test-moderator",
+  PERSIST_AUTH: "sigv4",
+  AWS_REGION: CREDENTIALS.region,
+  AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  RATE_LIMITS: "[]",
+  LOG_LEVEL: "warn",
+};
+
+/** A folder for one test's state. @returns {Promise<string>} */
+export async function temporaryFolder() {
+  const folder = await mkdtemp(join(tmpdir(), "edgeroom-test-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The local central endpoint on a free port. @param {string} [stateDir] @param {number} [port] */
+export async function central(stateDir, port = 0) {
+  return startCentral({ ...CREDENTIALS, port, stateDir: stateDir ?? (await temporaryFolder()) });
+}
+
+/**
+ * The Worker in workerd.
+ * @param {object} [options]
+ * @param {Record<string, string>} [options.vars] settings beside, or instead of, the usual ones
+ * @param {string[]} [options.without] usual settings to leave out
+ * @param {string} [options.centralUrl]
+ * @param {string} [options.stateDir] kept by the caller; else nothing outlives close()
+ * @param {string} [options.roomModule] another room.wasm than the bundle's
+ */
+export async function startEdge(options = {}) {
+  assert.ok(
+    existsSync(join(bundle, "index.js")),
+    `${bundle} holds no Worker: run scripts/build --bundle first, or set EDGEROOM_BUNDLE`,
+  );
+  /** @type {Record<string, string>} */
+  const bindings = {
+    ...VARS,
+    PERSIST_URL: options.centralUrl ?? "http://127.0.0.1:9",
+    ...options.vars,
+  };
+  for (const name of options.without ?? []) delete bindings[name];
+  /** @type {string[]} */
+  const logs = [];
+  const mf = new Miniflare(
+    convertV4MiniflareOptions({
+      name: "edgeroom",
+      modulesRoot: bundle,
+      modules: modules(options.roomModule),
+      compatibilityDate: "2026-11-17",
+      host: "127.0.0.1",
+      port: 0,
+      durableObjects: { ROOMS: { className: "Room", useSQLite: true } },
+      kvNamespaces: ["RATE_LIMIT"],
+      assets: {
+        directory: join(root, "client/public"),
+        binding: "ASSETS",
+        routerConfig: { invoke_user_worker_ahead_of_assets: true, has_user_worker: true },
+      },
+      bindings,
+      resourcePersistencePath: options.stateDir,
+      handleStructuredLogs: (/** @type {{message: string}} */ { message }) => logs.push(message),
+    }),
+  );
+  const url = await mf.ready;
+  return new Edge(mf, `http://127.0.0.1:${url.port}`, logs);
+}
+
+/** @param {string} [roomModule] */
+function modules(roomModule) {
+  return readdirSync(bundle)
+    .filter((name) => name === "index.js" || name.endsWith(".wasm"))
+    .sort((a, b) => Number(b === "index.js") - Number(a === "index.js"))
+    .map((name) => {
+      if (name === "index.js") return { type: /** @type {const} */ ("ESModule"), path: join(bundle, name) };
+      // Wrangler puts a hash before the name: <hash>-room.wasm.
+      const replaced = roomModule !== undefined && name.endsWith("-room.wasm");
+      return {
+        type: /** @type {const} */ ("CompiledWasm"),
+        path: join(bundle, name),
+        ...(replaced ? { contents: readFileSync(roomModule) } : {}),
+      };
+    });
+}
+
+class Edge {
+  /** @type {Client[]} */
+  #clients = [];
+
+  /** @param {Miniflare} mf @param {string} url @param {string[]} logs */
+  constructor(mf, url, logs) {
+    this.mf = mf;
+    this.url = url;
+    /** Lines that the Worker and the rooms have logged. */
+    this.logs = logs;
+  }
+
+  /** @param {string} path @param {RequestInit} [init] */
+  fetch(path, init) {
+    return fetch(this.url + path, { redirect: "manual", ...init });
+  }
+
+  /** @param {string} path @param {RequestInit} [init] */
+  async json(path, init) {
+    const response = await this.fetch(path, init);
+    return { status: response.status, headers: response.headers, body: await response.json() };
+  }
+
+  /**
+   * Joins a room and waits for the welcome.
+   * @param {string} room
+   * @param {Record<string, string | number>} [query]
+   * @param {{headers?: Record<string, string>, protocols?: string[]}} [options]
+   */
+  async join(room, query = {}, options = {}) {
+    const search = new URLSearchParams(Object.entries(query).map(([k, v]) => [k, String(v)]));
+    const address = `${this.url.replace("http", "ws")}/rooms/${room}?${search}`;
+    const client = new Client(address, options);
+    this.#clients.push(client);
+    await client.opened;
+    await client.next("welcome");
+    return client;
+  }
+
+  /** Puts a room to sleep, its sockets staying open. @param {string} room */
+  async evict(room) {
+    await this.mf.unsafeEvictDurableObject("edgeroom", "Room", {
+      name: room,
+      webSockets: "hibernate",
+    });
+  }
+
+  async close() {
+    for (const client of this.#clients) client.socket.terminate();
+    await this.mf.dispose();
+  }
+}
+
+/** @typedef {Record<string, any>} Told an object of a frame */
+
+/** A WebSocket client that keeps everything it is told, in order. */
+export class Client {
+  /** All objects of all frames. @type {Told[]} */
+  told = [];
+  /** The frames, as text. @type {string[]} */
+  frames = [];
+  /** @type {Set<() => void>} */
+  #watchers = new Set();
+  /** How far next() has read. */
+  #read = 0;
+
+  /** @param {string} address @param {{headers?: Record<string, string>, protocols?: string[]}} options */
+  constructor(address, options) {
+    this.socket = new WebSocket(address, options.protocols ?? [], {
+      headers: options.headers,
+      perMessageDeflate: false,
+    });
+    /** @type {Promise<void>} */
+    this.opened = new Promise((opened, failed) => {
+      this.socket.once("open", () => opened());
+      this.socket.once("error", failed);
+    });
+    /** @type {Promise<{code: number, reason: string}>} */
+    this.closed = new Promise((closed) => {
+      this.socket.once("close", (code, reason) => closed({ code, reason: String(reason) }));
+    });
+    this.socket.on("error", () => {});
+    this.socket.on("message", (data) => {
+      const text = String(data);
+      this.frames.push(text);
+      const objects = JSON.parse(text);
+      assert.ok(Array.isArray(objects) && objects.length > 0, `not an array of objects: ${text}`);
+      this.told.push(...objects);
+      for (const watcher of this.#watchers) watcher();
+    });
+  }
+
+  /** @param {Told | string | Uint8Array} frame */
+  send(frame) {
+    const raw = typeof frame === "string" || frame instanceof Uint8Array;
+    this.socket.send(raw ? frame : JSON.stringify(frame));
+  }
+
+  /**
+   * The next object that is of this type (and fits), after those that next() gave before.
+   * @param {string} type
+   * @param {(told: Told) => boolean} [fits]
+   * @returns {Promise<Told>}
+   */
+  async next(type, fits = () => true) {
+    return this.#wait(`${type} ${fits === undefined ? "" : fits}`, () => {
+      const at = this.told.findIndex((o, i) => i >= this.#read && o.type === type && fits(o));
+      if (at < 0) return undefined;
+      this.#read = at + 1;
+      return this.told[at];
+    });
+  }
+
+  /** All objects of a type so far. @param {string} type */
+  all(type) {
+    return this.told.filter((object) => object.type === type);
+  }
+
+  /** Waits until the watermark has come this far. @param {number} seq */
+  async confirmed(seq) {
+    return this.#wait(`message_confirmed through ${seq}`, () =>
+      this.all("message_confirmed").find((object) => object.through >= seq),
+    );
+  }
+
+  async close() {
+    this.socket.close(1000);
+    return this.closed;
+  }
+
+  /**
+   * @template T
+   * @param {string} what
+   * @param {() => T | undefined} found
+   * @returns {Promise<T>}
+   */
+  #wait(what, found) {
+    return new Promise((done, failed) => {
+      const timeout = setTimeout(() => {
+        this.#watchers.delete(look);
+        const told = this.told.slice(-8).map((object) => JSON.stringify(object));
+        failed(new Error(`waited in vain for: ${what}\nlast told:\n${told.join("\n")}`));
+      }, PATIENCE_MS);
+      const look = () => {
+        const value = found();
+        if (value === undefined) return;
+        clearTimeout(timeout);
+        this.#watchers.delete(look);
+        done(value);
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+}
+
+/**
+ * Asks until the answer fits.
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @param {(answer: T) => boolean} fits
+ * @returns {Promise<T>}
+ */
+export async function until(ask, fits) {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await ask();
+    if (fits(answer)) return answer;
+    assert.ok(Date.now() < deadline, `waited in vain; last: ${JSON.stringify(answer)}`);
+    await new Promise((again) => setTimeout(again, 20));
+  }
+}
+
+/** A room name that no other test uses. */
+export function newRoom() {
+  return `room-${crypto.randomUUID()}`;
+}
