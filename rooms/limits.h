@@ -76,9 +76,13 @@ inline constexpr double kBackoffFloorMs = 250;
 // The longest Retry-After that is obeyed (contract).
 inline constexpr double kRetryAfterMaxMs = 300'000;
 
+// The watermark rides in the next segment. When none has come for this long after the outbox was
+// emptied, it gets a row of its own: longer than the gap between the messages of a room that is in
+// use, so that it does not cost a row a message; short enough to be done before the room sleeps.
+inline constexpr double kCursorDelayMs = 2000;
+
 // The safety alarm, set when the outbox becomes non-empty: after this time whatever is not
-// confirmed is tried again, even if the object was gone in between; and the confirmed cursor is
-// written if no later segment carried it. Below the 10 s after which an idle room sleeps, so that
+// confirmed is tried again, even if the object was gone in between. Below the 10 s after which an idle room sleeps, so that
 // a quiet room is not woken for it.
 inline constexpr double kSafetyAlarmMs = 8000;
 

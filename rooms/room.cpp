@@ -73,11 +73,11 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
     case EventType::kFrame: frame(event, effects); return std::nullopt;
     case EventType::kClosed: closed(event.target, effects); return std::nullopt;
     case EventType::kFlush: flush(effects); return std::nullopt;
-    case EventType::kTimer:
-      timer_at_ms_ = 0;
-      if (room_count_dirty_) want_flush(effects);
+    case EventType::kTimer: timer(effects); return std::nullopt;
+    case EventType::kAlarm:
+      alarm_at_ms_ = 0;
+      if (cursor_dirty()) store_cursor(effects);
       return std::nullopt;
-    case EventType::kAlarm: alarm(effects); return std::nullopt;
     case EventType::kRequest: return request(event, effects);
     case EventType::kAttemptResult: return attempt_answered(event, effects);
     case EventType::kTrapped:
@@ -107,8 +107,7 @@ void Room::flush(EffectList& effects) {
     forwarder_.appended(log_.flushed_seq(), now_ms_);
   }
   if (dead_dirty_) {
-    log_.save_state(forwarder_.confirmed(), forwarder_.dead(), effects);
-    confirmation_stored_ = forwarder_.confirmed();
+    store_cursor(effects);
     dead_dirty_ = false;
   }
   if (room_count_dirty_ && now_ms_ - room_count_sent_ms_ >= kRoomCountIntervalMs) {
@@ -157,15 +156,20 @@ void Room::append_confirmation() {
   confirmation_sent_ = through;
 }
 
-void Room::alarm(EffectList& effects) {
-  alarm_at_ms_ = 0;
-  // The cursor usually rides in the next segment. When none has come, it gets a row of its own, so
-  // that the room does not wake up to send again what is stored.
-  if (log_.exists() && forwarder_.pending() == 0 &&
-      confirmation_stored_ != forwarder_.confirmed()) {
-    log_.save_state(forwarder_.confirmed(), forwarder_.dead(), effects);
-    confirmation_stored_ = forwarder_.confirmed();
-  }
+void Room::timer(EffectList& effects) {
+  timer_at_ms_ = 0;
+  if (room_count_dirty_) want_flush(effects);
+  if (cursor_dirty() && now_ms_ >= confirmed_at_ms_ + kCursorDelayMs) store_cursor(effects);
+}
+
+bool Room::cursor_dirty() const {
+  return log_.exists() && forwarder_.pending() == 0 && log_.pending_bytes() == 0 &&
+         confirmation_stored_ != forwarder_.confirmed();
+}
+
+void Room::store_cursor(EffectList& effects) {
+  log_.save_state(forwarder_.confirmed(), forwarder_.dead(), effects);
+  confirmation_stored_ = forwarder_.confirmed();
 }
 
 // Sets the timer and the alarm to what the state asks for.
@@ -174,6 +178,7 @@ void Room::arm(EffectList& effects) {
   if (room_count_dirty_ && !flush_wanted_) {
     due = std::min(due, room_count_sent_ms_ + kRoomCountIntervalMs);
   }
+  if (cursor_dirty()) due = std::min(due, confirmed_at_ms_ + kCursorDelayMs);
   const bool by_timer = due - now_ms_ <= kTimerDelayMaxMs;
   const double timer_at = by_timer ? std::max(due, now_ms_) : 0;
   if (timer_at != timer_at_ms_) {

@@ -88,7 +88,10 @@ class Room {
   void flush(EffectList& effects);
   void append_room_count();
   void append_confirmation();
-  void alarm(EffectList& effects);
+  void timer(EffectList& effects);
+  // The outbox is empty, and storage does not know it yet.
+  [[nodiscard]] bool cursor_dirty() const;
+  void store_cursor(EffectList& effects);
   void arm(EffectList& effects);
   void log_line(LogThreshold level, std::string_view what, std::string_view detail,
                 EffectList& effects) const;
@@ -125,6 +128,7 @@ class Room {
   bool confirmation_dirty_ = false;
   uint64_t confirmation_sent_ = 0;  // the watermark that everybody was told
   uint64_t confirmation_stored_ = 0;  // the watermark that storage knows of
+  double confirmed_at_ms_ = 0;        // when the watermark moved last
   bool dead_dirty_ = false;           // dead letters that storage does not know of
   uint64_t outbox_bytes_ = 0;         // of the segments above the watermark
 

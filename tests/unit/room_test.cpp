@@ -253,7 +253,7 @@ TEST_CASE("an answer without a record holds the watermark; a refused record beco
   room.answer(200, head + "[{\"seq\":2,\"status\":\"duplicate\"}]}");
   room.turn();
   CHECK(contains(room.text(ana), "\"through\":3,\"except\":[3]}"));
-  room.alarm();  // stores the watermark, which no segment has carried
+  room.timer();  // stores the watermark, which no segment has carried
   room.wake();
   const auto bob = room.join();
   CHECK(contains(room.text(bob), "\"confirmed\":3"));
@@ -276,7 +276,8 @@ TEST_CASE("after a sleep the room sends again what it does not know to be stored
   room.store_all();
   room.turn();
   CHECK(contains(room.text(ana), "\"through\":1}"));
-  room.alarm();  // writes the cursor, which no segment has carried
+  room.timer();  // stores the watermark, which no segment has carried
+  room.alarm();
   CHECK_FALSE(room.alarm_at_ms);
   room.wake();
   CHECK_FALSE(room.alarm_at_ms);
