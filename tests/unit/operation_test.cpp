@@ -1,0 +1,75 @@
+// Operations: what the Worker asks of a room.
+
+#include "rooms/operation.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using edgeroom::Operation;
+using edgeroom::OperationKind;
+using edgeroom::parse_operation;
+
+TEST_CASE("a join is understood with all that the client gave") {
+  const auto bare = parse_operation(R"({"op":"connect","room":"lobby"})");
+  REQUIRE(bare);
+  CHECK(bare->kind == OperationKind::kConnect);
+  CHECK(bare->user.empty());
+  CHECK(bare->epoch.empty());
+  CHECK_FALSE(bare->after);
+  const auto full = parse_operation(
+      R"({"after":9007199254740991,"user":"an\u0061 \"é\"","epoch":"01ABC","op":"connect"})");
+  REQUIRE(full);
+  CHECK(full->kind == OperationKind::kConnect);
+  CHECK(full->user == "ana \"é\"");
+  CHECK(full->epoch == "01ABC");
+  CHECK(full->after == 9007199254740991U);
+}
+
+TEST_CASE("a state and a page of messages are understood") {
+  const auto state = parse_operation(R"({"op":"state","room":"lobby"})");
+  REQUIRE(state);
+  CHECK(state->kind == OperationKind::kState);
+  const auto page = parse_operation(R"({"op":"messages","before":0,"limit":100,"epoch":"E"})");
+  REQUIRE(page);
+  CHECK(page->kind == OperationKind::kMessages);
+  CHECK(page->before == 0U);
+  CHECK_FALSE(page->after);
+  CHECK(page->limit == 100U);
+  CHECK(page->epoch == "E");
+}
+
+TEST_CASE("what a newer Worker says beside is passed over") {
+  const auto operation = parse_operation(R"({"later":{"x":[]},"op":"state","also":null})");
+  REQUIRE(operation);
+  CHECK(operation->kind == OperationKind::kState);
+}
+
+TEST_CASE("text that is no operation is none") {
+  for (const char* text : {"",
+                           "{}",
+                           "[]",
+                           "null",
+                           "{\"op\":\"state\"",
+                           "{\"op\":\"state\"}x",
+                           "{\"room\":\"lobby\"}",
+                           "{\"op\":\"\"}",
+                           "{\"op\":\"STATE\"}",
+                           "{\"op\":\"nonsense\"}",
+                           "{\"op\":1}",
+                           "{\"op\":[\"state\"]}",
+                           "{\"op\":\"connect\",\"user\":1}",
+                           "{\"op\":\"connect\",\"user\":null}",
+                           "{\"op\":\"connect\",\"epoch\":{}}",
+                           "{\"op\":\"connect\",\"after\":-1}",
+                           "{\"op\":\"connect\",\"after\":1.5}",
+                           "{\"op\":\"connect\",\"after\":\"1\"}",
+                           "{\"op\":\"connect\",\"after\":9007199254740992}",
+                           "{\"op\":\"messages\",\"before\":null}",
+                           "{\"op\":\"messages\",\"limit\":1e1}",
+                           "{\"op\":\"connect\",\"user\":\"\\ud800\"}",
+                           "{\"op\":\"connect\",\"user\":\"\xff\"}"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_operation(text));
+  }
+}
