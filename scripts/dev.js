@@ -10,7 +10,7 @@ import { constants } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseEnv } from "node:util";
-import { endStartedProcesses, startedProcesses } from "./process-tree.js";
+import { endStartedProcesses } from "./process-tree.js";
 import { Service } from "./service.js";
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -259,9 +259,9 @@ let isStopping = false;
 async function stop(exitCode) {
   if (isStopping) return;
   isStopping = true;
-  // A build is a tree of shells and compilers, none of which ends the others.
-  const asked = services.length > 0 ? services.flatMap(({ pid }) => pid ?? []) : startedProcesses();
-  await endStartedProcesses(asked, STOP_TIMES);
+  // wrangler ends its processes itself. A build is a tree of shells and compilers that do not.
+  const asked = services.length > 0 ? services.flatMap(({ pid }) => pid ?? []) : undefined;
+  await endStartedProcesses({ asked, ...STOP_TIMES });
   process.exit(exitCode);
 }
 

@@ -93,3 +93,23 @@ kill_tree() {
   done
   kill "$1" 2>/dev/null || true
 }
+
+# set_up PART...: scripts/setup, which a signal to the calling script ends as well. It runs in the
+# background because a shell that waits for a command in the foreground hears no signal. Input is
+# kept for sudo, which asks for a password where there is a terminal.
+setup_pid=""
+set_up() {
+  trap 'end_set_up 130' INT
+  trap 'end_set_up 143' TERM HUP
+  "$root/scripts/setup" "$@" <&0 &
+  setup_pid=$!
+  wait "$setup_pid"
+  trap - INT TERM HUP
+}
+
+end_set_up() {
+  trap '' INT TERM HUP
+  kill_tree "$setup_pid"
+  wait
+  exit "$1"
+}

@@ -103,13 +103,17 @@ function isRunning(pid) {
  * Asks processes to end, and then ends whatever else this one has started and still runs. Resolves
  * when all have gone.
  *
- * @param {number[]} asked those that get SIGTERM; what they have started is theirs to end first
- * @param {{ graceMs: number, collectMs: number }} times how long they may take, and how long orphans
- *   that have ended may take to be collected by the system's first process
+ * @param {object} options
+ * @param {number[]} [options.asked] those that get SIGTERM, and end what they have started
+ *   themselves; by default everything gets it
+ * @param {number} options.graceMs how long they may take
+ * @param {number} options.collectMs how long the system's first process may take to collect orphans
+ *   that have ended
  */
-export async function endStartedProcesses(asked, { graceMs, collectMs }) {
+export async function endStartedProcesses({ asked, graceMs, collectMs }) {
   const all = new Set(startedProcesses());
-  for (const pid of asked) signalProcess(pid, "SIGTERM");
+  const first = asked ?? [...all];
+  for (const pid of first) signalProcess(pid, "SIGTERM");
   const until = async (/** @type {() => boolean} */ isDone, /** @type {number} */ timeoutMs) => {
     const deadline = performance.now() + timeoutMs;
     while (!isDone() && performance.now() < deadline) {
@@ -117,7 +121,7 @@ export async function endStartedProcesses(asked, { graceMs, collectMs }) {
       for (const pid of startedProcesses()) all.add(pid);
     }
   };
-  await until(() => !asked.some(isRunning), graceMs);
+  await until(() => !first.some(isRunning), graceMs);
   for (const pid of all) if (isRunning(pid)) signalProcess(pid, "SIGKILL");
   await until(() => ![...all].some(isListed), collectMs);
 }

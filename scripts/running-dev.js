@@ -1,0 +1,52 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { ROOT } from "./command.js";
+
+/** @typedef {{ edge: string, central: string }} Addresses */
+
+/** scripts/dev as somebody would start it. */
+export class RunningDev {
+  /** What it wrote, on both streams. */
+  output = "";
+  #startedMs = performance.now();
+  #child;
+  /** @type {Promise<number | NodeJS.Signals | null>} */
+  #ended;
+
+  /**
+   * @param {string[]} args
+   * @param {Record<string, string>} env beside our own environment
+   */
+  constructor(args, env) {
+    this.#child = spawn(join(ROOT, "scripts/dev"), args, {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#ended = new Promise((ended, failed) => {
+      this.#child.once("error", failed);
+      this.#child.once("close", (code, signal) => ended(code ?? signal));
+    });
+    /** Where it answers; undefined when it ended before. @type {Promise<Addresses | undefined>} */
+    this.ready = new Promise((ready, failed) => {
+      this.#child.stdout.setEncoding("utf8").on("data", (text) => {
+        this.output += text;
+        const [, edge, central] = /^ready: edge (\S+) central (\S+)$/m.exec(this.output) ?? [];
+        if (edge && central) ready({ edge, central });
+      });
+      this.#child.stderr.setEncoding("utf8").on("data", (text) => {
+        this.output += text;
+      });
+      this.#ended.then(() => ready(undefined), failed);
+    });
+  }
+
+  get seconds() {
+    return (performance.now() - this.#startedMs) / 1000;
+  }
+
+  /** Ends it, unless it has ended already. @returns its exit code, or the signal that ended it */
+  stop() {
+    this.#child.kill("SIGTERM");
+    return this.#ended;
+  }
+}

@@ -1,0 +1,87 @@
+/** Formatting, static analysis, types, and what must not be stale. Each check counts as one test. */
+
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { ROOT, run as runProgram } from "../command.js";
+import { shellScripts, sourceFiles } from "../source-files.js";
+import { tidy } from "../tidy.js";
+
+/** @import { Outcome } from "../test.js" */
+
+/** @typedef {{ ok: boolean, output: string }} Finding */
+
+const TIMEOUT_MS = 10 * 60_000;
+
+const TYPED_FOLDERS = [".", "js-shim", "client", "tests/e2e"];
+
+/** @param {string} program @param {string[]} args @returns {Promise<Finding>} */
+const check = (program, ...args) => runProgram(program, args, { timeoutMs: TIMEOUT_MS });
+
+async function clangFormat() {
+  const files = await sourceFiles(["base", "examples", "rooms", "tests", "worker"], [".cpp", ".h"]);
+  return check("clang-format-19", "--dry-run", "-Werror", ...files);
+}
+
+async function clangTidy() {
+  const files = await sourceFiles(["base", "examples", "rooms", "worker"], [".cpp"]);
+  return tidy(files, availableParallelism());
+}
+
+/** @returns {Promise<Finding>} */
+async function types() {
+  const findings = await Promise.all(
+    TYPED_FOLDERS.map((folder) => check("tsc", "--pretty", "false", "-p", folder)),
+  );
+  return {
+    ok: findings.every(({ ok }) => ok),
+    output: findings.map(({ ok, output }) => (ok ? "" : output)).join(""),
+  };
+}
+
+async function shellcheck() {
+  return check("shellcheck", "--external-sources", ...(await shellScripts()));
+}
+
+/**
+ * With an address for each package, everybody would have to use the registry, or mirror of it, of
+ * whoever wrote the file last.
+ *
+ * @returns {Promise<Finding>}
+ */
+async function lockFile() {
+  const lock = JSON.parse(await readFile(join(ROOT, "package-lock.json"), "utf8"));
+  const resolved = Object.entries(lock.packages)
+    .filter(([, entry]) => entry.resolved !== undefined)
+    .map(([name]) => name);
+  return {
+    ok: resolved.length === 0,
+    output: `package-lock.json says "resolved" for: ${resolved.join(", ")}\n`,
+  };
+}
+
+/** @type {Record<string, () => Promise<Finding>>} */
+const CHECKS = {
+  "lock file": lockFile,
+  "generated ABI": () => check(process.execPath, "scripts/gen-abi.js", "--check"),
+  biome: () => check("biome", "ci", "--colors=off", "."),
+  types,
+  shellcheck,
+  "clang-format": clangFormat,
+  "clang-tidy": clangTidy,
+};
+
+/** @returns {AsyncGenerator<Outcome>} */
+export async function* run() {
+  const startedMs = performance.now();
+  let output = "";
+  let failed = 0;
+  for (const [name, find] of Object.entries(CHECKS)) {
+    const finding = await find();
+    if (finding.ok) continue;
+    failed++;
+    output += `lint: ${name}:\n${finding.output}\n`;
+  }
+  const seconds = (performance.now() - startedMs) / 1000;
+  yield { name: "lint", passed: Object.keys(CHECKS).length - failed, failed, seconds, output };
+}
