@@ -41,17 +41,20 @@ __attribute__((noreturn, format(printf, 1, 2))) void abort_message(const char* f
 }  // extern "C"
 
 // libc++ calls it where it would throw in a build without exceptions; before 15 it was abort().
+// The names are libc++'s.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 #if _LIBCPP_VERSION >= 15000
 #ifndef _LIBCPP_VERBOSE_ABORT_NOEXCEPT
 #define _LIBCPP_VERBOSE_ABORT_NOEXCEPT
 #endif
 _LIBCPP_BEGIN_NAMESPACE_STD
-__attribute__((noreturn, format(printf, 1, 2))) void __libcpp_verbose_abort(
-    const char* format, ...) _LIBCPP_VERBOSE_ABORT_NOEXCEPT {
+__attribute__((noreturn, format(printf, 1, 2))) void __libcpp_verbose_abort(const char* format, ...)
+    _LIBCPP_VERBOSE_ABORT_NOEXCEPT {
   (void)format;
   __builtin_trap();
 }
 _LIBCPP_END_NAMESPACE_STD
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 #endif
 
 #endif  // __wasm__
