@@ -55,17 +55,21 @@ void HistoryReader::record(const Record& record) {
 void HistoryReader::append_members(std::string& out, uint64_t oldest_held_seq) const {
   const size_t count = std::min(messages_.size(), query_.limit);
   const size_t first = query_.forwards() ? 0 : messages_.size() - count;
-  const bool more = messages_.size() > query_.limit || segments_left_;
+  const bool more_held = messages_.size() > query_.limit || segments_left_;
+  // Messages that only the central API still has are older than all that are held.
+  const bool older_exist = oldest_held_seq > 1 && query_.before.value_or(UINT64_MAX) > 1;
+  const bool reaches_older = !query_.forwards() && !more_held && older_exist;
+  const bool more = more_held || (reaches_older && count == query_.limit);
   out.append("\"messages\":[");
   for (size_t i = first; i < first + count; i++) {
     if (i > first) out.push_back(',');
     out.append(messages_[i]);
   }
   out.append(more ? "],\"more\":true" : "],\"more\":false");
-  // The page would go on with messages that only the central API still has.
-  const bool reaches_below = query_.forwards() ? *query_.after + 1 < oldest_held_seq
-                                               : !more && count < query_.limit;
-  if (reaches_below && oldest_held_seq > 1) out.append(",\"partial\":true");
+  // The page itself would hold some of them.
+  const bool partial = query_.forwards() ? *query_.after + 1 < oldest_held_seq
+                                         : reaches_older && count < query_.limit;
+  if (partial) out.append(",\"partial\":true");
 }
 
 BatchReader::BatchReader(BatchPlan plan, std::string_view room, std::string_view epoch)
