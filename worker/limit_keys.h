@@ -70,6 +70,7 @@ class LimitKeys {
   void clear();
 
   [[nodiscard]] size_t size() const { return by_id_.size(); }
+  [[nodiscard]] size_t window_entries() const { return entries_; }
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;

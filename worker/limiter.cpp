@@ -50,7 +50,8 @@ RateLimiter::RateLimiter(std::vector<Policy> policies, uint64_t seed, bool share
 
 // The time that the limiter goes by: whole ms, and never back.
 double RateLimiter::advance_clock(double now_ms) {
-  now_ms = std::isfinite(now_ms) ? std::max(std::floor(now_ms), kClockMinMs) : kClockMinMs;
+  now_ms =
+      std::isnan(now_ms) ? kClockMinMs : std::clamp(std::floor(now_ms), kClockMinMs, kClockMaxMs);
   if (now_ms < now_ms_ - kClockStepBackMs) {
     keys_.clear();
     now_ms_ = now_ms;

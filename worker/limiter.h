@@ -47,7 +47,7 @@ class RateLimiter {
   // The result of one of these. False when nobody waits for it (any more).
   bool kv_result(uint32_t operation, KvOutcome outcome, std::string_view payload, double now_ms);
 
-  [[nodiscard]] size_t keys() const { return keys_.size(); }
+  [[nodiscard]] const LimitKeys& keys() const { return keys_; }
   [[nodiscard]] const std::vector<Policy>& policies() const { return policies_; }
 
  private:

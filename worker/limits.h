@@ -43,8 +43,10 @@ inline constexpr double kSharingIdleMs = 180'000;
 // what was counted by it is worth nothing, and waiting for it would block everybody.
 inline constexpr double kClockStepBackMs = 10'000;
 
-// The limiter's arithmetic looks back by some epochs: a clock below this is no clock.
+// A clock outside of these is none: the limiter looks back by some epochs, and counts spans of at
+// least 2 s in 32 bits, which goes until the year 2239.
 inline constexpr double kClockMinMs = 1e9;
+inline constexpr double kClockMaxMs = 8.5e12;
 
 // How long browsers may remember a preflight's answer.
 inline constexpr uint32_t kPreflightAgeSeconds = 600;

@@ -205,8 +205,8 @@ void Mailboxes::plan_report(LimitKey& key, double now_ms) {
   KeySharing& sharing = *key.sharing;
   const bool coarse = errand == Errand::kCoarse;
   const uint32_t index = index_of(now_ms, coarse ? shape.epoch_ms : shape.burst_ms);
-  const auto slot = static_cast<uint32_t>(
-      scatter(isolate_ + sharing.failed_puts, index) % sharing.slots);
+  const auto slot =
+      static_cast<uint32_t>(scatter(isolate_ + sharing.failed_puts, index) % sharing.slots);
   Open& put = open(KvOperationType::kPut, key, name(key, errand, index, slot), now_ms);
   put.total = sharing.counts.own_total();
   put.coarse_epoch = coarse ? index : 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <queue>
@@ -286,6 +287,36 @@ TEST_CASE("who keeps to the limit is never denied: steady, and roaming over loca
       if (!roaming.request(isolate, kAddress, kStartMs + at_ms)) denied++;
     }
     CHECK(denied == 0);
+  }
+}
+
+// Sends all that the limit allows, as unevenly as it likes, over all isolates at once: whatever a
+// limiter that sees everything would admit. Returns how many of these requests were denied.
+uint64_t denied_of_greedy(uint32_t locations, uint32_t each, uint64_t seed) {
+  // Clocks differ by half a second at most, so a window as others see it may be longer by that.
+  constexpr double kWindowMs = 60'500;
+  World world(locations, each, seed);
+  std::deque<double> sent;
+  uint64_t denied = 0;
+  double at_ms = 0;
+  while (at_ms < 1'800'000) {
+    const double kind = world.fraction();
+    at_ms += world.fraction() * (kind < 0.01 ? 50'000 : kind < 0.2 ? 3000 : 200);
+    while (!sent.empty() && sent.front() <= at_ms - kWindowMs) sent.pop_front();
+    if (static_cast<double>(sent.size()) >= kLimit) continue;
+    sent.push_back(at_ms);
+    if (!world.request(world.random_isolate(), kAddress, kStartMs + at_ms)) denied++;
+  }
+  return denied;
+}
+
+TEST_CASE("who uses the whole limit, in bursts and from everywhere, is never denied") {
+  for (uint64_t seed = 1; seed <= 10; seed++) {
+    CAPTURE(seed);
+    CHECK(denied_of_greedy(1, 1, seed) == 0);
+    CHECK(denied_of_greedy(1, 3, seed) == 0);
+    CHECK(denied_of_greedy(3, 2, seed) == 0);
+    CHECK(denied_of_greedy(10, 4, seed) == 0);
   }
 }
 

@@ -1,0 +1,457 @@
+// Requests and what the Worker does with them: docs/PROTOCOL.md, as a table.
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json_scanner.h"
+#include "base/json_writer.h"
+#include "tests/unit/dice.h"
+#include "worker/edge.h"
+
+using namespace edgeroom;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+constexpr double kStartMs = 1'800'000'000'000.0;
+
+std::string settings_json(const std::map<std::string, std::string>& changes = {}) {
+  std::map<std::string, std::string> vars = {{"AUTH", "off"},
+                                             {"PERSIST_URL", "https://api.example"},
+                                             {"PERSIST_AUTH", "bearer"},
+                                             {"PERSIST_SECRET", "s"},
+                                             {"ALLOWED_ORIGINS", "https://app.example"}};
+  for (const auto& [name, value] : changes) vars[name] = value;
+  std::string out;
+  JsonObjectWriter object(out);
+  for (const auto& [name, value] : vars) object.string(name, value);
+  object.close();
+  return out;
+}
+
+struct Asked {
+  std::string method = "GET";
+  std::string url;
+  std::string origin = "";
+  std::string upgrade = "";
+  std::string protocols = "";
+  std::string cors_method = "";
+  std::string cors_headers = "";
+  std::string address = "1.2.3.4";
+};
+
+Answer ask(Edge& edge, const Asked& asked, double now_ms = kStartMs) {
+  RequestLines lines;
+  const std::string url = "https://rooms.example" + asked.url;
+  lines.method = asked.method;
+  lines.url = url;
+  lines.client_address = asked.address;
+  lines.origin = asked.origin;
+  lines.upgrade = asked.upgrade;
+  lines.protocols = asked.protocols;
+  lines.cors_method = asked.cors_method;
+  lines.cors_headers = asked.cors_headers;
+  return edge.handle(lines, now_ms);
+}
+
+// The value of a header; empty when it is not there.
+std::string header(const Answer& answer, const std::string& name) {
+  const std::string lines = "\n" + answer.headers;
+  const size_t at = lines.find("\n" + name + ": ");
+  if (at == std::string::npos) return "";
+  const size_t start = at + name.size() + 3;
+  return lines.substr(start, lines.find('\n', start) - start);
+}
+
+std::string member(const std::string& json, const std::string& key) {
+  JsonObjectReader reader(json);
+  JsonMember member;
+  std::string found;
+  while (reader.next(member)) {
+    if (member.key != key) continue;
+    found =
+        member.kind == JsonKind::kString ? json_unescape(member.value) : std::string(member.value);
+  }
+  REQUIRE_FALSE(reader.fault().has_value());
+  return found;
+}
+
+void check_problem(const Answer& answer, uint32_t status) {
+  CHECK(answer.action == EdgeAction::kRespond);
+  CHECK(answer.status == status);
+  CHECK(header(answer, "content-type") == "application/problem+json");
+  CHECK_FALSE(member(answer.body, "type").empty());
+  CHECK_FALSE(member(answer.body, "title").empty());
+  CHECK(member(answer.body, "status") == std::to_string(status));
+  CHECK_FALSE(member(answer.body, "detail").empty());
+}
+
+}  // namespace
+
+TEST_CASE("routes and refusals") {
+  Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
+  const std::string long_name(129, 'a');
+  struct Case {
+    const char* method;
+    std::string path;
+    uint32_t status;  // of a problem
+    std::string detail;
+  };
+  const Case cases[] = {
+      {"GET", "/rooms/lobby", 426, "Upgrade: websocket"},
+      {"POST", "/rooms/lobby", 405, "GET"},
+      {"HEAD", "/rooms/lobby", 405, "GET"},
+      {"GET", "/rooms/", 400, "name"},
+      {"GET", "/rooms/" + long_name, 400, "name"},
+      {"GET", "/rooms/a%20b", 400, "name"},
+      {"GET", "/rooms/a%2Fb", 400, "name"},
+      {"GET", "/rooms/a+b", 400, "name"},
+      {"GET", "/rooms/%", 400, "name"},
+      {"GET", "/rooms/%C3%A9", 400, "name"},
+      {"GET", "/rooms/a%00", 400, "name"},
+      {"GET", "/rooms/.", 400, "name"},
+      {"GET", "/rooms/..", 400, "name"},
+      {"GET", "/rooms/%2e%2E", 400, "name"},
+      {"GET", "/rooms", 404, ""},
+      {"GET", "/rooms/a/b", 404, ""},
+      {"GET", "/rooms/a/", 404, ""},
+      {"GET", "/api/rooms/..", 400, "name"},
+      {"GET", "/api/rooms/%2e%2e/messages", 400, "name"},
+      {"POST", "/api/rooms/lobby", 405, "GET"},
+      {"PUT", "/api/rooms/lobby/messages", 405, "GET"},
+      {"GET", "/api/rooms", 404, ""},
+      {"GET", "/api/rooms/", 400, "name"},
+      {"GET", "/api/rooms/lobby/", 404, ""},
+      {"GET", "/api/rooms/lobby/messages/", 404, ""},
+      {"GET", "/api/rooms/lobby/secrets", 404, ""},
+      {"GET", "/api/%72ooms/lobby/secrets", 404, "no such resource"},
+      {"GET", "/api/rooms/lobby/messages?limit=0", 400, "limit"},
+      {"GET", "/api/rooms/lobby/messages?limit=101", 400, "limit"},
+      {"GET", "/api/rooms/lobby/messages?limit=", 400, "limit"},
+      {"GET", "/api/rooms/lobby/messages?limit=ten", 400, "limit"},
+      {"GET", "/api/rooms/lobby/messages?after=-1", 400, "after"},
+      {"GET", "/api/rooms/lobby/messages?after=1.5", 400, "after"},
+      {"GET", "/api/rooms/lobby/messages?before=9007199254740992", 400, "before"},
+      {"GET", "/api/rooms/lobby/messages?before=1&after=1", 400, "before"},
+      {"GET", "/api/rooms/lobby/messages?epoch=a_b", 400, "epoch"},
+      {"GET", "/api/rooms/lobby/messages?epoch=" + std::string(65, 'a'), 400, "epoch"},
+      {"GET", "/api/rooms/lobby/messages?limit=1&limit=2", 400, "limit"},
+      {"GET", "/api/users", 404, "API_URL"},
+      {"GET", "/api/a/../rooms/x", 400, ".."},
+      {"GET", "/assets/logo.png", 404, "S3_URL"},
+      {"GET", "/nothing", 404, ""},
+      {"GET", "/Health", 404, ""},
+      {"GET", "//", 404, ""},
+      {"POST", "/", 405, "GET, HEAD"},
+      {"DELETE", "/client/edgeroom.js", 405, "GET, HEAD"},
+      {"POST", "/health", 405, "GET, HEAD"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.method);
+    CAPTURE(c.path);
+    Asked asked;
+    asked.method = c.method;
+    asked.url = c.path;
+    const Answer answer = ask(edge, asked);
+    check_problem(answer, c.status);
+    CHECK(member(answer.body, "detail").find(c.detail) != std::string::npos);
+    if (c.status == 405) CHECK(header(answer, "allow") == c.detail);
+  }
+}
+
+TEST_CASE("questions for a room") {
+  Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
+  const std::string name = "AZaz09._~-";
+  struct Case {
+    std::string path;
+    std::string operation;
+  };
+  const Case cases[] = {
+      {"/api/rooms/" + name, R"({"op":"state","room":"AZaz09._~-"})"},
+      {"/api/rooms/%6cobby", R"({"op":"state","room":"lobby"})"},
+      {"/api/rooms/lobby/messages", R"({"op":"messages","room":"lobby"})"},
+      {"/api/rooms/lobby/messages?limit=100&after=0&epoch=01-aZ&x=y",
+       R"({"op":"messages","room":"lobby","epoch":"01-aZ","after":0,"limit":100})"},
+      {"/api/rooms/lobby/messages?before=9007199254740991",
+       R"({"op":"messages","room":"lobby","before":9007199254740991})"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.path);
+    Asked asked;
+    asked.url = c.path;
+    const Answer answer = ask(edge, asked);
+    CHECK(answer.action == EdgeAction::kAskRoom);
+    CHECK(answer.body == c.operation);
+    CHECK(answer.room == member(c.operation, "room"));
+  }
+}
+
+TEST_CASE("joining a room") {
+  Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
+  const auto join = [&edge](const std::string& query, const std::string& protocols = "") {
+    Asked asked;
+    asked.url = "/rooms/lobby" + query;
+    asked.upgrade = "WebSocket";
+    asked.protocols = protocols;
+    return ask(edge, asked);
+  };
+  const std::string user128 = "%F0%9F%98%80";  // one character
+  std::string longest;
+  for (int i = 0; i < 128; i++) longest += user128;
+
+  CHECK(join("").body == R"({"op":"connect","room":"lobby"})");
+  CHECK(join("").action == EdgeAction::kJoinRoom);
+  CHECK(join("").protocol.empty());
+  CHECK(join("?user=ana+b%22%C3%A9").body ==
+        "{\"op\":\"connect\",\"room\":\"lobby\",\"user\":\"ana b\\\"\xc3\xa9\"}");
+  CHECK(join("?epoch=e-1&after=5&user=u").body ==
+        R"({"op":"connect","room":"lobby","user":"u","epoch":"e-1","after":5})");
+  CHECK(join("?epoch=e-1").body == R"({"op":"connect","room":"lobby","epoch":"e-1"})");
+  CHECK(join("?user=" + longest).action == EdgeAction::kJoinRoom);
+
+  for (const auto& [query, parameter] :
+       std::map<std::string, std::string>{{"?user=", "user"},
+                                          {"?user=" + longest + "x", "user"},
+                                          {"?user=a%0Ab", "user"},
+                                          {"?user=%7F", "user"},
+                                          {"?user=%00", "user"},
+                                          {"?user=%FF", "user"},
+                                          {"?user=%E0%80%80", "user"},
+                                          {"?user=%", "user"},
+                                          {"?user=a&user=b", "user"},
+                                          {"?after=5", "after"},
+                                          {"?epoch=e&after=-5", "after"},
+                                          {"?epoch=e&after=", "after"},
+                                          {"?epoch=e&after=9007199254740992", "after"},
+                                          {"?epoch=e&after=99999999999999999999999", "after"},
+                                          {"?epoch=", "epoch"},
+                                          {"?epoch=%20", "epoch"}}) {
+    CAPTURE(query);
+    const Answer answer = join(query);
+    check_problem(answer, 400);
+    CHECK(member(answer.body, "detail").substr(0, parameter.size() + 1) == parameter + ":");
+  }
+
+  CHECK(join("", "edgeroom.v1").protocol == "edgeroom.v1");
+  CHECK(join("", "bearer.SECRET, edgeroom.v1").protocol == "edgeroom.v1");
+  CHECK(join("", "chat,edgeroom.v1").body.find("SECRET") == std::string::npos);
+  for (const char* protocols : {"bearer.SECRET", "bearer.SECRET, bearer.x", "chat", "edgeroom.v2",
+                                "Edgeroom.v1", "bearer.SECRET, chat"}) {
+    CAPTURE(protocols);
+    const Answer answer = join("", protocols);
+    check_problem(answer, 400);
+    CHECK(member(answer.body, "detail").find("edgeroom.v1") != std::string::npos);
+    CHECK(answer.body.find("SECRET") == std::string::npos);
+  }
+}
+
+TEST_CASE("health") {
+  Edge edge(settings_json({{"RATE_LIMITS",
+                            R"([{"name":"a","key":"ip","limit":1,"window_s":60,
+                                "match":{"path":"/*"}}])"}}),
+            1);
+  for (int i = 0; i < 10; i++) {
+    Asked asked;
+    asked.url = "/health";
+    const Answer answer = ask(edge, asked);
+    CHECK(answer.status == 200);
+    CHECK(member(answer.body, "status") == "ok");
+    CHECK_FALSE(member(answer.body, "version").empty());
+    CHECK(member(answer.body, "toolchain") == "native");
+    CHECK(header(answer, "ratelimit").empty());
+  }
+}
+
+TEST_CASE("the page and the SDK") {
+  Edge edge(settings_json(), 1);
+  for (const char* path : {"/", "/client/edgeroom.js", "/client/a/b?x"}) {
+    for (const char* method : {"GET", "HEAD"}) {
+      Asked asked;
+      asked.method = method;
+      asked.url = path;
+      const Answer answer = ask(edge, asked);
+      CHECK(answer.action == EdgeAction::kAssets);
+      CHECK(header(answer, "content-security-policy").find("default-src 'none'") == 0);
+      CHECK(header(answer, "x-content-type-options") == "nosniff");
+      CHECK(header(answer, "referrer-policy") == "no-referrer");
+      CHECK(member(answer.body, "status") == "404");
+    }
+  }
+}
+
+TEST_CASE("origins") {
+  struct Case {
+    const char* allowed;
+    const char* origin;
+    bool admitted;
+    bool cors;
+  };
+  const Case cases[] = {
+      {"", "", true, false},
+      {"", "https://rooms.example", true, true},
+      {"", "https://app.example", false, false},
+      {"https://app.example", "https://app.example", true, true},
+      {"https://app.example", "https://app.example:444", false, false},
+      {"https://app.example", "http://app.example", false, false},
+      {"https://app.example", "https://app.example.evil.example", false, false},
+      {"https://app.example", "http://rooms.example", false, false},
+      {"https://app.example", "null", false, false},
+      {"https://a.example,https://app.example", "https://app.example", true, true},
+      {"*", "https://any.example", true, true},
+      {"*", "null", true, true},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.allowed);
+    CAPTURE(c.origin);
+    Edge edge(settings_json({{"ALLOWED_ORIGINS", c.allowed}}), 1);
+    Asked asked;
+    asked.url = "/api/rooms/lobby";
+    asked.origin = c.origin;
+    const Answer answer = ask(edge, asked);
+    if (c.admitted) {
+      CHECK(answer.action == EdgeAction::kAskRoom);
+      CHECK(header(answer, "vary") == "Origin");
+    } else {
+      check_problem(answer, 403);
+      CHECK(header(answer, "ratelimit").empty());  // before any limit
+    }
+    CHECK(header(answer, "access-control-allow-origin") == (c.cors ? c.origin : ""));
+    if (c.cors) {
+      CHECK(header(answer, "access-control-expose-headers") ==
+            "Retry-After, RateLimit, RateLimit-Policy");
+    }
+    Asked join;
+    join.url = "/rooms/lobby";
+    join.upgrade = "websocket";
+    join.origin = c.origin;
+    CHECK((ask(edge, join).action == EdgeAction::kJoinRoom) == c.admitted);
+  }
+}
+
+TEST_CASE("preflights are answered from memory and cost nothing") {
+  Edge edge(settings_json(), 1);
+  Asked asked;
+  asked.method = "OPTIONS";
+  asked.url = "/api/rooms/lobby";
+  asked.origin = "https://app.example";
+  asked.cors_method = "POST";
+  for (int i = 0; i < 200; i++) CHECK(ask(edge, asked).status == 204);
+  Answer answer = ask(edge, asked);
+  CHECK(answer.body.empty());
+  CHECK(header(answer, "access-control-allow-origin") == "https://app.example");
+  CHECK(header(answer, "access-control-allow-methods").find("DELETE") != std::string::npos);
+  CHECK(header(answer, "access-control-allow-headers") == "authorization, content-type");
+  asked.cors_headers = "X-Trace, authorization";
+  CHECK(header(ask(edge, asked), "access-control-allow-headers") == "X-Trace, authorization");
+  asked.cors_headers = "x;y";
+  CHECK(header(ask(edge, asked), "access-control-allow-headers") == "authorization, content-type");
+  asked.origin = "https://evil.example";
+  check_problem(ask(edge, asked), 403);
+  asked.origin = "https://app.example";
+  asked.cors_method = "";
+  check_problem(ask(edge, asked), 405);
+}
+
+TEST_CASE("a denied request") {
+  Edge edge(
+      settings_json({{"RATE_LIMITS", R"([{"name":"ip","key":"ip","limit":2,"window_s":60}])"}}), 1);
+  Asked asked;
+  asked.url = "/rooms/lobby";
+  asked.upgrade = "websocket";
+  Answer answer = ask(edge, asked);
+  CHECK(answer.action == EdgeAction::kJoinRoom);
+  CHECK(header(answer, "ratelimit-policy") == "\"ip\";q=2;w=60");
+  CHECK(header(answer, "ratelimit") == "\"ip\";r=1;t=60");
+  ask(edge, asked);
+  answer = ask(edge, asked, kStartMs + 57'500);
+  check_problem(answer, 429);
+  CHECK(header(answer, "retry-after") == "3");
+  CHECK(header(answer, "ratelimit-policy") == "\"ip\";q=2;w=60");
+  CHECK(header(answer, "ratelimit") == "\"ip\";r=0;t=3");
+  CHECK(member(answer.body, "policy") == "ip");
+  CHECK(member(answer.body, "detail").find("\"ip\"") != std::string::npos);
+  CHECK(answer.body.find("1.2.3.4") == std::string::npos);
+  // What is not limited stays so, and another address, and the same one later.
+  asked.url = "/nothing";
+  CHECK(ask(edge, asked, kStartMs + 57'500).status == 404);
+  asked.url = "/api/rooms/lobby";
+  CHECK(ask(edge, asked, kStartMs + 57'500).status == 429);
+  asked.url = "/%61pi/rooms/lobby";
+  CHECK(ask(edge, asked, kStartMs + 57'500).status == 429);
+  asked.address = "1.2.3.5";
+  CHECK(ask(edge, asked, kStartMs + 57'500).action == EdgeAction::kAskRoom);
+  asked.address = "::ffff:1.2.3.4";
+  CHECK(ask(edge, asked, kStartMs + 57'500).status == 429);
+  CHECK(ask(edge, asked, kStartMs + 60'000).action == EdgeAction::kAskRoom);
+}
+
+TEST_CASE("report-only policies write a line") {
+  const char* policies = R"([{"name":"a","key":"ip","limit":1,"window_s":60,"report_only":true}])";
+  Asked asked;
+  asked.url = "/api/rooms/lobby";
+  Edge edge(settings_json({{"RATE_LIMITS", policies}}), 1);
+  CHECK(ask(edge, asked).log_level == EdgeLogLevel::kNone);
+  const Answer answer = ask(edge, asked);
+  CHECK(answer.action == EdgeAction::kAskRoom);
+  CHECK(answer.log_level == EdgeLogLevel::kInfo);
+  CHECK(answer.log == R"({"event":"rate_limit_would_deny","policies":["a"]})");
+  Edge quiet(settings_json({{"RATE_LIMITS", policies}, {"LOG_LEVEL", "error"}}), 1);
+  ask(quiet, asked);
+  CHECK(ask(quiet, asked).log_level == EdgeLogLevel::kNone);
+}
+
+TEST_CASE("a Worker that is not configured answers nothing else") {
+  Edge edge(settings_json({{"AUTH", "jwt"}}), 1);
+  CHECK(edge.settings() == nullptr);
+  for (const char* path : {"/", "/rooms/lobby", "/api/rooms/lobby", "/nothing"}) {
+    Asked asked;
+    asked.url = path;
+    asked.upgrade = "websocket";
+    asked.origin = "https://evil.example";
+    const Answer answer = ask(edge, asked);
+    check_problem(answer, 500);
+    CHECK(member(answer.body, "detail").find("AUTH: jwt is not available") != std::string::npos);
+  }
+  Asked asked;
+  asked.url = "/health";
+  check_problem(ask(edge, asked), 503);
+}
+
+TEST_CASE("hostile requests: an answer always, and never a line too many in its headers") {
+  edgeroom::test::Dice dice(11);
+  Edge edge(settings_json({{"ALLOWED_ORIGINS", "*"}}), 1);
+  const std::vector<std::string> parts = {
+      "/",    "rooms", "api", "lobby",  "messages", "..",     ".",     "%2e", "%2F", "%",
+      "?",    "&",     "=",   "user",   "after",    "epoch",  "limit", "%ff", "#",   ":",
+      "\x01", "\xff",  " ",   "health", "client",   "assets", "@",     "\\",  "%0a", "https://"};
+  const auto text = [&](size_t count) {
+    std::string out;
+    for (size_t i = dice.index(count); i > 0; i--) out += dice.pick(parts);
+    return out;
+  };
+  for (int i = 0; i < 50'000; i++) {
+    Asked asked;
+    asked.method = dice.one_in(4) ? text(3) : "GET";
+    asked.url = "/" + text(12);
+    asked.upgrade = dice.one_in(2) ? "websocket" : text(4);
+    asked.origin = text(3);
+    asked.protocols = text(5);
+    asked.address = text(6);
+    asked.cors_method = text(2);
+    asked.cors_headers = text(4);
+    const Answer answer = ask(edge, asked, kStartMs + i * 700.0);
+    CHECK((answer.action != EdgeAction::kRespond || answer.status >= 200));
+    size_t colons = 0;
+    size_t lines = 0;
+    for (size_t at = 0; at < answer.headers.size(); lines++) {
+      const size_t end = answer.headers.find('\n', at);
+      REQUIRE(end != std::string::npos);
+      if (answer.headers.substr(at, end - at).find(": ") != std::string::npos) colons++;
+      at = end + 1;
+    }
+    CHECK(colons == lines);
+    if (!answer.body.empty()) member(answer.body, "status");
+  }
+}
