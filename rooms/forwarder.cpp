@@ -35,8 +35,9 @@ std::string answer_in_words(const AttemptAnswer& answer) {
 }  // namespace
 
 double parse_retry_after(std::string_view header) {
+  if (header.empty() || header.find_first_not_of("0123456789") != std::string_view::npos) return 0;
   const auto seconds = json_integer(header);
-  if (!seconds) return 0;
+  if (!seconds) return kRetryAfterMaxMs;  // larger than any number of ours
   return std::min(static_cast<double>(*seconds) * 1000, kRetryAfterMaxMs);
 }
 

@@ -1,0 +1,383 @@
+// The forwarder, rule by rule. forwarder_model_test.cpp tries everything at once.
+
+#include "rooms/forwarder.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "rooms/limits.h"
+
+using edgeroom::AttemptOutcome;
+using edgeroom::BatchPlan;
+using edgeroom::Forwarder;
+using edgeroom::kBackoffBaseMs;
+using edgeroom::kBackoffCapMs;
+using edgeroom::kBackoffFloorMs;
+using edgeroom::kBatchesInFlightMax;
+using edgeroom::kBatchLingerMs;
+using edgeroom::kBatchRecordsMax;
+using edgeroom::parse_retry_after;
+using edgeroom::Random;
+
+namespace {
+
+constexpr double kStartMs = 1'800'000'000'000.0;
+
+const std::string kOurRefusal = R"({"v":1,"error":"BAD_BATCH","field":"records[0].content"})";
+
+// Results for the seqs first…last, all with this status.
+std::string results(uint64_t first, uint64_t last, const std::string& status) {
+  std::string body = R"({"v":1,"room":"lobby","epoch":"E1","results":[)";
+  for (uint64_t seq = first; seq <= last; seq++) {
+    body += (seq > first ? ",{\"seq\":" : "{\"seq\":") + std::to_string(seq) + ",\"status\":\"" +
+            status + "\"}";
+  }
+  return body + "]}";
+}
+
+// A forwarder with a clock.
+struct Bench {
+  explicit Bench(uint64_t seed = 1) : random(seed), forwarder(random) {}
+
+  // Appends, and lets the linger pass.
+  void append(uint64_t through) {
+    forwarder.appended(through, now_ms);
+    now_ms += kBatchLingerMs;
+  }
+
+  // Starts the next attempt, which must be due.
+  uint32_t start() {
+    const auto plan = forwarder.next(now_ms);
+    REQUIRE(plan);
+    first = plan->first;
+    last = plan->last;
+    return forwarder.started(*plan, plan->last);
+  }
+
+  AttemptOutcome answer(uint32_t attempt, uint32_t status, const std::string& body = "",
+                        const std::string& retry_after = "") {
+    const auto outcome =
+        forwarder.answered(attempt, {status, retry_after, body}, "lobby", "E1", now_ms);
+    REQUIRE(outcome);
+    return *outcome;
+  }
+
+  AttemptOutcome store(uint32_t attempt, uint64_t from, uint64_t through) {
+    return answer(attempt, 200, results(from, through, "stored"));
+  }
+
+  // The time until something may be sent again.
+  [[nodiscard]] double wait_ms() const { return forwarder.deadline_ms() - now_ms; }
+
+  Random random;
+  Forwarder forwarder;
+  double now_ms = kStartMs;
+  uint64_t first = 0;  // of the attempt that was started last
+  uint64_t last = 0;
+};
+
+}  // namespace
+
+TEST_CASE("records wait a moment for others, a full batch does not") {
+  Bench bench;
+  CHECK_FALSE(bench.forwarder.next(kStartMs));
+  CHECK(std::isinf(bench.forwarder.deadline_ms()));
+  bench.forwarder.appended(1, kStartMs);
+  CHECK(bench.forwarder.deadline_ms() == kStartMs + kBatchLingerMs);
+  bench.forwarder.appended(2, kStartMs + 50);
+  CHECK_FALSE(bench.forwarder.next(kStartMs + kBatchLingerMs - 1));
+  auto plan = bench.forwarder.next(kStartMs + kBatchLingerMs);
+  REQUIRE(plan);
+  CHECK(plan->first == 1);
+  CHECK(plan->last == 2);
+  CHECK(plan->wanted == std::vector<bool>{true, true});
+  bench.forwarder.appended(kBatchRecordsMax - 1, kStartMs + 60);
+  CHECK_FALSE(bench.forwarder.next(kStartMs + 60));
+  bench.forwarder.appended(kBatchRecordsMax + 20, kStartMs + 60);
+  plan = bench.forwarder.next(kStartMs + 60);
+  REQUIRE(plan);
+  CHECK(plan->last == kBatchRecordsMax);
+}
+
+TEST_CASE("a plan that comes to nothing is given again, and a full body leaves the rest") {
+  Bench bench;
+  bench.append(10);
+  REQUIRE(bench.forwarder.next(bench.now_ms));
+  const auto plan = bench.forwarder.next(bench.now_ms);
+  REQUIRE(plan);
+  CHECK(plan->first == 1);
+  CHECK(bench.forwarder.started(*plan, 4) == 1);
+  const auto rest = bench.forwarder.next(bench.now_ms);  // it has waited long enough
+  REQUIRE(rest);
+  CHECK(rest->first == 5);
+  CHECK(rest->last == 10);
+}
+
+TEST_CASE("several batches are on their way at once, and confirmed in order") {
+  Bench bench;
+  bench.append(10 * kBatchRecordsMax);
+  std::vector<uint32_t> attempts;
+  for (uint32_t i = 0; i < kBatchesInFlightMax; i++) attempts.push_back(bench.start());
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms));
+  CHECK(std::isinf(bench.forwarder.deadline_ms()));  // an answer comes first
+  for (uint32_t i = kBatchesInFlightMax - 1; i > 0; i--) {
+    const AttemptOutcome outcome =
+        bench.store(attempts[i], i * kBatchRecordsMax + 1, (i + 1) * kBatchRecordsMax);
+    CHECK_FALSE(outcome.confirmed_moved);
+    CHECK(outcome.trouble.empty());
+    CHECK(bench.forwarder.confirmed() == 0);
+  }
+  CHECK(bench.store(attempts[0], 1, kBatchRecordsMax).confirmed_moved);
+  CHECK(bench.forwarder.confirmed() == kBatchesInFlightMax * kBatchRecordsMax);
+  CHECK(bench.forwarder.pending() == (10 - kBatchesInFlightMax) * kBatchRecordsMax);
+}
+
+TEST_CASE("while the endpoint fails one attempt finds out whether it is back") {
+  Bench bench;
+  bench.append(10 * kBatchRecordsMax);
+  std::vector<uint32_t> attempts;
+  for (uint32_t i = 0; i < kBatchesInFlightMax; i++) attempts.push_back(bench.start());
+  bench.answer(attempts[0], 503);
+  bench.now_ms += kBackoffCapMs;
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms));
+  bench.answer(attempts[1], 503);
+  bench.answer(attempts[2], 503);
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms));
+  bench.answer(attempts[3], 503);
+  bench.now_ms += kBackoffCapMs;
+  const uint32_t probe = bench.start();
+  CHECK(bench.first == 1);
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms + 1e6));
+  bench.store(probe, 1, kBatchRecordsMax);
+  for (uint32_t i = 0; i < kBatchesInFlightMax; i++) bench.start();
+}
+
+TEST_CASE("the backoff doubles up to its cap, has a floor, and differs from room to room") {
+  std::set<double> first_waits;
+  double longest_ms = 0;
+  for (uint64_t seed = 1; seed <= 100; seed++) {
+    Bench bench(seed);
+    bench.append(1);
+    double ceiling_ms = kBackoffBaseMs;
+    for (int failures = 0; failures < 12; failures++) {
+      bench.answer(bench.start(), failures % 2 == 0 ? 503 : 0);
+      const double wait_ms = bench.wait_ms();
+      CHECK(wait_ms >= kBackoffFloorMs);
+      CHECK(wait_ms <= ceiling_ms);
+      if (failures == 0) first_waits.insert(wait_ms);
+      longest_ms = std::max(longest_ms, wait_ms);
+      CHECK_FALSE(bench.forwarder.next(bench.now_ms + wait_ms - 1));
+      bench.now_ms += wait_ms;
+      ceiling_ms = std::min(2 * ceiling_ms, kBackoffCapMs);
+    }
+  }
+  CHECK(first_waits.size() == 100);
+  CHECK(longest_ms > 0.9 * kBackoffCapMs);
+}
+
+TEST_CASE("an endpoint that is down for a day is tried at least every minute, and not much more") {
+  Bench bench;
+  bench.append(50);
+  const double end_ms = bench.now_ms + 24 * 3600 * 1000.0;
+  uint64_t attempts = 0;
+  while (bench.now_ms < end_ms) {
+    bench.answer(bench.start(), 0);
+    attempts++;
+    CHECK(bench.wait_ms() <= kBackoffCapMs);
+    bench.now_ms += bench.wait_ms();
+    bench.forwarder.appended(50 + attempts, bench.now_ms);
+  }
+  CHECK(attempts >= 24 * 60);
+  CHECK(attempts <= 24 * 60 * 3);
+  bench.store(bench.start(), 1, 50);
+  CHECK(bench.forwarder.confirmed() == 50);
+}
+
+TEST_CASE("Retry-After is read in seconds, up to five minutes") {
+  struct Case {
+    std::string header;
+    double delay_ms;
+  };
+  for (const Case& c : std::vector<Case>{{"", 0},
+                                         {"0", 0},
+                                         {"1", 1000},
+                                         {"120", 120'000},
+                                         {"300", 300'000},
+                                         {"301", 300'000},
+                                         {"9007199254740991", 300'000},
+                                         {"9007199254740992", 300'000},
+                                         {"99999999999999999999999999", 300'000},
+                                         {"-1", 0},
+                                         {"1.5", 0},
+                                         {"1e3", 0},
+                                         {" 5", 0},
+                                         {"5, 6", 0},
+                                         {"soon", 0}}) {
+    CAPTURE(c.header);
+    CHECK(parse_retry_after(c.header) == c.delay_ms);
+  }
+}
+
+TEST_CASE("Retry-After is obeyed, and never shortens the backoff") {
+  for (const uint32_t status : {429U, 503U, 500U, 408U}) {
+    CAPTURE(status);
+    Bench bench;
+    bench.append(1);
+    bench.answer(bench.start(), status, "", "120");
+    CHECK(bench.wait_ms() == 120'000);
+    CHECK_FALSE(bench.forwarder.next(bench.now_ms + 119'999));
+    bench.now_ms += 120'000;
+    bench.answer(bench.start(), status, "", "0");
+    CHECK(bench.wait_ms() >= kBackoffFloorMs);
+    bench.now_ms += bench.wait_ms();
+    bench.answer(bench.start(), status, "", "100000");
+    CHECK(bench.wait_ms() == edgeroom::kRetryAfterMaxMs);
+  }
+}
+
+TEST_CASE("after a failure nothing at all is sent before its time") {
+  Bench bench;
+  bench.append(150);
+  const uint32_t first = bench.start();
+  const uint32_t second = bench.start();
+  bench.answer(first, 503, "", "60");
+  bench.store(second, 101, 150);
+  bench.forwarder.appended(400, bench.now_ms);
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms + 59'999));
+  CHECK(bench.forwarder.next(bench.now_ms + 60'000));
+}
+
+TEST_CASE("a refusal that only an operator can mend blocks, and gives up nothing") {
+  for (const uint32_t status : {301U, 400U, 401U, 403U, 404U, 410U, 422U}) {
+    CAPTURE(status);
+    Bench bench;
+    bench.append(3);
+    for (int i = 0; i < 5; i++) {
+      const AttemptOutcome outcome = bench.answer(bench.start(), status, "{\"message\":\"no\"}");
+      CHECK_FALSE(outcome.dead_changed);
+      CHECK(outcome.trouble == "HTTP " + std::to_string(status));
+      CHECK(bench.forwarder.blocked());
+      CHECK(bench.wait_ms() >= kBackoffCapMs / 2);
+      CHECK(bench.wait_ms() <= kBackoffCapMs);
+      bench.now_ms += bench.wait_ms();
+    }
+    CHECK(bench.store(bench.start(), 1, 3).confirmed_moved);
+    CHECK_FALSE(bench.forwarder.blocked());
+    CHECK(bench.forwarder.dead().empty());
+  }
+}
+
+TEST_CASE("a refused batch is halved until the one record that is to blame is found") {
+  for (uint64_t poison = 1; poison <= 100; poison += 9) {
+    CAPTURE(poison);
+    Bench bench;
+    bench.append(100);
+    int attempts = 0;
+    while (bench.forwarder.pending() > 0) {
+      REQUIRE(++attempts < 30);
+      const uint32_t attempt = bench.start();
+      if (bench.first <= poison && poison <= bench.last) {
+        bench.answer(attempt, 400, kOurRefusal);
+      } else {
+        bench.store(attempt, bench.first, bench.last);
+      }
+    }
+    REQUIRE(bench.forwarder.dead().size() == 1);
+    CHECK(bench.forwarder.dead()[0].seq == poison);
+    CHECK(bench.forwarder.dead()[0].code == "BAD_BATCH");
+    CHECK(bench.forwarder.confirmed() == 100);
+  }
+}
+
+TEST_CASE("a batch that is too large is halved; one record alone that is, is given up") {
+  Bench bench;
+  bench.append(3);
+  bench.answer(bench.start(), 413);
+  bench.start();
+  CHECK(bench.first == 1);
+  CHECK(bench.last == 1);
+  bench.start();
+  CHECK(bench.first == 2);
+  CHECK(bench.last == 3);
+  const AttemptOutcome outcome = bench.answer(2, 413, "<html>");
+  CHECK(outcome.dead_changed);
+  CHECK(outcome.confirmed_moved);
+  CHECK(bench.forwarder.confirmed() == 1);
+  bench.store(3, 2, 3);
+  CHECK(bench.forwarder.confirmed() == 3);
+  REQUIRE(bench.forwarder.dead().size() == 1);
+  CHECK(bench.forwarder.dead()[0].code == "TOO_LARGE");
+}
+
+TEST_CASE("only what was not settled is sent again") {
+  Bench bench;
+  bench.append(4);
+  const AttemptOutcome outcome =
+      bench.answer(bench.start(), 200,
+                   R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":1,"status":"stored"},
+          {"seq":2,"status":"retry","code":"THROTTLED"},
+          {"seq":4,"status":"rejected","code":"X"}]})");
+  CHECK(outcome.dead_changed);
+  CHECK_FALSE(outcome.confirmed_moved);
+  CHECK_FALSE(outcome.trouble.empty());
+  bench.now_ms += bench.wait_ms();
+  const auto plan = bench.forwarder.next(bench.now_ms);
+  REQUIRE(plan);
+  CHECK(plan->wanted == std::vector<bool>{false, true, true, false});
+}
+
+TEST_CASE("a conflict gives nothing up and lets nothing pass, but is tried again") {
+  Bench bench;
+  bench.append(2);
+  for (int i = 0; i < 3; i++) {
+    const AttemptOutcome outcome =
+        bench.answer(bench.start(), 200,
+                     R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":1,"status":"stored"},
+                         {"seq":2,"status":"rejected","code":"CONFLICT"}]})");
+    CHECK_FALSE(outcome.dead_changed);
+    CHECK_FALSE(outcome.confirmed_moved);
+    CHECK_FALSE(outcome.trouble.empty());
+    CHECK(bench.forwarder.blocked());
+    CHECK(bench.wait_ms() <= kBackoffCapMs);
+    bench.now_ms += bench.wait_ms();
+  }
+  CHECK(bench.store(bench.start(), 2, 2).confirmed_moved);
+  CHECK_FALSE(bench.forwarder.blocked());
+}
+
+TEST_CASE("an answer counts once, and only for an attempt that is on its way") {
+  Bench bench;
+  bench.append(2);
+  const uint32_t attempt = bench.start();
+  CHECK_FALSE(bench.forwarder.answered(0, {200, "", results(1, 2, "stored")}, "lobby", "E1", 0));
+  CHECK_FALSE(bench.forwarder.answered(9, {200, "", results(1, 2, "stored")}, "lobby", "E1", 0));
+  bench.answer(attempt, 0);
+  // The time-out has been counted; the late answer finds the record waiting for its next attempt.
+  CHECK_FALSE(
+      bench.forwarder.answered(attempt, {200, "", results(1, 2, "stored")}, "lobby", "E1", 0));
+  CHECK(bench.forwarder.confirmed() == 0);
+  bench.now_ms += bench.wait_ms();
+  CHECK(bench.answer(bench.start(), 200, results(1, 2, "duplicate")).confirmed_moved);
+}
+
+TEST_CASE("after a restart dead letters are tried once more, and told once") {
+  Bench bench;
+  bench.forwarder.restore(10, {{5, "OLD"}, {12, "TOO_LARGE"}, {13, "TOO_LARGE"}});
+  CHECK(bench.forwarder.confirmed() == 10);
+  CHECK(bench.forwarder.pending() == 0);
+  bench.append(13);
+  const AttemptOutcome outcome =
+      bench.answer(bench.start(), 200,
+                   R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":11,"status":"stored"},
+          {"seq":12,"status":"rejected","code":"TOO_LARGE"},{"seq":13,"status":"stored"}]})");
+  CHECK(outcome.dead_changed);  // 13 is none any more
+  CHECK(outcome.confirmed_moved);
+  REQUIRE(bench.forwarder.dead().size() == 2);
+  CHECK(bench.forwarder.dead()[0].seq == 5);
+  CHECK(bench.forwarder.dead()[1].seq == 12);
+}
