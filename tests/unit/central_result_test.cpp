@@ -115,9 +115,9 @@ TEST_CASE("an answer for another room, epoch or version is none") {
 TEST_CASE("an answer without results is none") {
   const std::string head = R"({"v":1,"room":"lobby","epoch":"E1")";
   CHECK(parse(head + R"(,"results":[]})"));
-  for (const char* rest :
-       {"}", R"(,"results":null})", R"(,"results":{}})", R"(,"results":{"a":[]}})",
-        R"(,"results":"x"})", R"(,"x":{"results":[]}})", R"(,"x":[{"results":[]}]})"}) {
+  for (const std::string& rest : std::vector<std::string>{
+           "}", R"(,"results":null})", R"(,"results":{}})", R"(,"results":{"a":[]}})",
+           R"(,"results":"x"})", R"(,"x":{"results":[]}})", R"(,"x":[{"results":[]}]})"}) {
     CAPTURE(rest);
     CHECK_FALSE(parse(head + rest));
   }
@@ -153,10 +153,10 @@ TEST_CASE("a very long answer is understood") {
 TEST_CASE("a refusal is the central API's own when it carries its version") {
   CHECK(is_central_refusal(R"({"v":1,"error":"BAD_BATCH","field":"records[3].seq"})"));
   CHECK(is_central_refusal(R"({"error":"BAD_BATCH","v":1})"));
-  for (const char* body :
-       {"", "{}", "{\"error\":\"BAD_BATCH\"}", "{\"v\":2}", "{\"v\":\"1\"}", "{\"x\":{\"v\":1}}",
-        "[{\"v\":1}]", "[\"v\",1]", "{\"message\":\"Forbidden\"}", "<html>", "{\"v\":1",
-        "{\"v\":1}x", "\"v\":1"}) {
+  for (const std::string& body : std::vector<std::string>{
+           "", "{}", "{\"error\":\"BAD_BATCH\"}", "{\"v\":2}", "{\"v\":\"1\"}", "{\"x\":{\"v\":1}}",
+           "[{\"v\":1}]", "[\"v\",1]", "{\"message\":\"Forbidden\"}", "<html>", "{\"v\":1",
+           "{\"v\":1}x", "\"v\":1"}) {
     CAPTURE(body);
     CHECK_FALSE(is_central_refusal(body));
   }

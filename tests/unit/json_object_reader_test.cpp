@@ -71,7 +71,7 @@ TEST_CASE("an object's members come in order, with their text and kind") {
 }
 
 TEST_CASE("an empty object has no member and no fault") {
-  for (const char* text : {"{}", " { } ", "{\n}"}) {
+  for (const std::string& text : std::vector<std::string>{"{}", " { } ", "{\n}"}) {
     CAPTURE(text);
     const Members members = read(text);
     CHECK(members.valid);
@@ -100,14 +100,16 @@ TEST_CASE("escaped keys are told unescaped") {
 }
 
 TEST_CASE("another root is told apart from text that is no JSON") {
-  for (const char* text : {"[]", "[{}]", "\"x\"", "1", "null", " true ", "[1,[2]]"}) {
+  for (const std::string& text :
+       std::vector<std::string>{"[]", "[{}]", "\"x\"", "1", "null", " true ", "[1,[2]]"}) {
     CAPTURE(text);
     const Members members = read(text);
     CHECK_FALSE(members.valid);
     CHECK(members.wrong_root);
     CHECK(members.list.empty());
   }
-  for (const char* text : {"", "x", "[", "[1", "\"x", "1 2", "[] {}", "nul", "{} {}", "{}x"}) {
+  for (const std::string& text :
+       std::vector<std::string>{"", "x", "[", "[1", "\"x", "1 2", "[] {}", "nul", "{} {}", "{}x"}) {
     CAPTURE(text);
     const Members members = read(text);
     CHECK_FALSE(members.valid);
@@ -117,9 +119,9 @@ TEST_CASE("another root is told apart from text that is no JSON") {
 
 TEST_CASE("faults of an object are told with their place") {
   struct Case {
-    const char* text;
+    std::string text;
     size_t offset;
-    const char* what;
+    std::string what;
   };
   const std::vector<Case> cases = {
       {"{", 1, "expected a member name in quotes"},
@@ -180,9 +182,10 @@ TEST_CASE("whole numbers are read up to the safe integer") {
   CHECK(json_integer("0") == 0U);
   CHECK(json_integer("1") == 1U);
   CHECK(json_integer("9007199254740991") == edgeroom::kSafeIntegerMax);
-  for (const char* text : {"", "-0", "-1", "+1", "1.0", "1.5", "1e2", "1E2", "9007199254740992",
-                           "9999999999999999", "10000000000000000", "99999999999999999999999",
-                           "0x1", " 1", "1 ", "\"1\"", "null", "a", "١"}) {
+  for (const std::string& text : std::vector<std::string>{
+           "", "-0", "-1", "+1", "1.0", "1.5", "1e2", "1E2", "9007199254740992", "9999999999999999",
+           "10000000000000000", "99999999999999999999999", "0x1", " 1", "1 ", "\"1\"", "null", "a",
+           "١"}) {
     CAPTURE(text);
     CHECK_FALSE(json_integer(text));
   }

@@ -291,8 +291,8 @@ TEST_CASE("a valid text is invalid when it is cut anywhere") {
 
 TEST_CASE("64 levels of nesting are taken, 65 are not") {
   struct Case {
-    const char* open;
-    const char* close;
+    std::string open;
+    std::string close;
     unsigned levels;
   };
   const std::vector<Case> cases = {

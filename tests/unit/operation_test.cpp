@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 using edgeroom::Operation;
 using edgeroom::OperationKind;
@@ -46,29 +47,30 @@ TEST_CASE("what a newer Worker says beside is passed over") {
 }
 
 TEST_CASE("text that is no operation is none") {
-  for (const char* text : {"",
-                           "{}",
-                           "[]",
-                           "null",
-                           "{\"op\":\"state\"",
-                           "{\"op\":\"state\"}x",
-                           "{\"room\":\"lobby\"}",
-                           "{\"op\":\"\"}",
-                           "{\"op\":\"STATE\"}",
-                           "{\"op\":\"nonsense\"}",
-                           "{\"op\":1}",
-                           "{\"op\":[\"state\"]}",
-                           "{\"op\":\"connect\",\"user\":1}",
-                           "{\"op\":\"connect\",\"user\":null}",
-                           "{\"op\":\"connect\",\"epoch\":{}}",
-                           "{\"op\":\"connect\",\"after\":-1}",
-                           "{\"op\":\"connect\",\"after\":1.5}",
-                           "{\"op\":\"connect\",\"after\":\"1\"}",
-                           "{\"op\":\"connect\",\"after\":9007199254740992}",
-                           "{\"op\":\"messages\",\"before\":null}",
-                           "{\"op\":\"messages\",\"limit\":1e1}",
-                           "{\"op\":\"connect\",\"user\":\"\\ud800\"}",
-                           "{\"op\":\"connect\",\"user\":\"\xff\"}"}) {
+  for (const std::string& text :
+       std::vector<std::string>{"",
+                                "{}",
+                                "[]",
+                                "null",
+                                "{\"op\":\"state\"",
+                                "{\"op\":\"state\"}x",
+                                "{\"room\":\"lobby\"}",
+                                "{\"op\":\"\"}",
+                                "{\"op\":\"STATE\"}",
+                                "{\"op\":\"nonsense\"}",
+                                "{\"op\":1}",
+                                "{\"op\":[\"state\"]}",
+                                "{\"op\":\"connect\",\"user\":1}",
+                                "{\"op\":\"connect\",\"user\":null}",
+                                "{\"op\":\"connect\",\"epoch\":{}}",
+                                "{\"op\":\"connect\",\"after\":-1}",
+                                "{\"op\":\"connect\",\"after\":1.5}",
+                                "{\"op\":\"connect\",\"after\":\"1\"}",
+                                "{\"op\":\"connect\",\"after\":9007199254740992}",
+                                "{\"op\":\"messages\",\"before\":null}",
+                                "{\"op\":\"messages\",\"limit\":1e1}",
+                                "{\"op\":\"connect\",\"user\":\"\\ud800\"}",
+                                "{\"op\":\"connect\",\"user\":\"\xff\"}"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_operation(text));
   }
