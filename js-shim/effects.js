@@ -97,11 +97,7 @@ function putState(room, effect) {
   // that was never used stores nothing.
   if (!room.hasSchema) sql.exec(SCHEMA);
   room.hasSchema = true;
-  sql.exec(
-    "INSERT OR REPLACE INTO state (id, data) VALUES (?, ?)",
-    effect.target,
-    effect.bytes(),
-  );
+  sql.exec("INSERT OR REPLACE INTO state (id, data) VALUES (?, ?)", effect.target, effect.bytes());
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -158,8 +154,8 @@ function respond(room, effect) {
   room.answers.set(effect.target, new Response(effect.text(), { status: effect.value, headers }));
 }
 
-/** @param {RoomRuntime} room @param {AppliedEffect} effect */
-function log(room, effect) {
+/** @param {RoomRuntime} _room @param {AppliedEffect} effect */
+function log(_room, effect) {
   const names = Object.keys(LogLevel);
   const line = { level: names[effect.value], ...JSON.parse(effect.text()) };
   console.log(JSON.stringify(line));

@@ -6,13 +6,7 @@
 // those frames once more, all but the one that trapped.
 
 import roomModule from "#modules/room.wasm";
-import {
-  Effect,
-  EventType,
-  FrameKind,
-  Output,
-  ROOM_ABI_VERSION,
-} from "./abi.generated.js";
+import { Effect, EventType, FrameKind, Output, ROOM_ABI_VERSION } from "./abi.generated.js";
 import { applyEffect } from "./effects.js";
 import { TrapError, WasmHost } from "./wasm-host.js";
 
@@ -48,8 +42,8 @@ export class RoomRuntime {
   joining = null;
   /** Answers to requests, by number. @type {Map<number, Response>} */
   answers = new Map();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  timer = undefined;
+  /** @type {number | null} */
+  timer = null;
   flushScheduled = false;
   /** Whether the tables are there; they come with the room's first write. */
   hasSchema = false;
@@ -204,7 +198,7 @@ export class RoomRuntime {
   /** @param {WebSocket} socket */
   #restoreSocket(socket) {
     const attachment = socket.deserializeAttachment();
-    if (!(attachment instanceof Uint8Array)) return;  // it was never accepted
+    if (!(attachment instanceof Uint8Array)) return; // it was never accepted
     let handle = this.#handles.get(socket);
     if (handle === undefined) {
       handle = this.newHandle();
@@ -228,8 +222,12 @@ export class RoomRuntime {
   #frameEvent({ handle, message }) {
     const host = /** @type {WasmHost} */ (this.#host);
     const size = host.write(message);
-    let kind = typeof message === "string" ? FrameKind.text : FrameKind.binary;
-    if (size < 0) kind = FrameKind.oversize;
+    const kind =
+      size < 0
+        ? FrameKind.oversize
+        : typeof message === "string"
+          ? FrameKind.text
+          : FrameKind.binary;
     this.#call(host, EventType.frame, handle, kind, Math.max(size, 0));
   }
 

@@ -57,8 +57,8 @@ int32_t start(const Event& event, Module& m) {
   const auto settings = parse_room_settings(event.payload.substr(line_end + 1));
   if (!settings.ok()) return refused(RoomStatus::kBadPayload);
   const uint64_t seed = event.target | (static_cast<uint64_t>(event.number) << 32U);
-  m.room = std::make_unique<Room>(std::string(event.payload.substr(0, line_end)),
-                                  settings.value(), seed);
+  m.room = std::make_unique<Room>(std::string(event.payload.substr(0, line_end)), settings.value(),
+                                  seed);
   return 0;
 }
 

@@ -22,7 +22,7 @@ constexpr uint64_t kAnswerVersion = 1;
 // other types are passed over.
 class AnswerSax {
  public:
-  using json = nlohmann::json;
+  using Json = nlohmann::json;
 
   uint64_t version = 0;
   std::string room;
@@ -33,11 +33,11 @@ class AnswerSax {
   // The interface of nlohmann::json_sax.
   bool null() { return true; }
   bool boolean(bool /*value*/) { return true; }
-  bool number_integer(json::number_integer_t /*value*/) { return true; }
-  bool number_float(json::number_float_t /*value*/, const std::string& /*text*/) { return true; }
-  bool binary(json::binary_t& /*value*/) { return true; }
+  bool number_integer(Json::number_integer_t /*value*/) { return true; }
+  bool number_float(Json::number_float_t /*value*/, const std::string& /*text*/) { return true; }
+  bool binary(Json::binary_t& /*value*/) { return true; }
 
-  bool number_unsigned(json::number_unsigned_t value) {
+  bool number_unsigned(Json::number_unsigned_t value) {
     if (depth_ == kAnswerDepth && key_ == "v") version = value;
     if (in_result() && key_ == "seq") current_.seq = value;
     return true;

@@ -31,7 +31,7 @@ class TokenBucket {
 struct Connection {
   Connection(double message_rate, double message_burst) : bucket(message_rate, message_burst) {}
 
-  std::string id;    // what the others see as `conn`
+  std::string id;  // what the others see as `conn`
   std::string user;
   TokenBucket bucket;
   uint32_t flood_warnings = 0;

@@ -43,9 +43,7 @@ void EffectList::send(uint32_t handle, std::string_view frame) {
   add(EffectType::kSend, handle, frame, {}, 0);
 }
 
-void EffectList::broadcast(std::string_view frame) {
-  add(EffectType::kBroadcast, 0, frame, {}, 0);
-}
+void EffectList::broadcast(std::string_view frame) { add(EffectType::kBroadcast, 0, frame, {}, 0); }
 
 void EffectList::close(uint32_t handle, uint32_t code, std::string_view reason) {
   add(EffectType::kClose, handle, reason, {}, code);

@@ -105,7 +105,7 @@ class Forwarder {
   uint64_t confirmed_ = 0;  // all up to here is stored or dead
   uint64_t cut_ = 0;        // all up to here is in batches_ or before them
   uint64_t appended_ = 0;
-  double cut_at_ms_ = 0;    // when the oldest record that is not in a batch has waited enough
+  double cut_at_ms_ = 0;  // when the oldest record that is not in a batch has waited enough
   std::deque<Batch> batches_;
   std::vector<DeadLetter> dead_;
   uint32_t in_flight_ = 0;

@@ -190,8 +190,8 @@ std::optional<FrameError> parse_frame(std::string_view text, ClientFrame& frame)
   while (reader.next(member)) parser.member(member);
   if (reader.wrong_root()) return bad_frame("a frame must be one JSON object");
   if (const auto fault = reader.fault()) {
-    return FrameError{ErrorCode::kBadJson, std::string(fault->what) + " at byte " +
-                                               std::to_string(fault->offset)};
+    return FrameError{ErrorCode::kBadJson,
+                      std::string(fault->what) + " at byte " + std::to_string(fault->offset)};
   }
   return parser.finish();
 }

@@ -82,8 +82,8 @@ inline constexpr double kRetryAfterMaxMs = 300'000;
 inline constexpr double kCursorDelayMs = 2000;
 
 // The safety alarm, set when the outbox becomes non-empty: after this time whatever is not
-// confirmed is tried again, even if the object was gone in between. Below the 10 s after which an idle room sleeps, so that
-// a quiet room is not woken for it.
+// confirmed is tried again, even if the object was gone in between. Below the 10 s after which an
+// idle room sleeps, so that a quiet room is not woken for it.
 inline constexpr double kSafetyAlarmMs = 8000;
 
 // Timers keep a room awake, alarms do not: a wait longer than this uses the alarm.

@@ -60,9 +60,9 @@ class HistoryReader {
   // `,"partial":true`.
   void append_members(std::string& out, uint64_t oldest_held_seq) const;
 
-  uint32_t target = 0;     // the handle or the request number
+  uint32_t target = 0;  // the handle or the request number
   bool is_request = false;
-  std::string ref;         // of the frame that asked
+  std::string ref;  // of the frame that asked
 
  private:
   HistoryQuery query_;

@@ -25,9 +25,7 @@ constexpr uint32_t kStateRow = 0;
 Log::Log(std::string room, const RoomSettings& settings)
     : settings_(settings), room_(std::move(room)) {}
 
-void Log::start_dedup() {
-  dedup_.emplace(dedup_key_, settings_.history_size, settings_.dedup_max);
-}
+void Log::start_dedup() { dedup_.emplace(dedup_key_, settings_.history_size, settings_.dedup_max); }
 
 void Log::create(double now_ms, Random& random, EffectList& effects) {
   CHECK(!exists());
@@ -175,8 +173,7 @@ void Log::flush(double now_ms, uint64_t confirmed, EffectList& effects) {
   flushed_seq_ = appended_seq_;
 }
 
-void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
-                     EffectList& effects) {
+void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects) {
   std::string bytes;
   ByteWriter writer(bytes);
   writer.u8(kStateVersion);

@@ -26,11 +26,11 @@ enum class RecordKind : uint8_t { kMessage = 1 };
 struct Record {
   RecordKind kind = RecordKind::kMessage;
   uint64_t seq = 0;
-  uint64_t ts = 0;             // ms since 1970, never less than that of the record before
-  std::string_view user;       // who did it
-  std::string_view conn;       // the connection that sent it; empty when it came over HTTP
-  std::string_view id;         // the client's id; empty when none was given
-  std::string_view content;    // JSON text, as it arrived
+  uint64_t ts = 0;           // ms since 1970, never less than that of the record before
+  std::string_view user;     // who did it
+  std::string_view conn;     // the connection that sent it; empty when it came over HTTP
+  std::string_view id;       // the client's id; empty when none was given
+  std::string_view content;  // JSON text, as it arrived
 };
 
 void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts);

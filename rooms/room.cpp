@@ -20,8 +20,7 @@ Room::Room(std::string name, const RoomSettings& settings, uint64_t seed)
 std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) {
   // A clock that goes back stands still instead.
   now_ms_ = std::max(now_ms_, event.now_ms);
-  const bool is_load_event =
-      event.type == EventType::kLoaded || event.type == EventType::kLoadEnd;
+  const bool is_load_event = event.type == EventType::kLoaded || event.type == EventType::kLoadEnd;
   if (is_load_event != load_.has_value()) return RoomStatus::kOutOfOrder;
   const Refusal refusal = is_load_event ? handle_load(event, effects)
                           : restored_   ? handle_work(event, effects)

@@ -126,7 +126,7 @@ class Room {
   bool room_count_dirty_ = false;
   double room_count_sent_ms_ = 0;
   bool confirmation_dirty_ = false;
-  uint64_t confirmation_sent_ = 0;  // the watermark that everybody was told
+  uint64_t confirmation_sent_ = 0;    // the watermark that everybody was told
   uint64_t confirmation_stored_ = 0;  // the watermark that storage knows of
   double confirmed_at_ms_ = 0;        // when the watermark moved last
   bool dead_dirty_ = false;           // dead letters that storage does not know of

@@ -85,9 +85,9 @@ std::optional<FrameError> Room::outbox_refusal() const {
   const uint64_t unforwarded = log_.appended_seq() - forwarder_.confirmed();
   const uint64_t bytes = outbox_bytes_ + log_.pending_bytes();
   if (unforwarded >= settings_.outbox_records_max || bytes >= settings_.outbox_bytes_max) {
-    return FrameError{ErrorCode::kOutboxFull,
-                      "the room waits for the central API with " + std::to_string(unforwarded) +
-                          " records and takes no more until it answers"};
+    return FrameError{ErrorCode::kOutboxFull, "the room waits for the central API with " +
+                                                  std::to_string(unforwarded) +
+                                                  " records and takes no more until it answers"};
   }
   return std::nullopt;
 }

@@ -134,7 +134,9 @@ class Edge {
   /** @param {string} path @param {RequestInit} [init] */
   async json(path, init) {
     const response = await this.fetch(path, init);
-    return { status: response.status, headers: response.headers, body: await response.json() };
+    /** @type {any} */
+    const body = await response.json();
+    return { status: response.status, headers: response.headers, body };
   }
 
   /**
@@ -144,8 +146,7 @@ class Edge {
    * @param {{headers?: Record<string, string>, protocols?: string[]}} [options]
    */
   async join(room, query = {}, options = {}) {
-    const search = new URLSearchParams(Object.entries(query).map(([k, v]) => [k, String(v)]));
-    const address = `${this.url.replace("http", "ws")}/rooms/${room}?${search}`;
+    const address = `${this.url.replace("http", "ws")}/rooms/${room}?${search(query)}`;
     const client = new Client(address, options);
     this.#clients.push(client);
     await client.opened;
@@ -285,6 +286,12 @@ export async function until(ask, fits) {
     assert.ok(Date.now() < deadline, `waited in vain; last: ${JSON.stringify(answer)}`);
     await new Promise((again) => setTimeout(again, 20));
   }
+}
+
+/** A query string. @param {Record<string, string | number>} query */
+export function search(query) {
+  const text = Object.fromEntries(Object.entries(query).map(([k, v]) => [k, String(v)]));
+  return new URLSearchParams(text).toString();
 }
 
 /** A room name that no other test uses. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { central, newRoom, startEdge, temporaryFolder, until } from "./harness.js";
+import { central, newRoom, search, startEdge, temporaryFolder, until } from "./harness.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 
@@ -162,11 +162,14 @@ describe("a room", () => {
     assert.equal((await ana.next("new_message", (o) => o.seq === 2)).user, "bob");
     bob.send({ type: "presence" });
     const presence = await bob.next("presence");
-    assert.deepEqual(
-      presence.members.map((/** @type {{user: string}} */ m) => m.user).sort(),
-      ["ana", "bob"],
+    assert.deepEqual(presence.members.map((/** @type {{user: string}} */ m) => m.user).sort(), [
+      "ana",
+      "bob",
+    ]);
+    assert.equal(
+      bob.told[0].conn,
+      presence.members.find((/** @type {any} */ m) => m.user === "bob").conn,
     );
-    assert.equal(bob.told[0].conn, presence.members.find((/** @type {any} */ m) => m.user === "bob").conn);
   });
 
   it("tells everybody when somebody leaves", async () => {
@@ -202,6 +205,7 @@ describe("a room", () => {
     const ana = await edge.join(room, { user: "ana" });
     for (let i = 1; i <= 60; i++) ana.send({ type: "message", content: i });
     await ana.next("new_message", (o) => o.seq === 60);
+    /** @type {Record<string, number>[]} */
     const queries = [
       {},
       { limit: 3 },
@@ -214,8 +218,7 @@ describe("a room", () => {
     for (const query of queries) {
       ana.send({ type: "history", ...query });
       const bySocket = await ana.next("history");
-      const search = new URLSearchParams(Object.entries(query).map(([k, v]) => [k, String(v)]));
-      const { status, body } = await edge.json(`/api/rooms/${room}/messages?${search}`);
+      const { status, body } = await edge.json(`/api/rooms/${room}/messages?${search(query)}`);
       assert.equal(status, 200);
       assert.deepEqual(body.messages, bySocket.messages);
       assert.equal(body.more, bySocket.more);
@@ -223,9 +226,15 @@ describe("a room", () => {
       assert.equal(body.epoch, ana.told[0].epoch);
     }
     const { body: newest } = await edge.json(`/api/rooms/${room}/messages`);
-    assert.deepEqual([newest.messages.length, newest.messages.at(-1).seq, newest.more], [50, 60, true]);
+    assert.deepEqual(
+      [newest.messages.length, newest.messages.at(-1).seq, newest.more],
+      [50, 60, true],
+    );
     const { body: oldest } = await edge.json(`/api/rooms/${room}/messages?before=5`);
-    assert.deepEqual([oldest.messages.map((/** @type {any} */ m) => m.seq), oldest.more], [[1, 2, 3, 4], false]);
+    assert.deepEqual(
+      [oldest.messages.map((/** @type {any} */ m) => m.seq), oldest.more],
+      [[1, 2, 3, 4], false],
+    );
   });
 
   it("answers ping, in exact form and otherwise", async () => {
@@ -256,7 +265,11 @@ describe("a room", () => {
       ["trailing bytes", '{"type":"ping"} x', "bad_json"],
       ["a control character", '{"type":"message","content":"a\u0001"}', "bad_json"],
       ["a lone surrogate", '{"type":"message","content":"\\ud800"}', "bad_json"],
-      ["nested too deeply", `{"type":"message","content":${"[".repeat(65)}${"]".repeat(65)}}`, "bad_json"],
+      [
+        "nested too deeply",
+        `{"type":"message","content":${"[".repeat(65)}${"]".repeat(65)}}`,
+        "bad_json",
+      ],
       ["an array as root", "[]", "bad_frame"],
       ["a string as root", '"message"', "bad_frame"],
       ["no type", '{"content":1}', "bad_frame"],
@@ -276,7 +289,11 @@ describe("a room", () => {
       ["a limit of 0", '{"type":"history","limit":0}', "bad_frame"],
       ["a limit of 101", '{"type":"history","limit":101}', "bad_frame"],
       ["content too large", `{"type":"message","content":"${"x".repeat(65536)}"}`, "too_large"],
-      ["an event too large", `{"type":"event","name":"e","content":"${"x".repeat(65536)}"}`, "too_large"],
+      [
+        "an event too large",
+        `{"type":"event","name":"e","content":"${"x".repeat(65536)}"}`,
+        "too_large",
+      ],
       ["a binary frame", new Uint8Array([1, 2, 3]), "bad_frame"],
     ];
     const room = newRoom();

@@ -66,7 +66,7 @@ class RoomHarness {
 
   double now_ms = 1'800'000'000'000.0;
   Storage storage;
-  std::vector<Attempt> attempts;  // under way, oldest first
+  std::vector<Attempt> attempts;        // under way, oldest first
   std::map<uint32_t, uint32_t> closed;  // handle -> code, by the room
   std::vector<std::string> order;       // "put", "broadcast", … of the last event, in order
   std::optional<double> timer_delay_ms;

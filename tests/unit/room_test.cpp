@@ -101,7 +101,8 @@ TEST_CASE("an id is one message, in one turn, later and after a sleep") {
   CHECK(contains(room.text(bob), "\"seq\":2,\"user\":\"bob\""));
 }
 
-TEST_CASE("an id is remembered for five minutes though the history is shorter, and then forgotten") {
+TEST_CASE(
+    "an id is remembered for five minutes though the history is shorter, and then forgotten") {
   RoomSettings settings;
   settings.history_size = 2;
   RoomHarness room(settings);
@@ -198,14 +199,15 @@ TEST_CASE("every record is forwarded, and its confirmation told to everybody") {
   const std::string epoch = epoch_of(room);
   CHECK(room.attempts[0].key == "lobby:" + epoch + ":1-1");
   CHECK(contains(room.attempts[0].body,
-                 "{\"v\":1,\"room\":\"lobby\",\"epoch\":\"" + epoch + "\",\"records\":[{\"seq\":1,"
-                 "\"type\":\"message\",\"ts\":1800000000000,\"user\":\"ana\",\"id\":\"m-1\","
-                 "\"content\":{\"n\":12345678901234567890}}]}"));
+                 "{\"v\":1,\"room\":\"lobby\",\"epoch\":\"" + epoch +
+                     "\",\"records\":[{\"seq\":1,"
+                     "\"type\":\"message\",\"ts\":1800000000000,\"user\":\"ana\",\"id\":\"m-1\","
+                     "\"content\":{\"n\":12345678901234567890}}]}"));
   room.take(ana);
   room.store_all();
   room.turn();
-  CHECK(room.text(ana) == "[{\"type\":\"message_confirmed\",\"epoch\":\"" + epoch +
-                              "\",\"through\":1}]");
+  CHECK(room.text(ana) ==
+        "[{\"type\":\"message_confirmed\",\"epoch\":\"" + epoch + "\",\"through\":1}]");
 }
 
 TEST_CASE("without an answer the same batch is sent again, later, and nothing is lost") {
@@ -241,8 +243,9 @@ TEST_CASE("an answer without a record holds the watermark; a refused record beco
   const std::string epoch = epoch_of(room);
   const std::string head = "{\"v\":1,\"room\":\"lobby\",\"epoch\":\"" + epoch + "\",\"results\":";
   room.take(ana);
-  room.answer(200, head + "[{\"seq\":1,\"status\":\"stored\"},{\"seq\":3,\"status\":\"rejected\","
-                          "\"code\":\"TOO_LARGE\"}]}");
+  room.answer(200, head +
+                       "[{\"seq\":1,\"status\":\"stored\"},{\"seq\":3,\"status\":\"rejected\","
+                       "\"code\":\"TOO_LARGE\"}]}");
   room.turn();
   CHECK_FALSE(contains(room.text(ana), "message_confirmed"));
   room.timer();
