@@ -86,7 +86,6 @@ Result<std::string> connect_operation(std::string_view room, std::string_view qu
   const auto user = reader.user();
   const auto epoch = reader.epoch();
   const auto after = reader.number("after", 0, kSafeIntegerMax);
-  if (after && !epoch) reader.fail("after: needs epoch, whose numbers it counts in");
   if (reader.error()) return *reader.error();
   std::string out;
   JsonObjectWriter object(out);
