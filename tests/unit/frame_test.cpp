@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,10 +58,16 @@ void check_refused(const std::vector<BadCase>& cases) {
   }
 }
 
-ClientFrame taken(const std::string& text) {
+// A frame that was taken, with the text that its content points into.
+struct Taken : ClientFrame {
+  std::unique_ptr<std::string> text;
+};
+
+Taken taken(const std::string& text) {
   CAPTURE(text);
-  ClientFrame frame;
-  const auto error = parse_frame(text, frame);
+  Taken frame;
+  frame.text = std::make_unique<std::string>(text);
+  const auto error = parse_frame(*frame.text, frame);
   CHECK_FALSE(error);
   if (error) MESSAGE(error->detail);
   return frame;
@@ -163,7 +170,7 @@ TEST_CASE("strings are limited in characters, not in bytes") {
        "\"name\" has 65 characters; the most is 64"},
   });
   for (const std::string& character : {"a"s, "é"s, "€"s, "😀"s}) {
-    const ClientFrame frame = taken(with_id(times(64, character)));
+    const Taken frame = taken(with_id(times(64, character)));
     CHECK(frame.id == times(64, character));
   }
   CHECK(taken(with_id(times(64, "\\ud83d\\ude00"))).id == times(64, "😀"));
@@ -193,7 +200,7 @@ TEST_CASE("bounds and limits are whole numbers in their range") {
 }
 
 TEST_CASE("every type of frame is understood") {
-  ClientFrame frame = taken(
+  Taken frame = taken(
       R"( { "ref" : "r", "content" : { "a" : [ 1e400, "é" ] } , "id":"c-1","type":"message"} )");
   CHECK(frame.type == FrameType::kMessage);
   CHECK(frame.content == R"({ "a" : [ 1e400, "é" ] })");
@@ -223,8 +230,8 @@ TEST_CASE("every type of frame is understood") {
 }
 
 TEST_CASE("escapes in keys and values mean what they say") {
-  const ClientFrame frame = taken(R"({"\u0074\u0079pe":"mess\u0061ge","c\u006fntent":"\u0061",)"
-                                  R"("\u0069d":"\u0078\n","ref":"\"\\"})");
+  const Taken frame = taken(R"({"\u0074\u0079pe":"mess\u0061ge","c\u006fntent":"\u0061",)"
+                            R"("\u0069d":"\u0078\n","ref":"\"\\"})");
   CHECK(frame.type == FrameType::kMessage);
   CHECK(frame.content == R"("\u0061")");  // as it was sent
   CHECK(frame.id == "x\n");
@@ -232,7 +239,7 @@ TEST_CASE("escapes in keys and values mean what they say") {
 }
 
 TEST_CASE("members that nobody knows are passed over, whatever they hold") {
-  const ClientFrame frame = taken(
+  const Taken frame = taken(
       R"({"x":{"type":"event"},"type":"ping","X":[],"x":1,"":null,"types":"message","typ":1})");
   CHECK(frame.type == FrameType::kPing);
 }
