@@ -21,6 +21,7 @@ uint32_t whole_seconds(double ms) {
 
 std::vector<SharedPolicy> shared_policies(const std::vector<Policy>& policies) {
   std::vector<SharedPolicy> out;
+  out.reserve(policies.size());
   for (const Policy& policy : policies) {
     out.push_back({policy.name, limit_shape(policy.limit, policy.window_s)});
   }

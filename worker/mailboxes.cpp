@@ -149,7 +149,8 @@ const std::vector<KvOperation>& Mailboxes::plan(LimitKeys& keys, double now_ms) 
     if (key == nullptr || key->sharing == nullptr) continue;
     plan_key(*key, now_ms);
     // A first read asks for two epochs.
-    const size_t wanted = key->sharing->slots * (key->sharing->last_coarse_read == 0 ? 2U : 1U);
+    const size_t epochs = key->sharing->last_coarse_read == 0 ? 2 : 1;
+    const size_t wanted = epochs * key->sharing->slots;
     if (waiting.read == Errand::kNone || !may_read || names + wanted > kBulkReadNamesMax) continue;
     names += wanted;
     plan_read(*key, waiting.read, now_ms);

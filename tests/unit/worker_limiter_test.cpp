@@ -51,7 +51,7 @@ int admitted_of(RateLimiter& limiter, int requests, double now_ms) {
 }  // namespace
 
 TEST_CASE("200 requests across any edge: at most the limit is admitted") {
-  for (double offset_ms = 0; offset_ms < 60'000; offset_ms += 37) {
+  for (int offset_ms = 0; offset_ms < 60'000; offset_ms += 37) {
     RateLimiter limiter({make_policy("ip", 100, 60)}, 1, false);
     int admitted = admitted_of(limiter, 100, kStartMs + offset_ms);
     admitted += admitted_of(limiter, 100, kStartMs + offset_ms + 200);
