@@ -31,7 +31,7 @@ logged() {
   mkdir -p "$(dirname "$log")"
   "$@" </dev/null 2>&1 | while IFS= read -r line || [ -n "$line" ]; do
     printf '%s\n' "$line"
-    if [ $((SECONDS - shown)) -ge "$progress_interval_s" ]; then
+    if [ -n "$line" ] && [ $((SECONDS - shown)) -ge "$progress_interval_s" ]; then
       say "    … ${line:0:110}"
       shown=$SECONDS
     fi
