@@ -154,6 +154,10 @@ int32_t edge_request(uint32_t size, double now_ms) {
   if (size > m.input.size()) return refused(EdgeStatus::kBadInput);
   const auto request = edgeroom::split_request(m.payload(size));
   if (!request) return refused(EdgeStatus::kBadInput);
+#ifdef EDGEROOM_TEST_HOOKS
+  // Builds for tests trap on demand, as a program error would.
+  CHECK(request->url.find("test-trap") == std::string_view::npos);
+#endif
   m.data.clear();
   edgeroom::put_decision(m, m.edge->handle(*request, now_ms));
   return m.show(&m.decision, 1);
@@ -182,10 +186,5 @@ int32_t edge_kv_result(uint32_t operation, uint32_t outcome, uint32_t size, doub
   const bool known = m.edge->limiter()->kv_result(operation, kind, m.payload(size), now_ms);
   return known ? 0 : refused(EdgeStatus::kUnknownOperation);
 }
-
-#ifdef EDGEROOM_TEST_HOOKS
-// Traps, as a program error would.
-void edge_trap() { CHECK(false && "asked to trap"); }
-#endif
 
 }  // extern "C"
