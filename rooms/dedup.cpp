@@ -1,5 +1,6 @@
 #include "rooms/dedup.h"
 
+#include <algorithm>
 #include <string>
 
 #include "base/bytes.h"
@@ -13,7 +14,7 @@ uint64_t DedupWindow::hash(std::string_view user, std::string_view id) const {
   writer.sized(user);
   writer.raw(id);
   const uint64_t value = siphash(key_, key);
-  return value == 0 ? 1 : value;  // 0 stands for "no id" in a segment's head
+  return value <= kNoMessageHash ? kNoMessageHash + 1 : value;
 }
 
 std::optional<uint64_t> DedupWindow::find(uint64_t hash) const {
@@ -24,7 +25,7 @@ std::optional<uint64_t> DedupWindow::find(uint64_t hash) const {
 
 void DedupWindow::add(uint64_t hash, uint64_t seq, double ts_ms) {
   messages_++;
-  if (hash == 0) return;
+  if (hash == kNoIdHash) return;
   // A hash that is known already is an id that was used again after it had been forgotten: stored
   // segments hold both messages, and a restore meets both. The newer one is to be remembered.
   seq_by_hash_.insert_or_assign(hash, seq);
@@ -40,6 +41,13 @@ void DedupWindow::expire(double now_ms) {
     if (in_history || young) return;
     drop_oldest();
   }
+}
+
+uint64_t DedupWindow::hash_at(uint64_t seq) const {
+  const auto found =
+      std::lower_bound(entries_.begin(), entries_.end(), seq,
+                       [](const Entry& entry, uint64_t wanted) { return entry.seq < wanted; });
+  return found == entries_.end() || found->seq != seq ? kNoIdHash : found->hash;
 }
 
 uint64_t DedupWindow::oldest_seq() const {

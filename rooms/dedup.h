@@ -12,6 +12,10 @@
 
 namespace edgeroom {
 
+// What stands in a segment's head for a record that has no hash.
+inline constexpr uint64_t kNoIdHash = 0;       // a message without an id
+inline constexpr uint64_t kNoMessageHash = 1;  // no message
+
 // Remembers an id while its message is among the newest `history_size` messages or younger than
 // kDedupMs, but never more than `entries_max` ids (contract, section 3).
 //
@@ -26,11 +30,14 @@ class DedupWindow {
   // The seq under which this was stored, or is about to be.
   [[nodiscard]] std::optional<uint64_t> find(uint64_t hash) const;
 
-  // Counts a message. `hash` is 0 when it has no id. Messages come in the order of their seq.
+  // Counts a message. `hash` is kNoIdHash when it has no id. Messages come in the order of their
+  // seq.
   void add(uint64_t hash, uint64_t seq, double ts_ms);
   // Forgets what need not be remembered at `now_ms`.
   void expire(double now_ms);
 
+  // The hash under which `seq` is remembered, or kNoIdHash.
+  [[nodiscard]] uint64_t hash_at(uint64_t seq) const;
   // The oldest seq that is still remembered; UINT64_MAX when none is.
   [[nodiscard]] uint64_t oldest_seq() const;
   [[nodiscard]] size_t size() const { return entries_.size(); }

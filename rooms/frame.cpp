@@ -15,24 +15,25 @@ struct TypeName {
   FrameType type;
 };
 
-constexpr std::array<TypeName, 5> kTypeNames = {{
+constexpr std::array<TypeName, 6> kTypeNames = {{
     {"message", FrameType::kMessage},
     {"event", FrameType::kEvent},
     {"history", FrameType::kHistory},
     {"presence", FrameType::kPresence},
+    {"delete", FrameType::kDelete},
     {"ping", FrameType::kPing},
 }};
 
 // The members that any frame may have. Others are ignored, so that a newer client can talk to an
 // older room.
-enum class Member : uint8_t { kType, kContent, kId, kRef, kName, kBefore, kAfter, kLimit };
+enum class Member : uint8_t { kType, kContent, kId, kRef, kName, kBefore, kAfter, kLimit, kSeq };
 
 struct MemberName {
   std::string_view name;
   Member member;
 };
 
-constexpr std::array<MemberName, 8> kMemberNames = {{
+constexpr std::array<MemberName, 9> kMemberNames = {{
     {"type", Member::kType},
     {"content", Member::kContent},
     {"id", Member::kId},
@@ -41,6 +42,7 @@ constexpr std::array<MemberName, 8> kMemberNames = {{
     {"before", Member::kBefore},
     {"after", Member::kAfter},
     {"limit", Member::kLimit},
+    {"seq", Member::kSeq},
 }};
 
 FrameError bad_frame(std::string detail) { return {ErrorCode::kBadFrame, std::move(detail)}; }
@@ -101,6 +103,7 @@ class FrameParser {
       case Member::kBefore: number(known, member, frame_.before); break;
       case Member::kAfter: number(known, member, frame_.after); break;
       case Member::kLimit: number(known, member, frame_.limit); break;
+      case Member::kSeq: number(known, member, frame_.seq); break;
     }
   }
 
@@ -156,6 +159,9 @@ class FrameParser {
           return bad_frame("\"limit\" must be from 1 to " + std::to_string(kHistoryLimitMax));
         }
         break;
+      case FrameType::kDelete:
+        if (!has(Member::kSeq)) return bad_frame("\"seq\" is missing");
+        break;
       case FrameType::kPresence:
       case FrameType::kPing: break;
     }
@@ -177,6 +183,8 @@ std::string_view error_code_name(ErrorCode code) {
     case ErrorCode::kUnknownType: return "unknown_type";
     case ErrorCode::kTooLarge: return "too_large";
     case ErrorCode::kRateLimited: return "rate_limited";
+    case ErrorCode::kForbidden: return "forbidden";
+    case ErrorCode::kNotFound: return "not_found";
     case ErrorCode::kOutboxFull: return "outbox_full";
     case ErrorCode::kInternal: return "internal";
   }

@@ -9,7 +9,7 @@
 
 namespace edgeroom {
 
-enum class FrameType : uint8_t { kMessage, kEvent, kHistory, kPresence, kPing };
+enum class FrameType : uint8_t { kMessage, kEvent, kHistory, kPresence, kDelete, kPing };
 
 // `content` points into the frame's text; the strings are unescaped copies.
 struct ClientFrame {
@@ -21,6 +21,7 @@ struct ClientFrame {
   std::optional<uint64_t> before;
   std::optional<uint64_t> after;
   std::optional<uint64_t> limit;
+  std::optional<uint64_t> seq;
 };
 
 // An error code of the contract.
@@ -30,7 +31,9 @@ enum class ErrorCode : uint8_t {
   kUnknownType,
   kTooLarge,
   kRateLimited,
+  kForbidden,
   kOutboxFull,
+  kNotFound,
   kInternal,
 };
 

@@ -45,6 +45,7 @@ std::vector<SegmentEntry> HistoryReader::select(const SegmentIndex& index) {
 }
 
 void HistoryReader::record(const Record& record) {
+  if (record.kind != RecordKind::kMessage) return;
   if (!query_.contains(record.seq)) return;
   if (query_.forwards() && messages_.size() > query_.limit) return;
   std::string json;
@@ -104,6 +105,27 @@ void BatchReader::record(const Record& record) {
 std::string BatchReader::finish() {
   body_.append("]}");
   return std::move(body_);
+}
+
+DeletionReader::DeletionReader(uint32_t handle, uint64_t target, std::string by)
+    : handle_(handle), target_(target), by_(std::move(by)) {}
+
+void DeletionReader::record(const Record& record) {
+  if (is_message_.empty()) segment_ts_ = record.ts;
+  is_message_.push_back(record.kind == RecordKind::kMessage);
+  Record kept = record;
+  if (record.seq == target_ && is_message_.back() && !record.deleted) {
+    found_ = true;
+    author_ = record.conn;
+    kept = {};
+    kept.seq = record.seq;
+    kept.ts = record.ts;
+    kept.user = record.user;
+    kept.deleted = true;
+    kept.by = by_;
+  }
+  ByteWriter writer(data_);
+  encode_record(writer, kept, segment_ts_);
 }
 
 bool Load::segment(uint32_t slot, std::string_view data) {

@@ -90,10 +90,40 @@ class BatchReader {
   bool first_ = true;
 };
 
+// The segment that holds a message to be deleted, and what it is to hold afterwards.
+class DeletionReader {
+ public:
+  // `by` deletes `target`.
+  DeletionReader(uint32_t handle, uint64_t target, std::string by);
+
+  void record(const Record& record);
+
+  [[nodiscard]] uint32_t handle() const { return handle_; }
+  [[nodiscard]] uint64_t target() const { return target_; }
+  // There is such a message, and it has not been deleted before.
+  [[nodiscard]] bool found() const { return found_; }
+  // The connection that sent it.
+  [[nodiscard]] const std::string& author() const { return author_; }
+  [[nodiscard]] const std::string& data() const { return data_; }
+  [[nodiscard]] const std::vector<bool>& is_message() const { return is_message_; }
+
+  std::string ref;  // of the frame that asked
+
+ private:
+  uint32_t handle_;
+  uint64_t target_;
+  std::string by_;
+  bool found_ = false;
+  std::string author_;
+  std::string data_;
+  uint64_t segment_ts_ = 0;
+  std::vector<bool> is_message_;
+};
+
 // One load under way: the segments that were asked for, and who reads them.
 class Load {
  public:
-  using Reader = std::variant<RecoveryReader, HistoryReader, BatchReader>;
+  using Reader = std::variant<RecoveryReader, HistoryReader, BatchReader, DeletionReader>;
 
   Load(std::vector<SegmentEntry> segments, Reader reader)
       : segments_(std::move(segments)), reader_(std::move(reader)) {}

@@ -93,7 +93,8 @@ bool Log::restored(double now_ms) {
     if (stored.head.first_seq < oldest_held_seq()) continue;  // not of the contiguous run
     const auto count = static_cast<size_t>(stored.head.count);
     for (size_t i = 0; i < count; i++) {
-      const uint64_t hash = stored.head.hashes.empty() ? 0 : stored.head.hashes[i];
+      const uint64_t hash = stored.head.hashes.empty() ? kNoIdHash : stored.head.hashes[i];
+      if (hash == kNoMessageHash) continue;
       dedup_->add(hash, stored.head.first_seq + i, static_cast<double>(stored.head.last_ts));
     }
   }
@@ -134,15 +135,17 @@ void Log::append(Record& record, double now_ms) {
   encode_record(writer, record, segment.head.first_ts);
   pending_bytes_ += segment.data.size() - size_before;
 
-  const uint64_t hash = record.id.empty() ? 0 : dedup_->hash(record.user, record.id);
-  dedup_->add(hash, record.seq, static_cast<double>(record.ts));
+  const bool is_message = record.kind == RecordKind::kMessage;
+  uint64_t hash = is_message ? kNoIdHash : kNoMessageHash;
+  if (!record.id.empty()) hash = dedup_->hash(record.user, record.id);
+  if (is_message) dedup_->add(hash, record.seq, static_cast<double>(record.ts));
   SegmentHead& head = segment.head;
-  if (hash != 0 || !head.hashes.empty()) {
-    head.hashes.resize(static_cast<size_t>(head.count), 0);
+  if (hash != kNoIdHash || !head.hashes.empty()) {
+    head.hashes.resize(static_cast<size_t>(head.count), kNoIdHash);
     head.hashes.push_back(hash);
   }
   head.count++;
-  head.messages++;
+  head.messages += is_message ? 1 : 0;
   head.last_ts = record.ts;
 }
 
@@ -171,6 +174,33 @@ void Log::flush(double now_ms, uint64_t confirmed, EffectList& effects) {
   pending_.clear();
   pending_bytes_ = 0;
   flushed_seq_ = appended_seq_;
+}
+
+void Log::rewrite(uint64_t seq, std::string_view data, const std::vector<bool>& is_message,
+                  uint64_t confirmed, EffectList& effects) {
+  CHECK(pending_.empty());
+  const size_t position = segments_.find(seq);
+  const SegmentEntry& entry = segments_.entries()[position];
+  CHECK(is_message.size() == entry.count);
+  SegmentHead head;
+  head.generation = generation_;
+  head.first_seq = entry.first_seq;
+  head.count = entry.count;
+  head.messages = entry.messages;
+  head.first_ts = entry.first_ts;
+  head.last_ts = entry.last_ts;
+  head.data_size = data.size();
+  head.confirmed = confirmed;
+  bool any_hash = false;
+  for (uint32_t i = 0; i < entry.count; i++) {
+    head.hashes.push_back(is_message[i] ? dedup_->hash_at(entry.first_seq + i) : kNoMessageHash);
+    any_hash = any_hash || head.hashes.back() != kNoIdHash;
+  }
+  if (!any_hash) head.hashes.clear();
+  std::string encoded_head;
+  encode_segment_head(encoded_head, head);
+  effects.put_segment(entry.slot, encoded_head, data);
+  segments_.resize(position, static_cast<uint32_t>(data.size()));
 }
 
 void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects) {

@@ -53,6 +53,10 @@ class Log {
   void append(Record& record, double now_ms);
   // Stores what was appended, with `confirmed` riding along.
   void flush(double now_ms, uint64_t confirmed, EffectList& effects);
+  // Stores `data` in place of what the segment that holds `seq` has. `is_message` tells for each of
+  // its records whether it is a message. Nothing may be appended and not flushed.
+  void rewrite(uint64_t seq, std::string_view data, const std::vector<bool>& is_message,
+               uint64_t confirmed, EffectList& effects);
   // Stores the state row.
   void save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects);
 

@@ -3,8 +3,10 @@
 // Stored form, inside a segment's data (integers as in base/bytes.h):
 //
 //   record  := kind:u8 ts_delta:varint user:sized body
-//   body    := message | …                               (by kind)
+//   body    := message | deletion                        (by kind)
 //   message := flags:u8 [id:sized] conn:sized content:sized
+//            | 2:u8 by:sized                             (a deleted one: its content is gone)
+//   deletion := target:varint
 //
 // `seq` is not stored: it is the segment's first_seq plus the record's index. `ts_delta` counts
 // from the segment's first record.
@@ -20,7 +22,7 @@ namespace edgeroom {
 class ByteReader;
 class ByteWriter;
 
-enum class RecordKind : uint8_t { kMessage = 1 };
+enum class RecordKind : uint8_t { kMessage = 1, kDeletion = 2 };
 
 // A view of a record: the strings belong to whoever made it.
 struct Record {
@@ -31,6 +33,9 @@ struct Record {
   std::string_view conn;     // the connection that sent it; empty when it came over HTTP
   std::string_view id;       // the client's id; empty when none was given
   std::string_view content;  // JSON text, as it arrived
+  bool deleted = false;      // a message whose id, conn and content are gone
+  std::string_view by;       // who deleted it
+  uint64_t target = 0;       // the message that a deletion deletes
 };
 
 void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts);
@@ -41,13 +46,17 @@ size_t encoded_bytes_max(const Record& record);
 // are no record; the views of `record` point into the reader's bytes.
 bool decode_record(ByteReader& in, uint64_t seq, uint64_t segment_ts, Record& record);
 
-// {"type":"new_message","seq":…,"user":…,"ts":…,"content":…,"id":…}: in a frame.
+// In a frame: {"type":"new_message","seq":…,"user":…,"ts":…,"content":…,"id":…}, with
+// "deleted":true instead of content and id when it is deleted, or
+// {"type":"message_deleted","seq":…, "target":…,"by":…,"ts":…}.
 void append_client_json(std::string& out, const Record& record);
 
-// {"seq":…,"ts":…,"user":…,"id":…,"content":…}: in a page of history.
+// In a page of history: {"seq":…,"ts":…,"user":…,"id":…,"content":…}, or {"seq":…,"ts":…,"user":…,
+// "deleted":true,"by":…}. Messages only.
 void append_history_json(std::string& out, const Record& record);
 
-// {"seq":…,"type":"message","ts":…,"user":…,"id":…,"content":…}: in a batch for the central API.
+// In a batch for the central API: {"seq":…,"type":"message","ts":…,"user":…,"id":…,"content":…},
+// the same with "deleted":true, or {"seq":…,"type":"delete","ts":…,"target":…,"by":…}.
 void append_central_json(std::string& out, const Record& record);
 
 }  // namespace edgeroom

@@ -77,6 +77,8 @@ class Room {
                EffectList& effects);
   void signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
               EffectList& effects);
+  void delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+                      EffectList& effects);
   void send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects);
   [[nodiscard]] std::optional<FrameError> content_refusal(const ClientFrame& frame) const;
   [[nodiscard]] std::optional<FrameError> outbox_refusal() const;
@@ -105,6 +107,7 @@ class Room {
   void finish(RecoveryReader& reader, EffectList& effects);
   void finish(HistoryReader& reader, EffectList& effects);
   void finish(BatchReader& reader, EffectList& effects);
+  void finish(DeletionReader& reader, EffectList& effects);
 
   // Forwarding (room_forwarding.cpp).
   void forward_next(EffectList& effects);

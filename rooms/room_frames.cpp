@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/check.h"
 #include "base/json_writer.h"
 #include "rooms/limits.h"
 #include "rooms/room.h"
@@ -70,6 +71,7 @@ void Room::act(uint32_t handle, const Connection& connection, const ClientFrame&
       return;
     }
     case FrameType::kPresence: send_presence(handle, frame, effects); return;
+    case FrameType::kDelete: delete_message(handle, connection, frame, effects); return;
     case FrameType::kPing: effects.send(handle, "[{\"type\":\"pong\"}]"); return;
   }
 }
@@ -145,6 +147,61 @@ void Room::signal(uint32_t handle, const Connection& connection, const ClientFra
   pending_.end_object();
   want_flush(effects);
   if (pending_.bytes() > kPendingBytesMax) flush(effects);
+}
+
+void Room::delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+                          EffectList& effects) {
+  const uint64_t target = *frame.seq;
+  if (auto refusal = outbox_refusal()) {
+    send_error(handle, frame, *refusal, 0, effects);
+    return;
+  }
+  // What this turn has so far is stored first: the message may be of it, and the flush to come must
+  // hold nothing but the deletion, for the two writes to be one commit.
+  if (log_.appended_seq() > log_.flushed_seq()) flush(effects);
+  if (target < log_.oldest_held_seq() || target > log_.flushed_seq()) {
+    send_error(handle, frame, {ErrorCode::kNotFound, "the room holds no such message"}, 0, effects);
+    return;
+  }
+  const SegmentIndex& index = log_.segments();
+  DeletionReader reader(handle, target, connection.user);
+  reader.ref = frame.ref;
+  start_load(Load({index.entries()[index.find(target)]}, std::move(reader)), effects);
+}
+
+void Room::finish(DeletionReader& reader, EffectList& effects) {
+  const Connection* connection = connections_.find(reader.handle());
+  CHECK(connection != nullptr);
+  ClientFrame frame;
+  frame.ref = reader.ref;
+  if (!reader.found()) {
+    send_error(reader.handle(), frame,
+               {ErrorCode::kNotFound, "no message has this seq, or it is deleted already"}, 0,
+               effects);
+    return;
+  }
+  if (reader.author() != connection->id) {
+    send_error(reader.handle(), frame,
+               {ErrorCode::kForbidden, "only the connection that sent it may delete a message"}, 0,
+               effects);
+    return;
+  }
+  const SegmentIndex& index = log_.segments();
+  const SegmentEntry before = index.entries()[index.find(reader.target())];
+  log_.rewrite(reader.target(), reader.data(), reader.is_message(), forwarder_.confirmed(),
+               effects);
+  if (before.last_seq() > forwarder_.confirmed()) {
+    outbox_bytes_ = outbox_bytes_ - before.data_size + reader.data().size();
+  }
+  Record record;
+  record.kind = RecordKind::kDeletion;
+  record.user = connection->user;
+  record.conn = connection->id;
+  record.target = reader.target();
+  log_.append(record, now_ms_);
+  append_client_json(pending_.begin_object(), record);
+  pending_.end_object();
+  flush(effects);
 }
 
 void Room::send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects) {

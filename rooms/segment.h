@@ -7,7 +7,7 @@
 //
 //   head := version:u8 generation:varint first_seq:varint count:varint messages:varint
 //           first_ts:varint last_ts:varint data_size:varint confirmed:varint hashes
-//   hashes := 0:u8 | 1:u8 u64 * count      (of (user, id) for each record, 0 where there is no id)
+//   hashes := 0:u8 | 1:u8 u64 * count      (one a record: rooms/dedup.h)
 //
 // `generation` counts the room's epochs: a segment of another generation is of no use. `confirmed`
 // is the watermark at the time of writing, so that the cursor needs no row of its own.
@@ -73,6 +73,8 @@ class SegmentIndex {
   [[nodiscard]] const SegmentEntry& oldest() const { return entries_.front(); }
   // The position in entries() of the segment that holds `seq`, which must be held.
   [[nodiscard]] size_t find(uint64_t seq) const;
+  // The segment at this position of entries() holds other data now.
+  void resize(size_t position, uint32_t data_size) { entries_[position].data_size = data_size; }
   // Messages in all segments but the oldest.
   [[nodiscard]] uint64_t messages_after_oldest() const;
 

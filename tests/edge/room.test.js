@@ -239,6 +239,30 @@ describe("a room", () => {
     );
   });
 
+  it("deletes a message everywhere", async () => {
+    const room = newRoom();
+    const ana = await edge.join(room, { user: "ana" });
+    const bob = await edge.join(room, { user: "bob" });
+    const { epoch } = ana.told[0];
+    ana.send({ type: "message", content: "a secret", id: "s" });
+    await ana.confirmed(1);
+    bob.send({ type: "delete", seq: 1 });
+    assert.equal((await bob.next("error")).code, "forbidden");
+    ana.send({ type: "delete", seq: 1 });
+    const told = await bob.next("message_deleted");
+    assert.deepEqual(told, { type: "message_deleted", seq: 2, target: 1, by: "ana", ts: told.ts });
+    await ana.confirmed(2);
+    await edge.evict(room);
+    const late = await edge.join(room, { user: "late", epoch, after: 0 });
+    await late.next("message_deleted");
+    const { seq, deleted, content } = late.all("new_message")[0];
+    assert.deepEqual({ seq, deleted, content }, { seq: 1, deleted: true, content: undefined });
+    const { body } = await edge.json(`/api/rooms/${room}/messages`);
+    const { ts } = late.all("new_message")[0];
+    assert.deepEqual(body.messages, [{ seq: 1, ts, user: "ana", deleted: true, by: "ana" }]);
+    assert.ok(!late.frames.join("").includes("secret"));
+  });
+
   it("answers ping, in exact form and otherwise", async () => {
     const ana = await edge.join(newRoom());
     ana.send('{"type":"ping"}');
@@ -289,6 +313,8 @@ describe("a room", () => {
       ["a seq beyond 2^53", '{"type":"history","before":9007199254740993}', "bad_frame"],
       ["both bounds", '{"type":"history","before":9,"after":1}', "bad_frame"],
       ["a limit of 0", '{"type":"history","limit":0}', "bad_frame"],
+      ["a deletion without seq", '{"type":"delete"}', "bad_frame"],
+      ["a deletion of nothing", '{"type":"delete","seq":0}', "not_found"],
       ["a limit of 101", '{"type":"history","limit":101}', "bad_frame"],
       ["content too large", `{"type":"message","content":"${"x".repeat(65536)}"}`, "too_large"],
       [

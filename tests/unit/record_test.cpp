@@ -109,7 +109,7 @@ TEST_CASE("a record cut anywhere, or of an unknown kind, is none") {
     CHECK_FALSE(decode_record(reader, 41, kSegmentTs, record));
   }
   for (int kind = 0; kind < 256; kind++) {
-    if (kind == 1) continue;
+    if (kind == 1 || kind == 2) continue;  // a message, a deletion
     std::string other = whole;
     other[0] = static_cast<char>(kind);
     ByteReader reader(other);
@@ -157,5 +157,36 @@ TEST_CASE("a record's JSON carries the content as the bytes that came in") {
     out.clear();
     append(out, record);
     CHECK(out.find("\"id\"") == std::string::npos);
+  }
+}
+
+TEST_CASE("a deletion and a deleted message are read as they were written") {
+  Record deletion;
+  deletion.kind = edgeroom::RecordKind::kDeletion;
+  deletion.seq = 42;
+  deletion.ts = kSegmentTs;
+  deletion.user = "ana";
+  deletion.target = 40;
+  Record deleted;
+  deleted.seq = 43;
+  deleted.ts = kSegmentTs + 1;
+  deleted.user = "bob";
+  deleted.deleted = true;
+  deleted.by = "ana";
+  for (const Record& record : {deletion, deleted}) {
+    const std::string bytes = encoded(record);
+    CHECK(bytes.size() <= edgeroom::encoded_bytes_max(record));
+    for (size_t size = 0; size <= bytes.size(); size++) {
+      CAPTURE(size);
+      const ExactText cut(std::string_view(bytes).substr(0, size));
+      ByteReader reader(cut.view());
+      Record got;
+      REQUIRE(decode_record(reader, record.seq, kSegmentTs, got) == (size == bytes.size()));
+      if (size < bytes.size()) continue;
+      check_same(got, record);
+      CHECK(got.deleted == record.deleted);
+      CHECK(got.by == record.by);
+      CHECK(got.target == record.target);
+    }
   }
 }

@@ -429,3 +429,95 @@ TEST_CASE("events out of order are refused and change nothing") {
   CHECK(room.event(EventType::kConnect, 1, 0, "{}") == edgeroom::RoomStatus::kBadPayload);
   CHECK(room.event(EventType::kRequest, 1, 0, "nonsense") == edgeroom::RoomStatus::kBadPayload);
 }
+
+TEST_CASE("a deleted message's content is gone everywhere, and its place is kept") {
+  RoomHarness room;
+  const auto ana = room.join(",\"user\":\"ana\"");
+  const auto bob = room.join(",\"user\":\"bob\"");
+  room.frame(ana, message("\"keep\"", "k"));
+  room.frame(ana, message("\"secret\"", "s"));
+  room.turn();
+  room.frame(ana, message("\"later\""));
+  room.turn();
+  room.take(ana);
+  room.take(bob);
+
+  room.frame(bob, "{\"type\":\"delete\",\"seq\":2,\"ref\":\"r\"}");
+  const std::string refused = room.text(bob);
+  CHECK(contains(refused, "\"code\":\"forbidden\""));
+  CHECK(contains(refused, "\"ref\":\"r\""));
+
+  room.frame(ana, "{\"type\":\"delete\",\"seq\":2}");
+  CHECK(contains(room.text(bob),
+                 "[{\"type\":\"message_deleted\",\"seq\":4,\"target\":2,\"by\":\"ana\",\"ts\":"));
+  for (const auto& [slot, segment] : room.storage.segments) {
+    CHECK_FALSE(contains(segment.second, "secret"));
+  }
+  const std::string epoch = epoch_of(room);
+  const auto check_gone = [&room, &epoch] {
+    const auto late = room.join(",\"user\":\"late\",\"epoch\":\"" + epoch + "\",\"after\":0");
+    const std::string replay = room.text(late);
+    CHECK(contains(replay, "\"recovered\":true"));
+    CHECK(contains(replay, "\"content\":\"keep\""));
+    CHECK(contains(replay, "{\"type\":\"new_message\",\"seq\":2,\"user\":\"ana\","));
+    CHECK(contains(replay, ",\"deleted\":true},"));
+    CHECK(contains(replay, "{\"type\":\"message_deleted\",\"seq\":4,\"target\":2"));
+    CHECK_FALSE(contains(replay, "secret"));
+    const std::string page = room.request("{\"op\":\"messages\",\"room\":\"lobby\"}").body;
+    CHECK(contains(page, "\"user\":\"ana\",\"deleted\":true,\"by\":\"ana\"}"));
+    CHECK_FALSE(contains(page, "secret"));
+    CHECK_FALSE(contains(page, "\"seq\":4"));
+    room.leave(late);
+  };
+  check_gone();
+  room.wake();
+  check_gone();
+  room.frame(ana, message("\"secret\"", "s"));
+  CHECK(contains(room.text(ana), "{\"type\":\"ack\",\"id\":\"s\",\"seq\":2,\"duplicate\":true}"));
+  room.frame(ana, "{\"type\":\"delete\",\"seq\":2}");
+  CHECK(contains(room.text(ana), "\"code\":\"not_found\""));
+
+  room.until_attempt();
+  CHECK(contains(room.attempts[0].body,
+                 "{\"seq\":2,\"type\":\"message\",\"ts\":1800000000000,"
+                 "\"user\":\"ana\",\"deleted\":true}"));
+  CHECK(
+      contains(room.attempts[0].body,
+               "{\"seq\":4,\"type\":\"delete\",\"ts\":1800000000000,\"target\":2,\"by\":\"ana\"}"));
+  CHECK_FALSE(contains(room.attempts[0].body, "secret"));
+  room.store_all();
+  room.turn();
+  CHECK(contains(room.text(ana), "\"through\":4}"));
+}
+
+TEST_CASE("a message can be deleted in the turn that brings it") {
+  RoomHarness room;
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.turn();
+  room.take(ana);
+  room.frame(ana, message("\"oops\""));
+  room.frame(ana, "{\"type\":\"delete\",\"seq\":1}");
+  room.turn();
+  const std::string told = room.text(ana);
+  CHECK(contains(told, "\"content\":\"oops\""));
+  CHECK(contains(told, "{\"type\":\"message_deleted\",\"seq\":2,\"target\":1"));
+  for (const auto& [slot, segment] : room.storage.segments) {
+    CHECK_FALSE(contains(segment.second, "oops"));
+  }
+}
+
+TEST_CASE("only a message that the room holds can be deleted") {
+  RoomHarness room;
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.frame(ana, message("1"));
+  room.turn();
+  room.frame(ana, "{\"type\":\"delete\",\"seq\":1}");
+  room.take(ana);
+  for (const char* seq : {"0", "2", "3", "9007199254740991"}) {  // 2 is the deletion itself
+    CAPTURE(seq);
+    room.frame(ana, std::string("{\"type\":\"delete\",\"seq\":") + seq + "}");
+    CHECK(contains(room.text(ana), "\"code\":\"not_found\""));
+  }
+  room.frame(ana, "{\"type\":\"delete\"}");
+  CHECK(contains(room.text(ana), "\"code\":\"bad_frame\""));
+}
