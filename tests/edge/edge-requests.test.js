@@ -5,7 +5,7 @@ import { request as httpRequest } from "node:http";
 import { resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
 import WebSocket from "ws";
-import { newRoom, startEdge } from "./harness.js";
+import { newRoom, startEdge, until } from "./harness.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 
@@ -75,6 +75,20 @@ function rawJoin(url, path) {
     request.on("error", failed);
     request.end();
   });
+}
+
+/**
+ * The log's lines of an event, at least so many: they come a little after the answer.
+ * @param {Edge} edge
+ * @param {string} event
+ * @param {number} count
+ * @returns {Promise<Record<string, unknown>[]>}
+ */
+function logged(edge, event, count) {
+  return until(
+    async () => edge.logs.map((line) => JSON.parse(line)).filter((line) => line.event === event),
+    (lines) => lines.length >= count,
+  );
 }
 
 describe("the Worker", () => {
@@ -210,8 +224,7 @@ describe("a Worker with a wrong setting", () => {
         assert.match(body.detail, /RATE_LIMITS\[0\]: unknown option burst/);
       }
       await problem(await edge.fetch("/health"), 503);
-      const lines = edge.logs.filter((line) => line.includes('"event":"misconfigured"'));
-      assert.equal(lines.length, 1, edge.logs.join("\n"));
+      assert.equal((await logged(edge, "misconfigured", 1)).length, 1);
     } finally {
       await edge.close();
     }
@@ -239,9 +252,10 @@ describe("a room that cannot start", () => {
       await problem(response, 503);
       const socket = `${edge.url.replace("http", "ws")}/rooms/lobby`;
       assert.equal((await refusal(socket)).status, 503);
-      const lines = edge.logs.filter((line) => line.includes('"event":"room_failed"'));
-      assert.equal(lines.length, 2, edge.logs.join("\n"));
-      assert.equal(JSON.parse(lines[0]).room, "lobby");
+      const lines = await logged(edge, "room_failed", 2);
+      assert.equal(lines.length, 2);
+      assert.equal(lines[0].room, "lobby");
+      assert.equal(lines[0].level, "error");
     } finally {
       await edge.close();
     }

@@ -14,7 +14,9 @@ const edgeModule = join(root, `build/${toolchain}-test/worker/edge.wasm`);
 const shipped = resolve(root, process.env.EDGEROOM_BUNDLE ?? "build/worker/wasi");
 
 describe("a Worker whose module traps", () => {
-  /** @type {Awaited<ReturnType<typeof import("./harness.js").startEdge>>} */
+  /** @type {typeof import("./harness.js")} */
+  let harness;
+  /** @type {Awaited<ReturnType<typeof harness.startEdge>>} */
   let edge;
   let bundle = "";
 
@@ -27,8 +29,8 @@ describe("a Worker whose module traps", () => {
     }
     // The harness reads it when it is loaded.
     process.env.EDGEROOM_BUNDLE = bundle;
-    const { startEdge } = await import("./harness.js");
-    edge = await startEdge();
+    harness = await import("./harness.js");
+    edge = await harness.startEdge();
   });
   after(async () => {
     await edge.close();
@@ -49,8 +51,12 @@ describe("a Worker whose module traps", () => {
       });
       assert.equal((await edge.json("/api/rooms/lobby")).status, 200);
     }
-    const lines = edge.logs.filter((line) => line.includes('"event":"edge_failed"'));
-    assert.equal(lines.length, 3, edge.logs.join("\n"));
+    // They come a little after the answer.
+    const lines = await harness.until(
+      async () => edge.logs.filter((line) => line.includes('"event":"edge_failed"')),
+      (found) => found.length >= 3,
+    );
+    assert.equal(lines.length, 3);
     assert.match(JSON.parse(lines[0]).reason, /trapped/);
   });
 });
