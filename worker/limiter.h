@@ -1,5 +1,6 @@
 // The rate limiter: decides by what is in memory, and shares what it admitted through KV in the
-// background (docs/decisions has why; worker/shared_counts.h and worker/mailboxes.h have how).
+// background: worker/shared_counts.h has what is made of the counts, worker/mailboxes.h when they
+// are written and read.
 #pragma once
 
 #include <cstdint>
