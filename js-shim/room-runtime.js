@@ -8,6 +8,7 @@
 import roomModule from "#modules/room.wasm";
 import { Effect, EventType, FrameKind, Output, ROOM_ABI_VERSION } from "./abi.generated.js";
 import { applyEffect } from "./effects.js";
+import { settingsText } from "./settings.js";
 import { TrapError, WasmHost } from "./wasm-host.js";
 
 /**
@@ -172,8 +173,7 @@ export class RoomRuntime {
     this.#generation++;
     this.#host = new WasmHost(roomModule, "room", ROOM_ABI_VERSION);
     const [low, high] = crypto.getRandomValues(new Uint32Array(2));
-    const settings = Object.entries(this.env).filter(([, value]) => typeof value === "string");
-    const payload = `${this.name}\n${JSON.stringify(Object.fromEntries(settings))}`;
+    const payload = `${this.name}\n${settingsText(this.env)}`;
     this.#event(EventType.start, low, high, payload);
     const { sql } = this.ctx.storage;
     this.hasSchema = hasTables(sql);
