@@ -331,6 +331,21 @@ TEST_CASE("only what was not settled is sent again") {
   CHECK(plan->wanted == std::vector<bool>{false, true, true, false});
 }
 
+TEST_CASE("an endpoint that makes progress is not backed off from further and further") {
+  Bench bench;
+  bench.append(100);
+  for (int i = 0; i < 6; i++) {
+    bench.answer(bench.start(), 503);
+    bench.now_ms += bench.wait_ms();
+  }
+  for (uint64_t seq = 1; seq < 20; seq++) {
+    bench.store(bench.start(), seq, seq);  // one record an answer
+    CHECK(bench.wait_ms() >= kBackoffFloorMs);
+    CHECK(bench.wait_ms() <= kBackoffBaseMs);
+    bench.now_ms += bench.wait_ms();
+  }
+}
+
 TEST_CASE("a conflict gives nothing up and lets nothing pass, but is tried again") {
   Bench bench;
   bench.append(2);

@@ -151,6 +151,8 @@ TEST_CASE("members that are missing, of a wrong type or given twice are named") 
       {"{\"type\":\"event\"}", kFrame, "\"name\" is missing"},
       {"{\"type\":\"event\",\"name\":\"\"}", kFrame, "\"name\" must not be empty"},
       {"{\"type\":\"event\",\"name\":true}", kFrame, "\"name\" must be a string"},
+      {"{\"type\":\"delete\"}", kFrame, "\"seq\" is missing"},
+      {"{\"type\":\"delete\",\"target\":1}", kFrame, "\"seq\" is missing"},
       // The first fault is the one that is told.
       {"{\"id\":1,\"ref\":2,\"type\":\"message\"}", kFrame, "\"id\" must be a string"},
   });
@@ -179,10 +181,10 @@ TEST_CASE("strings are limited in characters, not in bytes") {
 
 TEST_CASE("bounds and limits are whole numbers in their range") {
   const std::string whole = " must be a whole number from 0 to 2^53-1";
-  for (const std::string& name : {"before"s, "after"s, "limit"s}) {
+  for (const std::string& name : {"before"s, "after"s, "limit"s, "seq"s}) {
     for (const char* value : {"-1", "-0", "1.5", "1.0", "1e2", "9007199254740992",
                               "18446744073709551616", "1e400", "\"5\"", "null", "true", "[]"}) {
-      check_refused({{"{\"type\":\"history\",\"" + name + "\":" + value + "}", kFrame,
+      check_refused({{"{\"type\":\"delete\",\"" + name + "\":" + value + "}", kFrame,
                       "\"" + name + "\"" + whole}});
     }
     check_refused({{"{\"type\":\"history\",\"" + name + "\":1,\"" + name + "\":1}", kFrame,
@@ -227,6 +229,9 @@ TEST_CASE("every type of frame is understood") {
 
   CHECK(taken(R"({"type":"presence","ref":""})").type == FrameType::kPresence);
   CHECK(taken(R"({"type":"ping"})").type == FrameType::kPing);
+  frame = taken(R"({"type":"delete","seq":9007199254740991})");
+  CHECK(frame.type == FrameType::kDelete);
+  CHECK(frame.seq == 9007199254740991U);
 }
 
 TEST_CASE("escapes in keys and values mean what they say") {
@@ -276,6 +281,8 @@ TEST_CASE("every error code has the contract's name") {
   CHECK(error_code_name(ErrorCode::kUnknownType) == "unknown_type");
   CHECK(error_code_name(ErrorCode::kTooLarge) == "too_large");
   CHECK(error_code_name(ErrorCode::kRateLimited) == "rate_limited");
+  CHECK(error_code_name(ErrorCode::kForbidden) == "forbidden");
+  CHECK(error_code_name(ErrorCode::kNotFound) == "not_found");
   CHECK(error_code_name(ErrorCode::kOutboxFull) == "outbox_full");
   CHECK(error_code_name(ErrorCode::kInternal) == "internal");
 }

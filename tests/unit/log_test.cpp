@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/settings.h"
 #include "rooms/limits.h"
+#include "rooms/load.h"
 #include "rooms/room.h"
 #include "tests/unit/dice.h"
 
@@ -24,29 +25,39 @@ using edgeroom::ByteReader;
 using edgeroom::DeadLetter;
 using edgeroom::decode_record;
 using edgeroom::decode_segment_head;
+using edgeroom::DeletionReader;
 using edgeroom::Effect;
 using edgeroom::EffectList;
 using edgeroom::EffectType;
 using edgeroom::encode_segment_head;
+using edgeroom::Load;
 using edgeroom::Log;
 using edgeroom::Random;
 using edgeroom::Record;
+using edgeroom::RecordKind;
 using edgeroom::RoomSettings;
 using edgeroom::SegmentEntry;
 using edgeroom::SegmentHead;
+using edgeroom::SegmentIndex;
 using edgeroom::test::Dice;
 
 namespace {
 
 constexpr double kStartMs = 1'800'000'000'000.0;
 
-// A record as it was appended; the seq is its place in the list.
+// A record as it is to be held; the seq is its place in the list.
 struct Kept {
+  RecordKind kind = RecordKind::kMessage;
   std::string user;
   std::string id;
   std::string conn;
   std::string content;
   uint64_t ts = 0;
+  bool deleted = false;  // then user and id are those of the message, conn and content are empty
+  std::string by;
+  uint64_t target = 0;  // of a deletion
+
+  [[nodiscard]] bool is_message() const { return kind == RecordKind::kMessage; }
 };
 
 // A log, the storage it writes to, and everything that was ever appended to it.
@@ -68,6 +79,8 @@ class LogWorld {
     record.id = kept.id;
     record.conn = kept.conn;
     record.content = kept.content;
+    record.kind = kept.kind;
+    record.target = kept.target;
     log_->append(record, now_ms);
     records.push_back(kept);
     records.back().ts = record.ts;
@@ -97,6 +110,32 @@ class LogWorld {
     stored_confirmed = confirmed;
     stored_dead = dead;
     apply(effects);
+  }
+
+  // Deletes a message as the room does, if there is one. Nothing may be waiting for a flush.
+  void remove(uint64_t seq, const std::string& by) {
+    const SegmentIndex& index = log_->segments();
+    const SegmentEntry entry = index.entries()[index.find(seq)];
+    Load load({entry}, DeletionReader(1, seq, by));
+    REQUIRE(load.segment(entry.slot, segments_.at(entry.slot).second));
+    const auto& reader = std::get<DeletionReader>(load.reader());
+    Kept& kept = records[static_cast<size_t>(seq) - 1];
+    REQUIRE(reader.found() == (kept.is_message() && !kept.deleted));
+    if (!reader.found()) return;
+    CHECK(reader.author() == kept.conn);
+    EffectList effects;
+    log_->rewrite(seq, reader.data(), reader.is_message(), confirmed, effects);
+    kept.conn = kept.content = {};
+    kept.deleted = true;
+    kept.by = by;
+    stored_confirmed = confirmed;
+    apply(effects);
+    Kept deletion;
+    deletion.kind = RecordKind::kDeletion;
+    deletion.user = by;
+    deletion.target = seq;
+    append(deletion);
+    flush();
   }
 
   // A new log from what is stored, its segments given in any order. What was appended and not
@@ -129,8 +168,7 @@ class LogWorld {
     check_stored();
     const uint64_t oldest_held = log_->oldest_held_seq();
     CHECK(oldest_held <= confirmed + 1);
-    const size_t held_min = std::min<size_t>(records.size(), settings_.history_size);
-    CHECK(records.size() + 1 - oldest_held >= held_min);
+    CHECK(oldest_held <= oldest_of_history());
     for (const auto& [key, seq] : remembered()) {
       CHECK(oldest_held <= seq);
       CHECK(log_->find_duplicate(key.first, key.second) == seq);
@@ -161,12 +199,24 @@ class LogWorld {
   std::vector<Kept> records;
 
  private:
+  // The first of the newest HISTORY_SIZE messages.
+  [[nodiscard]] size_t oldest_of_history() const {
+    size_t messages = 0;
+    size_t seq = records.size() + 1;
+    while (seq > 1 && messages < settings_.history_size) {
+      seq--;
+      messages += records[seq - 1].is_message() ? 1 : 0;
+    }
+    return seq;
+  }
+
   // The ids that the contract promises to remember, by (user, id).
   [[nodiscard]] std::map<std::pair<std::string, std::string>, uint64_t> remembered() const {
     std::map<std::pair<std::string, std::string>, uint64_t> out;
+    const size_t history = oldest_of_history();
     for (size_t seq = records.size(); seq > 0 && out.size() < settings_.dedup_max; seq--) {
       const Kept& kept = records[seq - 1];
-      const bool newest = records.size() - seq < settings_.history_size;
+      const bool newest = seq >= history;
       const bool young = now_ms - static_cast<double>(kept.ts) < edgeroom::kDedupMs;
       if (!newest && !young) break;
       if (!kept.id.empty()) out.emplace(std::pair(kept.user, kept.id), seq);
@@ -207,7 +257,11 @@ class LogWorld {
     uint64_t next = log_->oldest_held_seq();
     for (const SegmentEntry& entry : log_->segments().entries()) {
       CHECK(entry.first_seq == next);
-      CHECK(entry.messages == entry.count);
+      uint64_t messages = 0;
+      for (uint64_t seq = entry.first_seq; seq <= entry.last_seq(); seq++) {
+        messages += records[static_cast<size_t>(seq) - 1].is_message() ? 1 : 0;
+      }
+      CHECK(entry.messages == messages);
       next = entry.last_seq() + 1;
     }
     CHECK(next == log_->flushed_seq() + 1);
@@ -222,14 +276,22 @@ class LogWorld {
       CHECK(head.first_seq == entry.first_seq);
       CHECK(head.count == entry.count);
       CHECK(head.data_size == data.size());
+      CHECK(entry.data_size == data.size());
+      CHECK(head.messages == entry.messages);
+      CHECK(head.first_ts == entry.first_ts);
+      CHECK(head.last_ts == entry.last_ts);
       CHECK(data.size() <= edgeroom::kSegmentBytesMax);
       ByteReader reader(data);
       for (uint64_t seq = entry.first_seq; seq <= entry.last_seq(); seq++) {
         Record record;
         REQUIRE(decode_record(reader, seq, entry.first_ts, record));
         const Kept& kept = records[static_cast<size_t>(seq) - 1];
+        CHECK(record.kind == kept.kind);
+        CHECK(record.deleted == kept.deleted);
+        CHECK(record.by == kept.by);
+        CHECK(record.target == kept.target);
         CHECK(record.user == kept.user);
-        CHECK(record.id == kept.id);
+        CHECK(record.id == (kept.deleted ? "" : kept.id));
         CHECK(record.conn == kept.conn);
         CHECK(record.content == kept.content);
         CHECK(record.ts == kept.ts);
@@ -274,6 +336,10 @@ void step(LogWorld& world, Dice& dice) {
   }
   world.flush();
   world.check();
+  if (dice.one_in(4) && world.log().flushed_seq() > 0) {
+    world.remove(dice.between(world.log().oldest_held_seq(), world.log().flushed_seq()), "mo");
+    world.check();
+  }
   if (!dice.one_in(3)) {
     const uint64_t flushed = world.log().flushed_seq();
     world.confirmed = dice.one_in(4) ? flushed : dice.between(world.confirmed, flushed);
@@ -380,6 +446,28 @@ TEST_CASE("the ring grows while nothing is confirmed, and turns in place afterwa
   CHECK(world.segments_stored() == 20);
   for (size_t i = 0; i < reused.size(); i++) CHECK(reused[i] == i % 20);  // the oldest first
   world.check();
+}
+
+TEST_CASE("ids hold their segments while they are remembered, and let go of them") {
+  RoomSettings settings;
+  settings.history_size = 1;
+  LogWorld world(settings);
+  Kept kept;
+  kept.user = "ana";
+  kept.content = "1";
+  const auto flush_one = [&](const std::string& id) {
+    kept.id = id;
+    world.append(kept);
+    world.flush();
+    world.confirmed = world.log().flushed_seq();
+    world.check();
+  };
+  for (int i = 0; i < 30; i++) flush_one(std::to_string(i));
+  CHECK(world.segments_stored() == 30);
+  world.now_ms += edgeroom::kDedupMs;
+  for (int i = 0; i < 100; i++) flush_one("");
+  CHECK(world.segments_stored() == 30);
+  CHECK_FALSE(world.log().find_duplicate("ana", "29"));
 }
 
 TEST_CASE("a segment holds at most its limit, the records' names and ids counted") {
