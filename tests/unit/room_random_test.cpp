@@ -1,0 +1,417 @@
+// A room under random joins, messages, deletions, answers and sleeps.
+//
+// Whatever happens, each connection sees the records once, in order, without a gap and alike;
+// nothing is told that is not stored; nothing that was told is lost; and once the endpoint answers
+// again, the central store has all of it.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "rooms/record.h"
+#include "rooms/segment.h"
+#include "tests/unit/dice.h"
+#include "tests/unit/room_harness.h"
+
+using edgeroom::ByteReader;
+using edgeroom::Record;
+using edgeroom::RecordKind;
+using edgeroom::RoomSettings;
+using edgeroom::SegmentHead;
+using edgeroom::test::Attempt;
+using edgeroom::test::Dice;
+using edgeroom::test::RoomHarness;
+using nlohmann::json;
+
+namespace {
+
+// What one connection was told.
+struct Listener {
+  std::string user;
+  std::string conn;
+  uint64_t seen = 0;  // the record it saw last
+};
+
+// A record as it was stored first.
+struct Stored {
+  RecordKind kind = RecordKind::kMessage;
+  std::string user;
+  std::string content;
+  uint64_t target = 0;
+  uint64_t deleted = 0;  // the deletion, if there is one
+};
+
+class World {
+ public:
+  explicit World(uint64_t seed) : dice_(seed), settings_(settings(dice_)), room_(settings_) {}
+
+  void step() {
+    switch (dice_.below(14)) {
+      case 0: join(); break;
+      case 1: leave(); break;
+      case 2:
+      case 3:
+      case 4:
+      case 5: publish(); break;
+      case 6: remove(); break;
+      case 7: ask(); break;
+      case 8:
+      case 9: turn(); break;
+      case 10: time_passes(); break;
+      case 11:
+      case 12: answer(); break;
+      case 13:
+        if (dice_.one_in(4)) wake();
+        break;
+    }
+    listen();
+  }
+
+  // The endpoint answers again, and time passes until nothing is left to do.
+  void settle() {
+    for (int i = 0; i < 500; i++) {
+      turn();
+      while (!room_.attempts.empty()) store(room_.attempts.front());
+      turn();
+      listen();
+      if (!room_.timer_delay_ms && !room_.alarm_at_ms) break;
+      to_next_wake_up();
+    }
+    CHECK_FALSE(room_.timer_delay_ms);  // a quiet room does not stay awake
+    CHECK_FALSE(room_.alarm_at_ms);
+    const json state = json::parse(room_.request(R"({"op":"state"})").body);
+    CHECK(state["confirmed"] == state["seq"]);
+    CHECK(state["outbox"]["pending"] == 0);
+    CHECK(state["connections"] == listeners_.size());
+    CHECK(state["seq"] == records_.size());
+    for (const auto& [seq, record] : records_) {
+      if (dead_.count(seq) == 1) continue;
+      REQUIRE(central_.count(seq) == 1);
+      if (record.kind == RecordKind::kMessage && record.deleted == 0) {
+        CHECK(central_[seq]["content"] == json::parse(record.content));
+        CHECK(central_[seq]["user"] == record.user);
+      }
+    }
+    check_deletions();
+  }
+
+  [[nodiscard]] size_t records() const { return records_.size(); }
+
+ private:
+  static RoomSettings settings(Dice& dice) {
+    RoomSettings out;
+    out.history_size = static_cast<uint32_t>(dice.between(1, 20));
+    out.dedup_max = static_cast<uint32_t>(dice.between(5, 100));
+    out.presence_max = static_cast<uint32_t>(dice.below(6));
+    out.connections_max = 8;
+    out.message_rate = 1000;
+    out.message_burst = 1000;
+    if (dice.one_in(4)) out.outbox_records_max = dice.between(3, 30);
+    return out;
+  }
+
+  std::optional<uint32_t> any_listener() {
+    if (listeners_.empty()) return std::nullopt;
+    auto chosen = listeners_.begin();
+    std::advance(chosen, static_cast<std::ptrdiff_t>(dice_.below(listeners_.size())));
+    return chosen->first;
+  }
+
+  void join() {
+    if (listeners_.size() == settings_.connections_max) return;
+    const uint64_t stored = stored_seq();
+    const uint64_t after = dice_.below(stored + 2);
+    std::string members = ",\"user\":\"u" + std::to_string(dice_.below(4)) + "\"";
+    const bool asks = dice_.one_in(2) && !epoch_.empty();
+    if (asks) members += ",\"epoch\":\"" + epoch_ + "\",\"after\":" + std::to_string(after);
+    const uint32_t handle = room_.join(members);
+    look_at_storage();
+    const std::vector<std::string> frames = room_.take(handle);
+    REQUIRE_FALSE(frames.empty());
+    const json welcome = json::parse(frames[0])[0];
+    CHECK(welcome["type"] == "welcome");
+    if (epoch_.empty()) epoch_ = welcome["epoch"];
+    CHECK(welcome["epoch"] == epoch_);
+    CHECK(welcome["seq"] == stored);
+    CHECK(welcome["count"] == listeners_.size() + 1);
+    CHECK(welcome["confirmed"] <= stored);
+    const bool recovered = welcome["recovered"];
+    if (!asks || after > stored) CHECK_FALSE(recovered);
+    Listener& listener = listeners_[handle];
+    listener.user = welcome["user"];
+    listener.conn = welcome["conn"];
+    listener.seen = recovered ? after : stored;
+    for (size_t i = 1; i < frames.size(); i++) hear(listener, frames[i]);
+    if (recovered) CHECK(listener.seen == stored);  // all of it, at once
+  }
+
+  void leave() {
+    const auto handle = any_listener();
+    if (!handle) return;
+    room_.leave(*handle);
+    listeners_.erase(*handle);
+  }
+
+  void publish() {
+    const auto handle = any_listener();
+    if (!handle) return;
+    const std::string content = "{\"n\":" + std::to_string(++published_) + ",\"x\":\"" +
+                                std::string(dice_.index(dice_.one_in(50) ? 60'000 : 30), 'x') +
+                                "\"}";
+    const std::string id =
+        dice_.one_in(2) ? ",\"id\":\"i" + std::to_string(dice_.below(20)) + "\"" : "";
+    room_.frame(*handle, "{\"type\":\"message\",\"content\":" + content + id + "}");
+  }
+
+  void remove() {
+    const auto handle = any_listener();
+    if (!handle || records_.empty()) return;
+    room_.frame(*handle, "{\"type\":\"delete\",\"seq\":" +
+                             std::to_string(dice_.between(1, records_.size() + 1)) + "}");
+  }
+
+  void ask() {
+    const auto handle = any_listener();
+    if (!handle) return;
+    static const std::vector<std::string> frames = {R"({"type":"history"})",
+                                                    R"({"type":"history","limit":1})",
+                                                    R"({"type":"history","after":3,"limit":5})",
+                                                    R"({"type":"history","before":9})",
+                                                    R"({"type":"presence"})",
+                                                    R"({"type":"ping"})",
+                                                    R"({"type":"event","name":"typing"})",
+                                                    "nonsense",
+                                                    "{}",
+                                                    R"({"type":"delete","seq":0})"};
+    room_.frame(*handle, dice_.pick(frames));
+  }
+
+  void turn() {
+    room_.turn();
+    listen();
+  }
+
+  void time_passes() {
+    turn();  // the host gives what has arrived before it waits
+    if (dice_.one_in(3)) {
+      room_.now_ms += static_cast<double>(dice_.below(400'000));
+    } else {
+      to_next_wake_up();
+    }
+  }
+
+  // Whichever of timer and alarm is due first.
+  void to_next_wake_up() {
+    if (!room_.timer_delay_ms && !room_.alarm_at_ms) return;
+    if (room_.timer_delay_ms &&
+        (!room_.alarm_at_ms || room_.now_ms + *room_.timer_delay_ms <= *room_.alarm_at_ms)) {
+      room_.timer();
+    } else {
+      room_.alarm();
+    }
+    turn();
+  }
+
+  // The room sleeps and wakes, after its turn's end, or it is thrown away in the middle of it.
+  void wake() {
+    if (!dice_.one_in(3)) turn();
+    room_.wake();
+    told_through_ = 0;
+  }
+
+  // --- the central API ---
+
+  void answer() {
+    if (room_.attempts.empty()) return;
+    const Attempt attempt = room_.attempts.front();
+    switch (dice_.below(6)) {
+      case 0:
+      case 1: store(attempt); break;
+      case 2:
+        keep(attempt);
+        room_.answer(0, "");
+        break;  // the answer was lost
+      case 3: room_.answer(503, "", dice_.one_in(2) ? "2" : ""); break;
+      case 4: room_.answer(403, "<html>"); break;
+      case 5: reject(attempt); break;
+    }
+  }
+
+  // Stores a batch's records, as the central API does; tells the results.
+  json keep(const Attempt& attempt) {
+    const json batch = json::parse(attempt.body);
+    CHECK(batch["v"] == 1);
+    CHECK(batch["epoch"] == epoch_);
+    json results = json::array();
+    uint64_t before = 0;
+    for (const json& record : batch["records"]) {
+      const uint64_t seq = record["seq"];
+      CHECK(seq > before);
+      before = seq;
+      CHECK(seq <= stored_seq());
+      const bool known = central_.count(seq) == 1;
+      if (known && !record.contains("deleted")) CHECK(central_[seq] == record);
+      central_[seq] = record;
+      dead_.erase(seq);
+      results.push_back({{"seq", seq}, {"status", known ? "duplicate" : "stored"}});
+    }
+    CHECK(results.size() >= 1);
+    CHECK(results.size() <= 100);
+    return {{"v", 1}, {"room", "lobby"}, {"epoch", epoch_}, {"results", results}};
+  }
+
+  void store(const Attempt& attempt) { room_.answer(200, keep(attempt).dump()); }
+
+  // Refuses one record, and stores the others.
+  void reject(const Attempt& attempt) {
+    json answer = keep(attempt);
+    json& result = answer["results"][dice_.index(answer["results"].size())];
+    const uint64_t seq = result["seq"];
+    if (result["status"] == "stored") {
+      result = {{"seq", seq}, {"status", "rejected"}, {"code", "INVALID"}};
+      central_.erase(seq);
+      dead_.insert(seq);
+    }
+    room_.answer(200, answer.dump());
+  }
+
+  // What was deleted stands nowhere any more.
+  void check_deletions() {
+    for (const auto& [slot, segment] : room_.storage.segments) {
+      for (const auto& [seq, record] : records_) {
+        if (record.deleted == 0 || record.content.empty()) continue;
+        CHECK(segment.second.find(record.content) == std::string::npos);
+      }
+    }
+    for (const auto& [seq, record] : records_) {
+      const auto kept = central_.find(seq);
+      if (record.deleted == 0 || kept == central_.end()) continue;
+      CHECK((!kept->second.contains("content") || central_.count(record.deleted) == 1 ||
+             dead_.count(record.deleted) == 1));
+    }
+  }
+
+  // --- what is told ---
+
+  void listen() {
+    look_at_storage();
+    for (auto& [handle, listener] : listeners_) {
+      for (const std::string& frame : room_.take(handle)) hear(listener, frame);
+    }
+  }
+
+  void hear(Listener& listener, const std::string& frame) {
+    const json array = json::parse(frame);
+    REQUIRE(array.is_array());
+    REQUIRE_FALSE(array.empty());
+    for (const json& object : array) {
+      const std::string type = object["type"];
+      if (type == "new_message" || type == "message_deleted") hear_record(listener, object);
+      if (type == "message_confirmed") hear_confirmation(object);
+      if (type == "ack") CHECK(records_.at(object["seq"]).kind == RecordKind::kMessage);
+      if (type == "room_count") CHECK(object["count"] <= settings_.connections_max);
+    }
+  }
+
+  void hear_record(Listener& listener, const json& object) {
+    const uint64_t seq = object["seq"];
+    CHECK(seq == listener.seen + 1);
+    listener.seen = seq;
+    REQUIRE(records_.count(seq) == 1);  // nothing is told that is not stored
+    Stored& record = records_[seq];
+    if (record.kind == RecordKind::kDeletion) {
+      CHECK(object["type"] == "message_deleted");
+      CHECK(object["target"] == record.target);
+      CHECK(object["by"] == record.user);
+      return;
+    }
+    CHECK(object["type"] == "new_message");
+    CHECK(object["user"] == record.user);
+    if (object.contains("deleted")) {
+      CHECK(record.deleted > 0);
+      CHECK_FALSE(object.contains("content"));
+    } else {
+      // What is published and deleted in one turn, nobody finds in storage in between.
+      if (record.content.empty() && record.deleted > 0) record.content = object["content"].dump();
+      CHECK(object["content"] == json::parse(record.content));
+    }
+  }
+
+  void hear_confirmation(const json& object) {
+    const uint64_t through = object["through"];
+    CHECK(through <= stored_seq());
+    CHECK(through >= told_through_);
+    told_through_ = through;
+    for (uint64_t seq = 1; seq <= through; seq++) {
+      if (central_.count(seq) == 0 && dead_.count(seq) == 0) FAIL_CHECK("not stored: " << seq);
+    }
+  }
+
+  // Takes note of what has been stored since.
+  void look_at_storage() {
+    std::map<uint64_t, std::pair<SegmentHead, std::string>> by_seq;
+    for (const auto& [slot, segment] : room_.storage.segments) {
+      SegmentHead head;
+      REQUIRE(decode_segment_head(segment.first, head));
+      if (head.last_seq() > stored_seq()) by_seq[head.first_seq] = {head, segment.second};
+    }
+    for (const auto& [first_seq, segment] : by_seq) {
+      CHECK(first_seq == stored_seq() + 1);
+      note(segment.first, segment.second);
+    }
+  }
+
+  void note(const SegmentHead& head, const std::string& data) {
+    ByteReader reader(data);
+    for (uint64_t seq = head.first_seq; seq <= head.last_seq(); seq++) {
+      Record record;
+      REQUIRE(decode_record(reader, seq, head.first_ts, record));
+      Stored& stored = records_[seq];
+      stored.kind = record.kind;
+      stored.user = record.user;
+      stored.content = record.content;
+      stored.target = record.target;
+      if (record.kind == RecordKind::kDeletion) records_.at(record.target).deleted = seq;
+    }
+  }
+
+  [[nodiscard]] uint64_t stored_seq() const {
+    return records_.empty() ? 0 : records_.rbegin()->first;
+  }
+
+  Dice dice_;
+  RoomSettings settings_;
+  RoomHarness room_;
+  std::string epoch_;
+  std::map<uint32_t, Listener> listeners_;
+  std::map<uint64_t, Stored> records_;  // all that ever were stored, by seq
+  std::map<uint64_t, json> central_;
+  std::set<uint64_t> dead_;
+  uint64_t told_through_ = 0;
+  uint64_t published_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("whatever happens, everybody sees one unbroken sequence and all of it is stored") {
+  size_t records = 0;
+  for (uint64_t seed = 1; seed <= 40; seed++) {
+    CAPTURE(seed);
+    World world(seed);
+    for (int i = 0; i < 500; i++) {
+      CAPTURE(i);
+      world.step();
+    }
+    world.settle();
+    records += world.records();
+  }
+  CHECK(records > 2000);
+}
