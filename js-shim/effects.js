@@ -151,7 +151,7 @@ function forward(room, effect) {
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function respond(room, effect) {
   const headers = { "content-type": effect.extraText() };
-  room.answers.set(effect.target, new Response(effect.text(), { status: effect.value, headers }));
+  room.answer(effect.target, new Response(effect.text(), { status: effect.value, headers }));
 }
 
 /** @param {RoomRuntime} _room @param {AppliedEffect} effect */

@@ -2,8 +2,9 @@
 // and whether there is another attempt, is decided in the core.
 
 import { AwsClient } from "aws4fetch";
+import { boundedText } from "./bounded-text.js";
 
-/** Bytes of an answer that are read: beyond all that the central API ever says. */
+/** An answer larger than this is none: the central API says less. */
 const ANSWER_BYTES_MAX = 1 << 20;
 
 /**
@@ -33,7 +34,7 @@ export async function postBatch(env, body, idempotencyKey, timeoutMs) {
       status: response.status,
       retryAfter: oneLine(response.headers.get("retry-after")),
       date: oneLine(response.headers.get("date")),
-      body: await boundedText(response),
+      body: (await boundedText(response.body, ANSWER_BYTES_MAX)) ?? "",
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -87,18 +88,6 @@ async function signed(env, body, idempotencyKey) {
 /** @param {string | null} header */
 function oneLine(header) {
   return (header ?? "").replace(/[\r\n]/g, " ");
-}
-
-/** The body as text; a longer one is cut, and so no longer an answer. @param {Response} response */
-async function boundedText(response) {
-  if (!response.body) return "";
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of response.body) {
-    text += decoder.decode(/** @type {Uint8Array} */ (chunk), { stream: true });
-    if (text.length > ANSWER_BYTES_MAX) break;
-  }
-  return text + decoder.decode();
 }
 
 /** @param {number} bytes */

@@ -65,20 +65,22 @@ async function share(using) {
 async function carryOut(decision, request, env) {
   const { action, body, status } = decision;
   if (action === EdgeAction.joinRoom || action === EdgeAction.askRoom) {
-    return askRoom(decision, env);
+    return askRoom(decision, request, env);
   }
   if (action !== EdgeAction.assets) return new Response(body === "" ? null : body, { status });
   const file = await env.ASSETS.fetch(request);
   return file.status === 404 ? problemOf(404, body) : file;
 }
 
-/** @param {Decision} decision @param {Bindings} env */
-async function askRoom(decision, env) {
+/** @param {Decision} decision @param {Request} request @param {Bindings} env */
+async function askRoom(decision, request, env) {
   const headers = new Headers({ [OPERATION_HEADER]: encodeURIComponent(decision.body) });
   if (decision.action === EdgeAction.joinRoom) headers.set("upgrade", "websocket");
   if (decision.protocol !== "") headers.set("sec-websocket-protocol", decision.protocol);
   try {
-    return await env.ROOMS.getByName(decision.room).fetch("http://room/", { headers });
+    const { method, body } = request;
+    const stub = env.ROOMS.getByName(decision.room);
+    return await stub.fetch("http://room/", { method, headers, body });
   } catch (error) {
     const { room } = decision;
     writeLog(EdgeLogLevel.error, { event: "room_failed", room, reason: reasonOf(error) });

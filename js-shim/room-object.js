@@ -2,6 +2,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { EventType } from "./abi.generated.js";
+import { boundedText } from "./bounded-text.js";
 import { RoomRuntime } from "./room-runtime.js";
 
 /** The header in which the Worker says what it wants: URI-encoded JSON, made by its core. */
@@ -14,12 +15,14 @@ const PONG = '[{"type":"pong"}]';
 /** The close code of a connection that ended without a close frame. */
 const ABNORMAL_CLOSURE = 1006;
 
+/** What is read of a request's body: as much as a frame may have. */
+const BODY_BYTES_MAX = 1 << 20;
+
 /** Codes that say what happened and may not be sent (RFC 6455, section 7.4.1). */
 const UNSENDABLE_CODES = [1005, 1006, 1015];
 
 export class Room extends DurableObject {
   #runtime;
-  #lastRequest = 0;
 
   /** @param {DurableObjectState} ctx @param {Record<string, unknown>} env */
   constructor(ctx, env) {
@@ -32,30 +35,18 @@ export class Room extends DurableObject {
   async fetch(request) {
     const operation = decodeURIComponent(request.headers.get(OPERATION_HEADER) ?? "");
     if (request.headers.get("upgrade") === "websocket") return this.#join(request, operation);
-    const number = ++this.#lastRequest;
-    this.#runtime.handle(EventType.request, number, 0, operation);
-    return this.#answer(number);
+    return this.#runtime.request(operation, await boundedText(request.body, BODY_BYTES_MAX));
   }
 
   /** @param {Request} request @param {string} operation */
   #join(request, operation) {
     const { 0: client, 1: server } = new WebSocketPair();
-    const handle = this.#runtime.newHandle();
-    this.#runtime.joining = server;
-    this.#runtime.handle(EventType.connect, handle, 0, operation);
-    if (!this.#runtime.sockets.has(handle)) return this.#answer(handle);
+    const refused = this.#runtime.join(server, operation);
+    if (refused) return refused;
     const headers = new Headers();
     const protocol = request.headers.get("sec-websocket-protocol");
     if (protocol) headers.set("sec-websocket-protocol", protocol);
     return new Response(null, { status: 101, webSocket: client, headers });
-  }
-
-  /** @param {number} number */
-  #answer(number) {
-    const response = this.#runtime.answers.get(number);
-    this.#runtime.answers.delete(number);
-    if (!response) throw new Error(`the room did not answer request ${number}`);
-    return response;
   }
 
   /** @param {WebSocket} socket @param {string | ArrayBuffer} message */

@@ -41,8 +41,11 @@ export class RoomRuntime {
   sockets = new Map();
   /** The socket of the join that is being decided. @type {WebSocket | null} */
   joining = null;
-  /** Answers to requests, by number. @type {Map<number, Response>} */
-  answers = new Map();
+  /**
+   * Who waits for the answer to a request or a join, by its number.
+   * @type {Map<number, PromiseWithResolvers<Response>>}
+   */
+  #waiting = new Map();
   /** @type {number | null} */
   timer = null;
   flushScheduled = false;
@@ -64,9 +67,53 @@ export class RoomRuntime {
     return this.#generation;
   }
 
-  /** A handle that no socket of this object's life has had. */
+  /** A number that no socket and no request of this object's life has had. */
   newHandle() {
     return this.#nextHandle++;
+  }
+
+  /**
+   * An HTTP request: its answer, once the core gives it.
+   * @param {string} operation
+   * @param {string | null} body null for one that is too large
+   */
+  request(operation, body) {
+    const number = this.newHandle();
+    const answered = this.#expectAnswer(number);
+    const payload = body === null ? operation : `${operation}\n${body}`;
+    const kind = body === null ? FrameKind.oversize : FrameKind.text;
+    this.handle(EventType.request, number, kind, payload);
+    return answered;
+  }
+
+  /**
+   * A join: nothing when the socket was accepted, or the refusal.
+   * @param {WebSocket} socket
+   * @param {string} operation
+   */
+  join(socket, operation) {
+    const handle = this.newHandle();
+    const refused = this.#expectAnswer(handle);
+    this.joining = socket;
+    this.handle(EventType.connect, handle, 0, operation);
+    if (!this.sockets.has(handle)) return refused;
+    this.#waiting.delete(handle);
+    return undefined;
+  }
+
+  /** @param {number} number @param {Response} response */
+  answer(number, response) {
+    this.#waiting.get(number)?.resolve(response);
+    this.#waiting.delete(number);
+  }
+
+  /** @param {number} number */
+  #expectAnswer(number) {
+    const waiting = Promise.withResolvers();
+    // Nobody may be left to hear of a failure that was thrown already.
+    waiting.promise.catch(() => {});
+    this.#waiting.set(number, waiting);
+    return waiting.promise;
   }
 
   /**
@@ -274,6 +321,10 @@ export class RoomRuntime {
     const again = this.#turn.filter((kept) => !dropped.includes(kept));
     this.#host = null;
     this.#turn = [];
+    // What they asked for may or may not have happened: they have to ask again.
+    const lost = new Error("the room was rebuilt before it could answer");
+    for (const waiting of this.#waiting.values()) waiting.reject(lost);
+    this.#waiting.clear();
     clearTimeout(this.timer);
     try {
       this.#open();

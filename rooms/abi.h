@@ -43,7 +43,8 @@ enum class EventType : uint32_t {
   // The storage alarm fired.
   kAlarm = 11,
   // An HTTP request. target: the host's number for it. payload: the operation (JSON), and behind
-  // a line feed the request's body, if it has one. Answered by kRespond.
+  // a line feed the request's body, if it has one. number: a FrameKind; kOversize for a body that
+  // is too large, and left out. Answered by kRespond, now or at the end of the turn.
   kRequest = 12,
   // One segment that kLoad asked for. target: slot. payload: its data.
   kLoaded = 13,

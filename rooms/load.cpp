@@ -107,8 +107,8 @@ std::string BatchReader::finish() {
   return std::move(body_);
 }
 
-DeletionReader::DeletionReader(uint32_t handle, uint64_t target, std::string by)
-    : handle_(handle), target_(target), by_(std::move(by)) {}
+DeletionReader::DeletionReader(uint64_t target, std::string by)
+    : target_(target), by_(std::move(by)) {}
 
 void DeletionReader::record(const Record& record) {
   if (is_message_.empty()) segment_ts_ = record.ts;

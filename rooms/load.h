@@ -94,12 +94,12 @@ class BatchReader {
 class DeletionReader {
  public:
   // `by` deletes `target`.
-  DeletionReader(uint32_t handle, uint64_t target, std::string by);
+  DeletionReader(uint64_t target, std::string by);
 
   void record(const Record& record);
 
-  [[nodiscard]] uint32_t handle() const { return handle_; }
   [[nodiscard]] uint64_t target() const { return target_; }
+  [[nodiscard]] const std::string& by() const { return by_; }
   // There is such a message, and it has not been deleted before.
   [[nodiscard]] bool found() const { return found_; }
   // The connection that sent it.
@@ -107,10 +107,11 @@ class DeletionReader {
   [[nodiscard]] const std::string& data() const { return data_; }
   [[nodiscard]] const std::vector<bool>& is_message() const { return is_message_; }
 
+  uint32_t asker = 0;  // the handle or the request number
+  bool is_request = false;
   std::string ref;  // of the frame that asked
 
  private:
-  uint32_t handle_;
   uint64_t target_;
   std::string by_;
   bool found_ = false;

@@ -13,6 +13,10 @@ bool set_kind(std::string_view name, Operation& operation) {
     operation.kind = OperationKind::kState;
   } else if (name == "messages") {
     operation.kind = OperationKind::kMessages;
+  } else if (name == "publish") {
+    operation.kind = OperationKind::kPublish;
+  } else if (name == "delete") {
+    operation.kind = OperationKind::kDelete;
   } else {
     return false;
   }
@@ -35,6 +39,7 @@ bool set_member(const JsonMember& member, Operation& operation) {
   if (member.key == "epoch") return set_text(member, operation.epoch);
   if (member.key == "after") return set_number(member, operation.after);
   if (member.key == "before") return set_number(member, operation.before);
+  if (member.key == "seq") return set_number(member, operation.seq);
   if (member.key == "limit") return set_number(member, operation.limit);
   return true;
 }
@@ -56,6 +61,7 @@ std::optional<Operation> parse_operation(std::string_view json) {
     }
   }
   if (reader.fault() || !has_kind) return std::nullopt;
+  if (operation.kind == OperationKind::kDelete && !operation.seq) return std::nullopt;
   return operation;
 }
 

@@ -12,6 +12,8 @@ enum class OperationKind : uint8_t {
   kConnect,   // join with a WebSocket
   kState,     // GET /api/rooms/{room}
   kMessages,  // GET /api/rooms/{room}/messages
+  kPublish,   // POST /api/rooms/{room}/messages, by a moderator
+  kDelete,    // DELETE /api/rooms/{room}/messages/{seq}, by a moderator
 };
 
 struct Operation {
@@ -21,6 +23,7 @@ struct Operation {
   std::optional<uint64_t> after;
   std::optional<uint64_t> before;
   std::optional<uint64_t> limit;
+  std::optional<uint64_t> seq;  // of kDelete
 };
 
 // Nothing when the text is no operation: the Worker and the room do not fit together.

@@ -105,6 +105,7 @@ void Room::flush(EffectList& effects) {
     confirmation_stored_ = forwarder_.confirmed();
     forwarder_.appended(log_.flushed_seq(), now_ms_);
   }
+  answer_published(effects);
   if (dead_dirty_) {
     store_cursor(effects);
     dead_dirty_ = false;

@@ -75,12 +75,14 @@ class Room {
            EffectList& effects);
   void publish(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                EffectList& effects);
+  // Numbers a message and lets the turn's flush store and tell it.
+  void append_message(Record& record, EffectList& effects);
   void signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
               EffectList& effects);
-  void delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
-                      EffectList& effects);
+  void delete_own(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+                  EffectList& effects);
   void send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects);
-  [[nodiscard]] std::optional<FrameError> content_refusal(const ClientFrame& frame) const;
+  [[nodiscard]] std::optional<FrameError> content_refusal(std::string_view content) const;
   [[nodiscard]] std::optional<FrameError> outbox_refusal() const;
   void send_error(uint32_t handle, const ClientFrame& frame, const FrameError& error,
                   double retry_after_ms, EffectList& effects);
@@ -98,9 +100,22 @@ class Room {
   void log_line(LogThreshold level, std::string_view what, std::string_view detail,
                 EffectList& effects) const;
 
-  // HTTP requests and what is read back from storage (room_reads.cpp).
+  // HTTP requests (room_requests.cpp).
   Refusal request(const Event& event, EffectList& effects);
+  void publish_request(uint32_t request, std::string_view body, EffectList& effects);
+  void delete_request(uint32_t request, uint64_t target, EffectList& effects);
+  void answer_published(EffectList& effects);
   [[nodiscard]] std::string state_json() const;
+  void refuse(uint32_t request, uint32_t status, std::string_view title, std::string_view detail,
+              EffectList& effects);
+
+  // Deletion (room_deletion.cpp).
+  void read_deletion(DeletionReader reader, EffectList& effects);
+  void append_deletion(const DeletionReader& reader, std::string_view conn, EffectList& effects);
+  void refuse_deletion(const DeletionReader& reader, ErrorCode code, std::string_view detail,
+                       EffectList& effects);
+
+  // What is read back from storage (room_reads.cpp).
   void read_history(HistoryReader reader, EffectList& effects);
   void read_recovery(uint32_t handle, uint64_t after, EffectList& effects);
   void start_load(Load load, EffectList& effects);
@@ -124,7 +139,15 @@ class Room {
   Forwarder forwarder_;
   std::optional<Load> load_;
 
+  // A publication over HTTP, answered when its record is stored.
+  struct PublishedAnswer {
+    uint32_t request = 0;
+    uint64_t seq = 0;
+    bool duplicate = false;
+  };
+
   FrameBuilder pending_;  // what the flush will tell everybody
+  std::vector<PublishedAnswer> published_;
   bool flush_wanted_ = false;
   bool room_count_dirty_ = false;
   double room_count_sent_ms_ = 0;

@@ -1,8 +1,8 @@
 // Frames of the room: what a connection says, and what it is answered.
 
 #include <string>
+#include <utility>
 
-#include "base/check.h"
 #include "base/json_writer.h"
 #include "rooms/limits.h"
 #include "rooms/room.h"
@@ -71,16 +71,16 @@ void Room::act(uint32_t handle, const Connection& connection, const ClientFrame&
       return;
     }
     case FrameType::kPresence: send_presence(handle, frame, effects); return;
-    case FrameType::kDelete: delete_message(handle, connection, frame, effects); return;
+    case FrameType::kDelete: delete_own(handle, connection, frame, effects); return;
     case FrameType::kPing: effects.send(handle, "[{\"type\":\"pong\"}]"); return;
   }
 }
 
-std::optional<FrameError> Room::content_refusal(const ClientFrame& frame) const {
-  if (frame.content.size() <= settings_.message_bytes_max) return std::nullopt;
-  return FrameError{ErrorCode::kTooLarge,
-                    "\"content\" has " + std::to_string(frame.content.size()) +
-                        " bytes; the most is " + std::to_string(settings_.message_bytes_max)};
+std::optional<FrameError> Room::content_refusal(std::string_view content) const {
+  if (content.size() <= settings_.message_bytes_max) return std::nullopt;
+  return FrameError{ErrorCode::kTooLarge, "\"content\" has " + std::to_string(content.size()) +
+                                              " bytes; the most is " +
+                                              std::to_string(settings_.message_bytes_max)};
 }
 
 std::optional<FrameError> Room::outbox_refusal() const {
@@ -113,7 +113,7 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
       return;
     }
   }
-  auto refusal = content_refusal(frame);
+  auto refusal = content_refusal(frame.content);
   if (!refusal) refusal = outbox_refusal();
   if (refusal) {
     send_error(handle, frame, *refusal, 0, effects);
@@ -124,6 +124,10 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
   record.conn = connection.id;
   record.id = frame.id;
   record.content = frame.content;
+  append_message(record, effects);
+}
+
+void Room::append_message(Record& record, EffectList& effects) {
   log_.append(record, now_ms_);
   append_client_json(pending_.begin_object(), record);
   pending_.end_object();
@@ -133,7 +137,7 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
 
 void Room::signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                   EffectList& effects) {
-  if (const auto refusal = content_refusal(frame)) {
+  if (const auto refusal = content_refusal(frame.content)) {
     send_error(handle, frame, *refusal, 0, effects);
     return;
   }
@@ -149,59 +153,12 @@ void Room::signal(uint32_t handle, const Connection& connection, const ClientFra
   if (pending_.bytes() > kPendingBytesMax) flush(effects);
 }
 
-void Room::delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
-                          EffectList& effects) {
-  const uint64_t target = *frame.seq;
-  if (auto refusal = outbox_refusal()) {
-    send_error(handle, frame, *refusal, 0, effects);
-    return;
-  }
-  // What this turn has so far is stored first: the message may be of it, and the flush to come must
-  // hold nothing but the deletion, for the two writes to be one commit.
-  if (log_.appended_seq() > log_.flushed_seq()) flush(effects);
-  if (target < log_.oldest_held_seq() || target > log_.flushed_seq()) {
-    send_error(handle, frame, {ErrorCode::kNotFound, "the room holds no such message"}, 0, effects);
-    return;
-  }
-  const SegmentIndex& index = log_.segments();
-  DeletionReader reader(handle, target, connection.user);
+void Room::delete_own(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+                      EffectList& effects) {
+  DeletionReader reader(*frame.seq, connection.user);
+  reader.asker = handle;
   reader.ref = frame.ref;
-  start_load(Load({index.entries()[index.find(target)]}, std::move(reader)), effects);
-}
-
-void Room::finish(DeletionReader& reader, EffectList& effects) {
-  const Connection* connection = connections_.find(reader.handle());
-  CHECK(connection != nullptr);
-  ClientFrame frame;
-  frame.ref = reader.ref;
-  if (!reader.found()) {
-    send_error(reader.handle(), frame,
-               {ErrorCode::kNotFound, "no message has this seq, or it is deleted already"}, 0,
-               effects);
-    return;
-  }
-  if (reader.author() != connection->id) {
-    send_error(reader.handle(), frame,
-               {ErrorCode::kForbidden, "only the connection that sent it may delete a message"}, 0,
-               effects);
-    return;
-  }
-  const SegmentIndex& index = log_.segments();
-  const SegmentEntry before = index.entries()[index.find(reader.target())];
-  log_.rewrite(reader.target(), reader.data(), reader.is_message(), forwarder_.confirmed(),
-               effects);
-  if (before.last_seq() > forwarder_.confirmed()) {
-    outbox_bytes_ = outbox_bytes_ - before.data_size + reader.data().size();
-  }
-  Record record;
-  record.kind = RecordKind::kDeletion;
-  record.user = connection->user;
-  record.conn = connection->id;
-  record.target = reader.target();
-  log_.append(record, now_ms_);
-  append_client_json(pending_.begin_object(), record);
-  pending_.end_object();
-  flush(effects);
+  read_deletion(std::move(reader), effects);
 }
 
 void Room::send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects) {

@@ -1,4 +1,4 @@
-// What the room answers from its state and from storage: HTTP requests, history, recovery.
+// What the room answers from storage: history and recovery.
 
 #include <utility>
 
@@ -14,61 +14,6 @@ namespace {
 constexpr uint32_t kStatusOk = 200;
 
 }  // namespace
-
-std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects) {
-  const auto operation = parse_operation(event.payload);
-  if (!operation) return RoomStatus::kBadPayload;
-  switch (operation->kind) {
-    case OperationKind::kState:
-      effects.respond(event.target, kStatusOk, state_json());
-      return std::nullopt;
-    case OperationKind::kMessages: {
-      HistoryQuery query;
-      query.after = operation->after;
-      query.before = operation->before;
-      query.limit = static_cast<size_t>(operation->limit.value_or(kHistoryLimitDefault));
-      if (query.limit == 0 || query.limit > kHistoryLimitMax) return RoomStatus::kBadPayload;
-      HistoryReader reader(query);
-      reader.target = event.target;
-      reader.is_request = true;
-      read_history(std::move(reader), effects);
-      return std::nullopt;
-    }
-    case OperationKind::kConnect: return RoomStatus::kBadPayload;
-  }
-  return RoomStatus::kBadPayload;
-}
-
-std::string Room::state_json() const {
-  std::string out;
-  JsonObjectWriter object(out);
-  object.string("room", log_.room());
-  if (log_.exists()) {
-    object.string("epoch", log_.epoch());
-  } else {
-    object.null("epoch");
-  }
-  object.integer("seq", log_.flushed_seq());
-  object.integer("confirmed", forwarder_.confirmed());
-  object.integer("connections", connections_.size());
-  object.integer("users", connections_.users());
-  object.key("outbox");
-  JsonObjectWriter outbox(out);
-  outbox.integer("pending", forwarder_.pending());
-  uint64_t oldest_ms = 0;
-  if (forwarder_.pending() > 0) {
-    const SegmentIndex& segments = log_.segments();
-    const SegmentEntry& oldest = segments.entries()[segments.find(forwarder_.confirmed() + 1)];
-    const double age_ms = now_ms_ - static_cast<double>(oldest.first_ts);
-    oldest_ms = age_ms > 0 ? static_cast<uint64_t>(age_ms) : 0;
-  }
-  outbox.integer("oldest_ms", oldest_ms);
-  outbox.integer("dead", forwarder_.dead().size());
-  outbox.boolean("blocked", forwarder_.blocked());
-  outbox.close();
-  object.close();
-  return out;
-}
 
 void Room::read_history(HistoryReader reader, EffectList& effects) {
   std::vector<SegmentEntry> segments = reader.select(log_.segments());

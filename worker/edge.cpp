@@ -5,6 +5,7 @@
 #include "base/json_writer.h"
 #include "worker/address.h"
 #include "worker/limits.h"
+#include "worker/moderator.h"
 #include "worker/rate_headers.h"
 #include "worker/room_request.h"
 
@@ -118,6 +119,14 @@ Answer join_answer(const RequestLines& request, std::string_view room, std::stri
 
 }  // namespace
 
+Result<std::string> Edge::room_operation(std::string_view method, const Target& target) {
+  const RouteMatch& match = target.match;
+  if (match.route == Route::kRoom) return state_operation(match.room);
+  if (match.route == Route::kMessage) return delete_operation(match.room, match.seq);
+  if (method == "POST") return publish_operation(match.room);
+  return messages_operation(match.room, target.url.query);
+}
+
 Edge::Edge(std::string_view settings_json, uint64_t seed) {
   Result<EdgeSettings> settings = parse_edge_settings(settings_json);
   if (!settings.ok()) {
@@ -196,7 +205,8 @@ Answer Edge::route(const RequestLines& request, const Target& target) const {
     case Route::kHealth: return health_answer(request.method);
     case Route::kJoin:
     case Route::kRoom:
-    case Route::kMessages: return ask_room(request, target);
+    case Route::kMessages:
+    case Route::kMessage: return ask_room(request, target);
     case Route::kRooms: return problem_answer(404, "rooms have no such resource");
     case Route::kPage: return page_answer(request.method);
     case Route::kApi:
@@ -214,24 +224,31 @@ Answer Edge::route(const RequestLines& request, const Target& target) const {
 }
 
 Answer Edge::ask_room(const RequestLines& request, const Target& target) const {
-  if (request.method != "GET") return method_not_allowed("GET");
+  const Route route = target.match.route;
+  const std::string_view allowed = route == Route::kMessages  ? "GET, POST"
+                                   : route == Route::kMessage ? "DELETE"
+                                                              : "GET";
+  if (!list_holds(allowed, request.method)) return method_not_allowed(allowed);
   const std::string_view room = target.match.room;
   if (!is_room_name(room)) {
     return problem_answer(400,
                           "the room's name must be 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and "
                           "'-', and neither \".\" nor \"..\"");
   }
-  if (target.match.route == Route::kJoin) return join_answer(request, room, target.url.query);
+  if (route == Route::kJoin) return join_answer(request, room, target.url.query);
+  if (request.method != "GET" &&
+      !is_moderator(request.authorization, settings_->moderator_tokens)) {
+    Answer answer =
+        problem_answer(401, "this needs Authorization: Bearer with a moderator's token");
+    answer.add_header("www-authenticate", "Bearer");
+    return answer;
+  }
+  auto operation = room_operation(request.method, target);
+  if (!operation.ok()) return problem_answer(400, operation.error().detail);
   Answer answer;
   answer.action = EdgeAction::kAskRoom;
   answer.add_header("cache-control", "no-store");
   answer.room = room;
-  if (target.match.route == Route::kRoom) {
-    answer.body = state_operation(room);
-    return answer;
-  }
-  auto operation = messages_operation(room, target.url.query);
-  if (!operation.ok()) return problem_answer(400, operation.error().detail);
   answer.body = std::move(operation.value());
   return answer;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "worker/answer.h"
 #include "worker/limiter.h"
 #include "worker/request.h"
@@ -45,6 +46,8 @@ class Edge {
   [[nodiscard]] bool is_allowed_origin(std::string_view origin, const Url& url) const;
   [[nodiscard]] Answer limited(const RequestLines& request, const Target& target, double now_ms);
   [[nodiscard]] Answer route(const RequestLines& request, const Target& target) const;
+  // What a room is asked for by this request, whose route and method fit.
+  static Result<std::string> room_operation(std::string_view method, const Target& target);
   [[nodiscard]] Answer ask_room(const RequestLines& request, const Target& target) const;
 
   std::unique_ptr<EdgeSettings> settings_;

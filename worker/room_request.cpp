@@ -98,6 +98,27 @@ Result<std::string> connect_operation(std::string_view room, std::string_view qu
   return out;
 }
 
+std::string publish_operation(std::string_view room) {
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", "publish");
+  object.string("room", room);
+  object.close();
+  return out;
+}
+
+Result<std::string> delete_operation(std::string_view room, std::string_view seq) {
+  const auto number = json_integer(seq);
+  if (!number) return Error{"the message's seq must be a whole number from 0 to 2^53-1"};
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", "delete");
+  object.string("room", room);
+  object.integer("seq", *number);
+  object.close();
+  return out;
+}
+
 std::string state_operation(std::string_view room) {
   std::string out;
   JsonObjectWriter object(out);

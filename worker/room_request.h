@@ -22,6 +22,12 @@ std::string state_operation(std::string_view room);
 // /api/rooms/{room}/messages.
 Result<std::string> messages_operation(std::string_view room, std::string_view query);
 
+// {"op":"publish","room":…}; the request's body goes with it.
+std::string publish_operation(std::string_view room);
+
+// {"op":"delete","room":…,"seq":…}, if `seq` is a whole number.
+Result<std::string> delete_operation(std::string_view room, std::string_view seq);
+
 // The subprotocol to answer to Sec-WebSocket-Protocol, empty when none was offered. A client that
 // offers only others would drop the connection, so that is an error.
 Result<std::string_view> agree_on_protocol(std::string_view offered);

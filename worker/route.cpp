@@ -19,26 +19,31 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
 RouteMatch match_room_route(std::string_view rest) {
   const size_t slash = rest.find('/');
   const std::string_view room = rest.substr(0, slash);
-  if (slash == std::string_view::npos) return {Route::kRoom, room};
-  if (rest.substr(slash) == "/messages") return {Route::kMessages, room};
-  return {Route::kRooms, room};
+  if (slash == std::string_view::npos) return {Route::kRoom, room, {}};
+  std::string_view resource = rest.substr(slash);
+  if (resource == "/messages") return {Route::kMessages, room, {}};
+  if (take_prefix(resource, "/messages/") && !resource.empty() &&
+      resource.find('/') == std::string_view::npos) {
+    return {Route::kMessage, room, resource};
+  }
+  return {Route::kRooms, room, {}};
 }
 
 }  // namespace
 
 RouteMatch match_route(std::string_view path) {
-  if (path == "/health") return {Route::kHealth, {}};
-  if (path == "/") return {Route::kPage, {}};
+  if (path == "/health") return {Route::kHealth, {}, {}};
+  if (path == "/") return {Route::kPage, {}, {}};
   std::string_view rest = path;
   if (take_prefix(rest, "/rooms/")) {
     const bool is_join = rest.find('/') == std::string_view::npos;
-    return is_join ? RouteMatch{Route::kJoin, rest} : RouteMatch{};
+    return is_join ? RouteMatch{Route::kJoin, rest, {}} : RouteMatch{};
   }
-  if (path == "/api/rooms") return {Route::kRooms, {}};
+  if (path == "/api/rooms") return {Route::kRooms, {}, {}};
   if (take_prefix(rest, "/api/rooms/")) return match_room_route(rest);
-  if (take_prefix(rest, "/api/")) return {Route::kApi, {}};
-  if (take_prefix(rest, "/assets/")) return {Route::kAssets, {}};
-  if (take_prefix(rest, "/client/")) return {Route::kPage, {}};
+  if (take_prefix(rest, "/api/")) return {Route::kApi, {}, {}};
+  if (take_prefix(rest, "/assets/")) return {Route::kAssets, {}, {}};
+  if (take_prefix(rest, "/client/")) return {Route::kPage, {}, {}};
   return {};
 }
 
@@ -48,6 +53,7 @@ std::string_view route_name(Route route) {
     case Route::kJoin: return "join";
     case Route::kRoom: return "room";
     case Route::kMessages: return "messages";
+    case Route::kMessage: return "message";
     case Route::kRooms: return "rooms";
     case Route::kApi: return "api";
     case Route::kAssets: return "assets";

@@ -11,6 +11,7 @@ enum class Route : uint8_t {
   kJoin,      // /rooms/{room}
   kRoom,      // /api/rooms/{room}
   kMessages,  // /api/rooms/{room}/messages
+  kMessage,   // /api/rooms/{room}/messages/{seq}
   kRooms,     // /api/rooms and whatever else is below it: never proxied
   kApi,       // any other /api/…
   kAssets,    // /assets/…
@@ -22,6 +23,8 @@ struct RouteMatch {
   Route route = Route::kOther;
   // The path's segment for the room, not yet checked: a view of the path.
   std::string_view room;
+  // The path's segment for the message, not yet checked.
+  std::string_view seq;
 };
 
 // `path` is normalised (worker/url.h).

@@ -263,6 +263,48 @@ describe("a room", () => {
     assert.ok(!late.frames.join("").includes("secret"));
   });
 
+  it("takes messages and deletions of a moderator over HTTP", async () => {
+    const room = newRoom();
+    const path = `/api/rooms/${room}/messages`;
+    const headers = { authorization: "Bearer test-moderator" };
+    /** @param {string} body @param {Record<string, string>} [using] */
+    const post = (body, using = headers) =>
+      edge.json(path, { method: "POST", body, headers: using });
+    assert.equal((await post('{"content":1}', {})).status, 401);
+    assert.equal((await post('{"content":1}', { authorization: "Bearer wrong" })).status, 401);
+    const first = await post('{"content":{"n":1e400},"id":"p"}');
+    assert.equal(first.status, 201);
+    assert.equal(first.body.seq, 1);
+    const again = await post('{"content":1,"id":"p"}');
+    assert.equal(again.status, 200);
+    assert.deepEqual(again.body, { ...first.body, duplicate: true });
+    const ana = await edge.join(room, { user: "ana" });
+    assert.equal(ana.told[0].epoch, first.body.epoch);
+    const second = await post('{"content":"hello","user":"bot"}');
+    assert.equal(second.body.seq, 2);
+    assert.equal((await ana.next("new_message")).user, "bot");
+    assert.ok((await (await edge.fetch(path)).text()).includes('"content":{"n":1e400}}'));
+    for (const bad of ["", "x", "[]", "{}", '{"content":1,"id":""}']) {
+      const { status, body, headers: answered } = await post(bad);
+      assert.equal(status, 400);
+      assert.equal(answered.get("content-type"), "application/problem+json");
+      assert.ok(body.detail.length > 0);
+    }
+    assert.equal((await post(`{"content":"${"x".repeat(70_000)}"}`)).status, 413);
+    assert.equal((await post(`{"content":"${"x".repeat(1 << 20)}"}`)).status, 413);
+
+    const one = `${path}/2`;
+    assert.equal((await edge.json(one, { method: "DELETE" })).status, 401);
+    const deleted = await edge.json(one, { method: "DELETE", headers });
+    assert.equal(deleted.status, 200);
+    assert.deepEqual([deleted.body.seq, deleted.body.target], [3, 2]);
+    assert.equal((await ana.next("message_deleted")).by, "moderator");
+    assert.equal((await edge.json(one, { method: "DELETE", headers })).status, 404);
+    const bad = await edge.json(`${path}/two`, { method: "DELETE", headers });
+    assert.equal(bad.status, 400);
+    await ana.confirmed(3);
+  });
+
   it("answers ping, in exact form and otherwise", async () => {
     const ana = await edge.join(newRoom());
     ana.send('{"type":"ping"}');

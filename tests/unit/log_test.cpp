@@ -116,7 +116,7 @@ class LogWorld {
   void remove(uint64_t seq, const std::string& by) {
     const SegmentIndex& index = log_->segments();
     const SegmentEntry entry = index.entries()[index.find(seq)];
-    Load load({entry}, DeletionReader(1, seq, by));
+    Load load({entry}, DeletionReader(seq, by));
     REQUIRE(load.segment(entry.slot, segments_.at(entry.slot).second));
     const auto& reader = std::get<DeletionReader>(load.reader());
     Kept& kept = records[static_cast<size_t>(seq) - 1];

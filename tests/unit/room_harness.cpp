@@ -152,6 +152,14 @@ Answer RoomHarness::request(std::string_view operation) {
   return answers_[number];
 }
 
+Answer RoomHarness::request_and_turn(std::string_view operation) {
+  const uint32_t number = next_request_++;
+  REQUIRE_FALSE(event(EventType::kRequest, number, 0, operation));
+  turn();
+  REQUIRE(answers_.count(number) == 1);
+  return answers_[number];
+}
+
 void RoomHarness::answer(uint32_t status, std::string_view body, std::string_view retry_after) {
   REQUIRE_FALSE(attempts.empty());
   const Attempt attempt = attempts.front();

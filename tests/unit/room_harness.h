@@ -51,6 +51,8 @@ class RoomHarness {
   // Lets time pass, timers and alarms fire, until an attempt is under way.
   void until_attempt();
   Answer request(std::string_view operation);
+  // The same for one that is answered at the end of the turn, if not at once.
+  Answer request_and_turn(std::string_view operation);
   // Answers the oldest attempt under way.
   void answer(uint32_t status, std::string_view body, std::string_view retry_after = "");
   // Answers it as the central API does when it stores every record.

@@ -521,3 +521,50 @@ TEST_CASE("only a message that the room holds can be deleted") {
   room.frame(ana, "{\"type\":\"delete\"}");
   CHECK(contains(room.text(ana), "\"code\":\"bad_frame\""));
 }
+
+TEST_CASE("a message published over HTTP is one of the room's, answered when it is stored") {
+  RoomHarness room;
+  const std::string publish = "{\"op\":\"publish\",\"room\":\"lobby\"}\n";
+  const auto post = [&room, &publish](const std::string& body) {
+    return room.request_and_turn(publish + body);
+  };
+  const auto first = post("{\"content\":{\"n\":1e400},\"id\":\"p\"}");
+  CHECK(first.status == 201);
+  CHECK(contains(first.body, "\"seq\":1}"));
+  const auto again = post("{\"content\":2,\"id\":\"p\"}");
+  CHECK(again.status == 200);
+  CHECK(contains(again.body, "\"seq\":1,\"duplicate\":true}"));
+  const auto ana = room.join();
+  room.take(ana);
+  CHECK(post("{\"content\":3,\"user\":\"bot\"}").status == 201);
+  CHECK(contains(room.text(ana), "\"seq\":2,\"user\":\"bot\""));
+  CHECK(contains(room.request("{\"op\":\"messages\",\"room\":\"lobby\"}").body,
+                 "\"user\":\"moderator\",\"id\":\"p\",\"content\":{\"n\":1e400}}"));
+
+  const std::string long_id(65, 'x');
+  for (const std::string& body :
+       {std::string(), std::string("x"), std::string("[]"), std::string("{}"),
+        std::string("{\"content\":1} x"), std::string("{\"content\":1,\"content\":2}"),
+        std::string("{\"content\":1,\"id\":\"\"}"), std::string("{\"content\":1,\"id\":7}"),
+        "{\"content\":1,\"id\":\"" + long_id + "\"}", std::string("{\"content\":1,\"user\":\"\"}"),
+        std::string("{\"content\":\"\\ud800\"}")}) {
+    CAPTURE(body);
+    CHECK(post(body).status == 400);
+  }
+  CHECK(post("{\"content\":\"" + std::string(65'536, 'x') + "\"}").status == 413);
+  CHECK(contains(room.request("{\"op\":\"state\",\"room\":\"lobby\"}").body, "\"seq\":2,"));
+}
+
+TEST_CASE("a moderator deletes anybody's message over HTTP") {
+  RoomHarness room;
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.frame(ana, message("\"secret\""));
+  room.turn();
+  room.take(ana);
+  const std::string remove = "{\"op\":\"delete\",\"room\":\"lobby\",\"seq\":1}";
+  const auto deleted = room.request(remove);
+  CHECK(deleted.status == 200);
+  CHECK(contains(deleted.body, "\"seq\":2,\"target\":1}"));
+  CHECK(contains(room.text(ana), "\"target\":1,\"by\":\"moderator\""));
+  CHECK(room.request(remove).status == 404);
+}
