@@ -174,7 +174,7 @@ TEST_CASE("no mutation of an answer makes up a result") {
       switch (dice.below(3)) {
         case 0: body.erase(at, 1 + dice.below(6)); break;
         case 1: body[at] = static_cast<char>(dice.below(256)); break;
-        case 2: body.insert(at, 1, "\"{}[],:0129"[dice.index(11)]); break;
+        default: body.insert(at, 1, "\"{}[],:0129"[dice.index(11)]); break;
       }
     }
     const auto results = parse(body);

@@ -71,7 +71,7 @@ class World {
       case 4:
       case 5:
       case 6: answer_any(); break;
-      case 7: answer_nobody(); break;
+      default: answer_nobody(); break;
     }
     if (dice_.one_in(60)) restart();
     pump();
@@ -264,24 +264,24 @@ class World {
 
   // Each record something else; missing, extra and repeated ones; in any order.
   Reply mixed(const Flight& flight) {
-    static const std::vector<std::string> statuses = {"stored",
-                                                      "stored",
-                                                      "stored",
-                                                      "duplicate",
-                                                      "retry THROTTLED",
-                                                      "retry",
-                                                      "rejected TOO_LARGE",
-                                                      "rejected ",
-                                                      "rejected INVALID"};
+    static const std::vector<std::string> kStatuses = {"stored",
+                                                       "stored",
+                                                       "stored",
+                                                       "duplicate",
+                                                       "retry THROTTLED",
+                                                       "retry",
+                                                       "rejected TOO_LARGE",
+                                                       "rejected ",
+                                                       "rejected INVALID"};
     lines_.clear();
     bool conflict = false;
     for (const uint64_t seq : flight.wanted) {
       if (dice_.one_in(10)) continue;
-      for (uint64_t n = dice_.one_in(10) ? 3 : 1; n > 0; n--) line(seq, dice_.pick(statuses));
+      for (uint64_t n = dice_.one_in(10) ? 3 : 1; n > 0; n--) line(seq, dice_.pick(kStatuses));
       if (dice_.one_in(400)) line(seq, "rejected CONFLICT");
     }
     for (uint64_t n = dice_.below(4); n > 0; n--) {
-      line(dice_.between(1, appended_ + 50), dice_.pick(statuses));
+      line(dice_.between(1, appended_ + 50), dice_.pick(kStatuses));
     }
     for (size_t i = lines_.size(); i > 1; i--) std::swap(lines_[i - 1], lines_[dice_.index(i)]);
     std::set<uint64_t> settled;
@@ -312,7 +312,7 @@ class World {
 
   // 200, but no answer to this batch.
   Reply garbage() {
-    static const std::vector<std::string> bodies = {
+    static const std::vector<std::string> kBodies = {
         "",
         "<html>",
         "{}",
@@ -326,7 +326,7 @@ class World {
         R"({"v":1,"room":"lobby","epoch":"E1"})"};
     Reply out;
     out.status = 200;
-    out.body = dice_.pick(bodies);
+    out.body = dice_.pick(kBodies);
     return out;
   }
 

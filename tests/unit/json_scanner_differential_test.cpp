@@ -138,41 +138,41 @@ std::vector<std::string> seeds() {
 }
 
 const std::vector<std::string>& pieces() {
-  static const std::vector<std::string> list = {"\"",
-                                                "\\",
-                                                "{",
-                                                "}",
-                                                "[",
-                                                "]",
-                                                ",",
-                                                ":",
-                                                "0",
-                                                "1",
-                                                "-",
-                                                "+",
-                                                ".",
-                                                "e",
-                                                "E",
-                                                " ",
-                                                "\n",
-                                                "\\u",
-                                                "\\n",
-                                                "\\ud800",
-                                                "\\udc00",
-                                                "\\u0000",
-                                                "null",
-                                                "true",
-                                                "1e400",
-                                                "\xc3",
-                                                "\xa9",
-                                                "\xe2\x82\xac",
-                                                "\xed\xa0\x80",
-                                                "\xf0\x9f\x98\x80",
-                                                "\xf5",
-                                                "\x7f",
-                                                "\x1f",
-                                                "a"};
-  return list;
+  static const std::vector<std::string> kList = {"\"",
+                                                 "\\",
+                                                 "{",
+                                                 "}",
+                                                 "[",
+                                                 "]",
+                                                 ",",
+                                                 ":",
+                                                 "0",
+                                                 "1",
+                                                 "-",
+                                                 "+",
+                                                 ".",
+                                                 "e",
+                                                 "E",
+                                                 " ",
+                                                 "\n",
+                                                 "\\u",
+                                                 "\\n",
+                                                 "\\ud800",
+                                                 "\\udc00",
+                                                 "\\u0000",
+                                                 "null",
+                                                 "true",
+                                                 "1e400",
+                                                 "\xc3",
+                                                 "\xa9",
+                                                 "\xe2\x82\xac",
+                                                 "\xed\xa0\x80",
+                                                 "\xf0\x9f\x98\x80",
+                                                 "\xf5",
+                                                 "\x7f",
+                                                 "\x1f",
+                                                 "a"};
+  return kList;
 }
 
 void mutate(Dice& dice, std::string& text) {
@@ -189,7 +189,7 @@ void mutate(Dice& dice, std::string& text) {
     case 3: text.erase(at, 1 + dice.below(3)); break;
     case 4: text.resize(at); break;
     case 5: text.insert(at, text.substr(dice.index(text.size() + 1), dice.below(12))); break;
-    case 6:
+    default:
       if (inside) text.replace(at, 1, dice.pick(pieces()));
       break;
   }
@@ -198,29 +198,29 @@ void mutate(Dice& dice, std::string& text) {
 // A random JSON string, in any mixture of plain and escaped characters.
 std::string random_string(Dice& dice) {
   constexpr const char* kHex = "0123456789abcdefABCDEF";
-  static const std::vector<std::string> parts = {"\\\"",
-                                                 "\\\\",
-                                                 "\\/",
-                                                 "\\b",
-                                                 "\\f",
-                                                 "\\n",
-                                                 "\\r",
-                                                 "\\t",
-                                                 "a",
-                                                 "xyz",
-                                                 " ",
-                                                 "\xc3\xa9",
-                                                 "\xe2\x82\xac",
-                                                 "\xf0\x9f\x98\x80",
-                                                 "\\u0000",
-                                                 "\\u0001",
-                                                 "\\u007f",
-                                                 "\\u0080",
-                                                 "\\uD83D\\uDe00"};
+  static const std::vector<std::string> kParts = {"\\\"",
+                                                  "\\\\",
+                                                  "\\/",
+                                                  "\\b",
+                                                  "\\f",
+                                                  "\\n",
+                                                  "\\r",
+                                                  "\\t",
+                                                  "a",
+                                                  "xyz",
+                                                  " ",
+                                                  "\xc3\xa9",
+                                                  "\xe2\x82\xac",
+                                                  "\xf0\x9f\x98\x80",
+                                                  "\\u0000",
+                                                  "\\u0001",
+                                                  "\\u007f",
+                                                  "\\u0080",
+                                                  "\\uD83D\\uDe00"};
   std::string text = "\"";
   for (uint64_t n = dice.below(20); n > 0; n--) {
     if (!dice.one_in(3)) {
-      text += dice.pick(parts);
+      text += dice.pick(kParts);
       continue;
     }
     text += "\\u";

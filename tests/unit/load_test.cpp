@@ -119,14 +119,14 @@ class StoredLog {
 };
 
 std::string small_content(Dice& dice) {
-  static const std::vector<std::string> contents = {"1",
-                                                    "{\"b\":1,\"a\":[ 2 ]}",
-                                                    "\"\\u00e9é\"",
-                                                    "12345678901234567890",
-                                                    "null",
-                                                    "[]",
-                                                    "\"a long enough text to be something\""};
-  return dice.pick(contents);
+  static const std::vector<std::string> kContents = {"1",
+                                                     "{\"b\":1,\"a\":[ 2 ]}",
+                                                     "\"\\u00e9é\"",
+                                                     "12345678901234567890",
+                                                     "null",
+                                                     "[]",
+                                                     "\"a long enough text to be something\""};
+  return dice.pick(kContents);
 }
 
 struct Page {

@@ -68,7 +68,7 @@ class World {
       case 10: time_passes(); break;
       case 11:
       case 12: answer(); break;
-      case 13:
+      default:
         if (dice_.one_in(4)) wake();
         break;
     }
@@ -181,17 +181,17 @@ class World {
   void ask() {
     const auto handle = any_listener();
     if (!handle) return;
-    static const std::vector<std::string> frames = {R"({"type":"history"})",
-                                                    R"({"type":"history","limit":1})",
-                                                    R"({"type":"history","after":3,"limit":5})",
-                                                    R"({"type":"history","before":9})",
-                                                    R"({"type":"presence"})",
-                                                    R"({"type":"ping"})",
-                                                    R"({"type":"event","name":"typing"})",
-                                                    "nonsense",
-                                                    "{}",
-                                                    R"({"type":"delete","seq":0})"};
-    room_.frame(*handle, dice_.pick(frames));
+    static const std::vector<std::string> kFrames = {R"({"type":"history"})",
+                                                     R"({"type":"history","limit":1})",
+                                                     R"({"type":"history","after":3,"limit":5})",
+                                                     R"({"type":"history","before":9})",
+                                                     R"({"type":"presence"})",
+                                                     R"({"type":"ping"})",
+                                                     R"({"type":"event","name":"typing"})",
+                                                     "nonsense",
+                                                     "{}",
+                                                     R"({"type":"delete","seq":0})"};
+    room_.frame(*handle, dice_.pick(kFrames));
   }
 
   void turn() {
@@ -241,7 +241,7 @@ class World {
         break;  // the answer was lost
       case 3: room_.answer(503, "", dice_.one_in(2) ? "2" : ""); break;
       case 4: room_.answer(403, "<html>"); break;
-      case 5: reject(attempt); break;
+      default: reject(attempt); break;
     }
   }
 
