@@ -54,7 +54,7 @@ class World {
   explicit World(uint64_t seed) : dice_(seed), settings_(settings(dice_)), room_(settings_) {}
 
   void step() {
-    switch (dice_.below(14)) {
+    switch (dice_.below(16)) {
       case 0: join(); break;
       case 1: leave(); break;
       case 2:
@@ -63,8 +63,10 @@ class World {
       case 5: publish(); break;
       case 6: remove(); break;
       case 7: ask(); break;
-      case 8:
-      case 9: turn(); break;
+      case 8: turn(); break;
+      case 9: post(); break;
+      case 13:
+      case 14: turn(); break;
       case 10: time_passes(); break;
       case 11:
       case 12: answer(); break;
@@ -176,6 +178,32 @@ class World {
     if (!handle || records_.empty()) return;
     room_.frame(*handle, "{\"type\":\"delete\",\"seq\":" +
                              std::to_string(dice_.between(1, records_.size() + 1)) + "}");
+  }
+
+  // What a moderator does over HTTP.
+  void post() {
+    if (dice_.one_in(3)) {
+      const uint64_t target = dice_.between(1, records_.size() + 1);
+      const bool was_there = records_.count(target) == 1 && records_[target].deleted == 0;
+      const auto answer =
+          room_.request("{\"op\":\"delete\",\"seq\":" + std::to_string(target) + "}");
+      CHECK((answer.status == 200 || answer.status == 404 || answer.status == 503));
+      look_at_storage();
+      if (answer.status == 200) CHECK(json::parse(answer.body)["seq"] == stored_seq());
+      if (answer.status == 200 && was_there) CHECK(records_[target].deleted == stored_seq());
+      return;
+    }
+    const std::string id = "i" + std::to_string(dice_.below(20));
+    const auto answer = room_.request_and_turn(
+        "{\"op\":\"publish\"}\n{\"content\":{\"n\":" + std::to_string(++published_) +
+        "},\"id\":\"" + id + "\"}");
+    CHECK((answer.status == 201 || answer.status == 200 || answer.status == 503));
+    look_at_storage();
+    if (answer.status == 503) return;
+    const json body = json::parse(answer.body);
+    if (epoch_.empty()) epoch_ = body["epoch"];
+    REQUIRE(records_.count(body["seq"]) == 1);  // it is answered when it is stored
+    CHECK(records_[body["seq"]].user == "moderator");
   }
 
   void ask() {
