@@ -41,6 +41,7 @@ export const EffectType = Object.freeze({
   forward: 11,
   respond: 12,
   log: 13,
+  keepFrame: 14,
 });
 
 export const LogLevel = Object.freeze({

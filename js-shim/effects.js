@@ -38,6 +38,7 @@ const effects = {
   [EffectType.forward]: forward,
   [EffectType.respond]: respond,
   [EffectType.log]: log,
+  [EffectType.keepFrame]: keepFrame,
 };
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -152,6 +153,11 @@ function forward(room, effect) {
 function respond(room, effect) {
   const headers = { "content-type": effect.extraText() };
   room.answer(effect.target, new Response(effect.text(), { status: effect.value, headers }));
+}
+
+/** @param {RoomRuntime} room */
+function keepFrame(room) {
+  room.keepFrame();
 }
 
 /** @param {RoomRuntime} _room @param {AppliedEffect} effect */

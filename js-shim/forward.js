@@ -5,7 +5,10 @@ import { AwsClient } from "aws4fetch";
 import { boundedText } from "./bounded-text.js";
 
 /** An answer larger than this is none: the central API says less. */
-const ANSWER_BYTES_MAX = 1 << 20;
+const ANSWER_BYTES_MAX = 256 << 10;
+
+/** Characters of a header that are read. */
+const HEADER_CHARACTERS_MAX = 256;
 
 /**
  * @typedef {object} AttemptAnswer
@@ -87,7 +90,7 @@ async function signed(env, body, idempotencyKey) {
 
 /** @param {string | null} header */
 function oneLine(header) {
-  return (header ?? "").replace(/[\r\n]/g, " ");
+  return (header ?? "").slice(0, HEADER_CHARACTERS_MAX).replace(/[\r\n]/g, " ");
 }
 
 /** @param {number} bytes */

@@ -6,10 +6,20 @@
 // those frames once more, all but the one that trapped.
 
 import roomModule from "#modules/room.wasm";
-import { Effect, EventType, FrameKind, Output, ROOM_ABI_VERSION } from "./abi.generated.js";
+import {
+  Effect,
+  EventType,
+  FrameKind,
+  Output,
+  ROOM_ABI_VERSION,
+  RoomStatus,
+} from "./abi.generated.js";
 import { applyEffect } from "./effects.js";
 import { settingsText } from "./settings.js";
 import { TrapError, WasmHost } from "./wasm-host.js";
+
+/** The close code of a room that failed (RFC 6455, section 7.4.1). */
+const INTERNAL_ERROR = 1011;
 
 /**
  * @typedef {object} KeptFrame an inbound frame that is not known to be stored
@@ -23,6 +33,7 @@ export class RefusedError extends Error {
   constructor(type, status) {
     super(`the room refused event ${type} with status ${status}`);
     this.name = "RefusedError";
+    this.status = status;
   }
 }
 
@@ -31,8 +42,10 @@ export class RoomRuntime {
   #host = null;
   /** Which instance this is: answers to an older one's attempts are nobody's. */
   #generation = 0;
-  /** @type {KeptFrame[]} */
+  /** The frames of the turn that wait for its flush. @type {KeptFrame[]} */
   #turn = [];
+  /** The frame at work. @type {KeptFrame | null} */
+  #current = null;
   #nextHandle = 1;
   /** @type {Map<WebSocket, number>} */
   #handles = new Map();
@@ -95,10 +108,24 @@ export class RoomRuntime {
     const handle = this.newHandle();
     const refused = this.#expectAnswer(handle);
     this.joining = socket;
-    this.handle(EventType.connect, handle, 0, operation);
+    try {
+      this.handle(EventType.connect, handle, 0, operation);
+    } catch (error) {
+      this.#dropAccepted(handle);
+      throw error;
+    }
     if (!this.sockets.has(handle)) return refused;
     this.#waiting.delete(handle);
     return undefined;
+  }
+
+  /** A socket whose join failed after it was accepted has no client. @param {number} handle */
+  #dropAccepted(handle) {
+    const socket = this.sockets.get(handle);
+    if (!socket) return;
+    this.removeSocket(handle);
+    socket.close(INTERNAL_ERROR);
+    this.background(EventType.closed, handle, INTERNAL_ERROR);
   }
 
   /** @param {number} number @param {Response} response */
@@ -122,7 +149,11 @@ export class RoomRuntime {
    * @param {WebSocket} socket
    */
   handleOf(socket) {
-    this.#open(socket);
+    try {
+      this.#open(socket);
+    } catch (error) {
+      throw this.#fail(error);
+    }
     return this.#handles.get(socket);
   }
 
@@ -152,6 +183,8 @@ export class RoomRuntime {
       this.#open();
       this.#event(type, target, number, payload);
     } catch (error) {
+      // What a Worker of another version asks is its own affair: nothing has changed here.
+      if (error instanceof RefusedError && error.status === RoomStatus.badPayload) throw error;
       if (!(error instanceof TrapError)) throw this.#fail(error);
       this.#report(error, type);
       // Nobody knows which frame of the turn the flush trapped on.
@@ -180,7 +213,7 @@ export class RoomRuntime {
   frame(handle, message) {
     /** @type {KeptFrame} */
     const kept = { handle, message };
-    this.#turn.push(kept);
+    this.#current = kept;
     try {
       this.#open();
       this.#frameEvent(kept);
@@ -188,6 +221,8 @@ export class RoomRuntime {
       if (!(error instanceof TrapError)) throw this.#fail(error);
       this.#report(error, EventType.frame);
       this.#recover([kept]);
+    } finally {
+      this.#current = null;
     }
   }
 
@@ -196,6 +231,11 @@ export class RoomRuntime {
     this.flushScheduled = false;
     this.background(EventType.flush);
     this.#turn = [];
+  }
+
+  /** The frame at work waits for the flush. */
+  keepFrame() {
+    if (this.#current) this.#turn.push(this.#current);
   }
 
   /** Called when a segment has been written: the frames of the turn are in it. */
@@ -217,6 +257,17 @@ export class RoomRuntime {
    */
   #open(waking) {
     if (this.#host) return;
+    try {
+      this.#restore(waking);
+    } catch (error) {
+      // Half a room must not be taken for a room by the next event.
+      this.#host = null;
+      throw error;
+    }
+  }
+
+  /** @param {WebSocket} [waking] */
+  #restore(waking) {
     this.#generation++;
     this.#host = new WasmHost(roomModule, "room", ROOM_ABI_VERSION);
     const [low, high] = crypto.getRandomValues(new Uint32Array(2));

@@ -96,6 +96,9 @@ enum class EffectType : uint32_t {
   kRespond = 12,
   // Write a log line. value: a LogLevel. data: a JSON object.
   kLog = 13,
+  // Keep the message of this kFrame until a segment is written or the turn has ended: should the
+  // instance trap before, the next one must be given it again.
+  kKeepFrame = 14,
 };
 
 enum class LogLevel : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };

@@ -85,6 +85,8 @@ void EffectList::respond(uint32_t request, uint32_t status, std::string_view bod
   add(EffectType::kRespond, request, body, content_type, status);
 }
 
+void EffectList::keep_frame() { add(EffectType::kKeepFrame, 0, {}, {}, 0); }
+
 void EffectList::log(LogLevel level, std::string_view fields) {
   add(EffectType::kLog, 0, fields, {}, static_cast<double>(level));
 }

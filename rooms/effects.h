@@ -30,6 +30,7 @@ class EffectList {
   void forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,
                double timeout_ms);
   void respond(uint32_t request, uint32_t status, std::string_view body);
+  void keep_frame();
   // `fields` is a JSON object.
   void log(LogLevel level, std::string_view fields);
 

@@ -14,14 +14,19 @@ inline constexpr size_t kInboundFrameBytesMax = 1U << 20U;
 // stored row (2 MB is the platform's limit for one).
 inline constexpr size_t kInputBytesMax = 3 * kInboundFrameBytesMax + 64;
 
+// Stored segments. Waking has to read the heads of all of them: with twice as many it was seen to
+// run out of memory. A room that has so many that are still needed takes no more messages.
+inline constexpr size_t kSegmentsMax = 100'000;
+
 // One outgoing frame and one stored segment; more is split. A row holds 2 MB at most, and a frame
 // should fit into what a phone takes at once.
 inline constexpr size_t kOutboundFrameBytesMax = 1U << 20U;
 inline constexpr size_t kSegmentBytesMax = 1U << 20U;
 
 // What waits for the end of the turn. Beyond it the room flushes at once, so that a turn with many
-// large messages is bounded by this and not by the host's queue.
-inline constexpr size_t kPendingBytesMax = 4U << 20U;
+// large messages is bounded by this and not by the host's queue. With the message that passes it,
+// it still makes one frame and one segment.
+inline constexpr size_t kPendingBytesMax = 896U << 10U;
 
 // What one reconnecting client is sent at once. Recovery of more says false, and the client reads
 // the history page by page.
@@ -33,6 +38,8 @@ inline constexpr size_t kReplayFrameBytes = 64U << 10U;
 // Messages answered to one request for history (contract).
 inline constexpr uint32_t kHistoryLimitMax = 100;
 inline constexpr uint32_t kHistoryLimitDefault = 50;
+// And bytes of them: a page is one frame. A page that is cut says that there is more.
+inline constexpr size_t kHistoryBytesMax = 896U << 10U;
 
 // Client-chosen strings, in UTF-8 bytes; characters of the contract are Unicode code points, of
 // at most four bytes each.
@@ -70,15 +77,18 @@ inline constexpr double kAttemptTimeoutMs = 10'000;
 // Backoff between attempts: the base doubles up to the cap, and a random part of it is waited, but
 // never less than the floor.
 inline constexpr double kBackoffBaseMs = 1000;
-inline constexpr double kBackoffCapMs = 60'000;
+// The cap and a time-out together stay below the 60 s within which a failing endpoint is tried
+// again (contract).
+inline constexpr double kBackoffCapMs = 45'000;
 inline constexpr double kBackoffFloorMs = 250;
 
 // The longest Retry-After that is obeyed (contract).
 inline constexpr double kRetryAfterMaxMs = 300'000;
 
-// The watermark rides in the next segment. When none has come for this long after the outbox was
-// emptied, it gets a row of its own: longer than the gap between the messages of a room that is in
-// use, so that it does not cost a row a message; short enough to be done before the room sleeps.
+// The watermark rides in the next segment. When none has come for this long after it moved, it gets
+// a row of its own: longer than the gap between the messages of a room that is in use, so that it
+// does not cost a row a message; short enough to be done before the room sleeps, and for a long
+// drain of the outbox to make lasting progress.
 inline constexpr double kCursorDelayMs = 2000;
 
 // The safety alarm, set when the outbox becomes non-empty: after this time whatever is not

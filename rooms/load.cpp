@@ -47,16 +47,29 @@ std::vector<SegmentEntry> HistoryReader::select(const SegmentIndex& index) {
 void HistoryReader::record(const Record& record) {
   if (record.kind != RecordKind::kMessage) return;
   if (!query_.contains(record.seq)) return;
-  if (query_.forwards() && messages_.size() > query_.limit) return;
+  if (query_.forwards() && (cut_ || messages_.size() > query_.limit)) return;
   std::string json;
   append_history_json(json, record);
+  if (query_.forwards() && !messages_.empty() && bytes_ + json.size() > kHistoryBytesMax) {
+    cut_ = true;
+    return;
+  }
+  bytes_ += json.size();
   messages_.push_back(std::move(json));
+  // Backwards the page is what stands last: no more of the older ones is kept than it may hold.
+  const bool too_long = bytes_ > kHistoryBytesMax;
+  while (messages_.size() > query_.limit + 1 ||
+         (bytes_ > kHistoryBytesMax && messages_.size() > 1)) {
+    bytes_ -= messages_.front().size();
+    messages_.pop_front();
+  }
+  cut_ = cut_ || too_long;
 }
 
 void HistoryReader::append_members(std::string& out, uint64_t oldest_held_seq) const {
   const size_t count = std::min(messages_.size(), query_.limit);
   const size_t first = query_.forwards() ? 0 : messages_.size() - count;
-  const bool more_held = messages_.size() > query_.limit || segments_left_;
+  const bool more_held = messages_.size() > query_.limit || segments_left_ || cut_;
   // Messages that only the central API still has are older than all that are held.
   const bool older_exist = oldest_held_seq > 1 && query_.before.value_or(UINT64_MAX) > 1;
   const bool reaches_older = !query_.forwards() && !more_held && older_exist;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,7 +68,9 @@ class HistoryReader {
  private:
   HistoryQuery query_;
   bool segments_left_ = false;  // in the page's direction, beyond what select() took
-  std::vector<std::string> messages_;
+  bool cut_ = false;            // by kHistoryBytesMax
+  size_t bytes_ = 0;            // of messages_
+  std::deque<std::string> messages_;
 };
 
 // The body of one attempt to forward.

@@ -66,6 +66,8 @@ class Log {
   [[nodiscard]] uint64_t flushed_seq() const { return flushed_seq_; }
   [[nodiscard]] uint64_t appended_seq() const { return appended_seq_; }
   [[nodiscard]] size_t pending_bytes() const { return pending_bytes_; }
+  // Nobody needs the oldest segment any more: its slot may be written over.
+  [[nodiscard]] bool oldest_done(uint64_t confirmed) const;
   [[nodiscard]] const SegmentIndex& segments() const { return segments_; }
   // The oldest record that is still held; flushed_seq() + 1 when none is.
   [[nodiscard]] uint64_t oldest_held_seq() const;
@@ -85,7 +87,6 @@ class Log {
 
   void start_dedup();
   [[nodiscard]] bool restored_whole() const;
-  [[nodiscard]] bool oldest_done(uint64_t confirmed) const;
 
   const RoomSettings& settings_;
   std::string room_;

@@ -80,6 +80,9 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
     case EventType::kRequest: return request(event, effects);
     case EventType::kAttemptResult: return attempt_answered(event, effects);
     case EventType::kTrapped:
+      // Who came and went in that turn was not told.
+      room_count_dirty_ = true;
+      want_flush(effects);
       if (connections_.find(event.target) != nullptr) {
         send_error(event.target, {},
                    {ErrorCode::kInternal, "the frame could not be handled; it was not kept"}, 0,
@@ -159,12 +162,11 @@ void Room::append_confirmation() {
 void Room::timer(EffectList& effects) {
   timer_at_ms_ = 0;
   if (room_count_dirty_) want_flush(effects);
-  if (cursor_dirty() && now_ms_ >= confirmed_at_ms_ + kCursorDelayMs) store_cursor(effects);
+  if (cursor_dirty() && now_ms_ >= cursor_dirty_at_ms_ + kCursorDelayMs) store_cursor(effects);
 }
 
 bool Room::cursor_dirty() const {
-  return log_.exists() && forwarder_.pending() == 0 && log_.pending_bytes() == 0 &&
-         confirmation_stored_ != forwarder_.confirmed();
+  return log_.exists() && confirmation_stored_ != forwarder_.confirmed();
 }
 
 void Room::store_cursor(EffectList& effects) {
@@ -178,7 +180,7 @@ void Room::arm(EffectList& effects) {
   if (room_count_dirty_ && !flush_wanted_) {
     due = std::min(due, room_count_sent_ms_ + kRoomCountIntervalMs);
   }
-  if (cursor_dirty()) due = std::min(due, confirmed_at_ms_ + kCursorDelayMs);
+  if (cursor_dirty()) due = std::min(due, cursor_dirty_at_ms_ + kCursorDelayMs);
   const bool by_timer = due - now_ms_ <= kTimerDelayMaxMs;
   const double timer_at = by_timer ? std::max(due, now_ms_) : 0;
   if (timer_at != timer_at_ms_) {

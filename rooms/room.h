@@ -81,6 +81,7 @@ class Room {
               EffectList& effects);
   void delete_own(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                   EffectList& effects);
+  void send_pong(uint32_t handle, const ClientFrame& frame, EffectList& effects);
   void send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects);
   [[nodiscard]] std::optional<FrameError> content_refusal(std::string_view content) const;
   [[nodiscard]] std::optional<FrameError> outbox_refusal() const;
@@ -93,7 +94,7 @@ class Room {
   void append_room_count();
   void append_confirmation();
   void timer(EffectList& effects);
-  // The outbox is empty, and storage does not know it yet.
+  // Storage does not know the watermark yet.
   [[nodiscard]] bool cursor_dirty() const;
   void store_cursor(EffectList& effects);
   void arm(EffectList& effects);
@@ -106,6 +107,7 @@ class Room {
   void delete_request(uint32_t request, uint64_t target, EffectList& effects);
   void answer_published(EffectList& effects);
   [[nodiscard]] std::string state_json() const;
+  [[nodiscard]] std::string other_epoch_json(std::string_view epoch) const;
   void refuse(uint32_t request, uint32_t status, std::string_view title, std::string_view detail,
               EffectList& effects);
 
@@ -154,7 +156,7 @@ class Room {
   bool confirmation_dirty_ = false;
   uint64_t confirmation_sent_ = 0;    // the watermark that everybody was told
   uint64_t confirmation_stored_ = 0;  // the watermark that storage knows of
-  double confirmed_at_ms_ = 0;        // when the watermark moved last
+  double cursor_dirty_at_ms_ = 0;     // since when storage knows of an older watermark
   bool dead_dirty_ = false;           // dead letters that storage does not know of
   uint64_t outbox_bytes_ = 0;         // of the segments above the watermark
 

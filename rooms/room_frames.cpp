@@ -72,7 +72,7 @@ void Room::act(uint32_t handle, const Connection& connection, const ClientFrame&
     }
     case FrameType::kPresence: send_presence(handle, frame, effects); return;
     case FrameType::kDelete: delete_own(handle, connection, frame, effects); return;
-    case FrameType::kPing: effects.send(handle, "[{\"type\":\"pong\"}]"); return;
+    case FrameType::kPing: send_pong(handle, frame, effects); return;
   }
 }
 
@@ -86,7 +86,10 @@ std::optional<FrameError> Room::content_refusal(std::string_view content) const 
 std::optional<FrameError> Room::outbox_refusal() const {
   const uint64_t unforwarded = log_.appended_seq() - forwarder_.confirmed();
   const uint64_t bytes = outbox_bytes_ + log_.pending_bytes();
-  if (unforwarded >= settings_.outbox_records_max || bytes >= settings_.outbox_bytes_max) {
+  const bool segments_full =
+      log_.segments().entries().size() >= kSegmentsMax && !log_.oldest_done(forwarder_.confirmed());
+  if (unforwarded >= settings_.outbox_records_max || bytes >= settings_.outbox_bytes_max ||
+      segments_full) {
     return FrameError{ErrorCode::kOutboxFull, "the room waits for the central API with " +
                                                   std::to_string(unforwarded) +
                                                   " records and takes no more until it answers"};
@@ -128,6 +131,7 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
 }
 
 void Room::append_message(Record& record, EffectList& effects) {
+  effects.keep_frame();
   log_.append(record, now_ms_);
   append_client_json(pending_.begin_object(), record);
   pending_.end_object();
@@ -141,6 +145,7 @@ void Room::signal(uint32_t handle, const Connection& connection, const ClientFra
     send_error(handle, frame, *refusal, 0, effects);
     return;
   }
+  effects.keep_frame();
   JsonObjectWriter object(pending_.begin_object());
   object.string("type", "event");
   object.string("name", frame.name);
@@ -159,6 +164,16 @@ void Room::delete_own(uint32_t handle, const Connection& connection, const Clien
   reader.asker = handle;
   reader.ref = frame.ref;
   read_deletion(std::move(reader), effects);
+}
+
+void Room::send_pong(uint32_t handle, const ClientFrame& frame, EffectList& effects) {
+  std::string out = "[";
+  JsonObjectWriter object(out);
+  object.string("type", "pong");
+  if (!frame.ref.empty()) object.string("ref", frame.ref);
+  object.close();
+  out.push_back(']');
+  effects.send(handle, out);
 }
 
 void Room::send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects) {

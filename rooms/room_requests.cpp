@@ -33,6 +33,10 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
       effects.respond(event.target, kStatusOk, state_json());
       return std::nullopt;
     case OperationKind::kMessages: {
+      if (!operation->epoch.empty() && operation->epoch != log_.epoch()) {
+        effects.respond(event.target, kStatusOk, other_epoch_json(operation->epoch));
+        return std::nullopt;
+      }
       HistoryQuery query;
       query.after = operation->after;
       query.before = operation->before;
@@ -59,6 +63,19 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
     case OperationKind::kConnect: return RoomStatus::kBadPayload;
   }
   return RoomStatus::kBadPayload;
+}
+
+// Of another epoch the room holds nothing itself.
+std::string Room::other_epoch_json(std::string_view epoch) const {
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("room", log_.room());
+  object.string("epoch", epoch);
+  object.raw("messages", "[]");
+  object.boolean("more", false);
+  object.boolean("partial", true);
+  object.close();
+  return out;
 }
 
 void Room::publish_request(uint32_t request, std::string_view body, EffectList& effects) {

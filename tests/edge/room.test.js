@@ -1,6 +1,7 @@
 // A room through its front door: real sockets and requests, in workerd, with the real modules.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { central, newRoom, search, startEdge, temporaryFolder, until } from "./harness.js";
 
@@ -417,6 +418,31 @@ describe("a room whose Worker is started again", () => {
     assert.equal((await back.next("new_message")).seq, 2);
     await edge.close();
     await store.close();
+  });
+
+  it("stays up when what answers for the central API talks too much", async () => {
+    // An answer of more than a megabyte was refused by the module's input, and reset the room.
+    const babbler = createServer((_, response) => {
+      response.writeHead(404, { "content-type": "text/html", "x-long": "y".repeat(4000) });
+      response.end("<html>".repeat(300_000));
+    });
+    await new Promise((listening) => babbler.listen(0, "127.0.0.1", () => listening(null)));
+    const { port } = /** @type {import("node:net").AddressInfo} */ (babbler.address());
+    const edge = await startEdge({ centralUrl: `http://127.0.0.1:${port}` });
+    const room = newRoom();
+    const ana = await edge.join(room, { user: "ana" });
+    ana.send({ type: "message", content: "kept" });
+    const state = await until(
+      async () => (await edge.json(`/api/rooms/${room}`)).body,
+      (body) => body.outbox.blocked,
+    );
+    assert.equal(state.outbox.pending, 1);
+    assert.equal(state.connections, 1);
+    ana.send({ type: "message", content: "still here" });
+    await ana.next("new_message", (o) => o.seq === 2);
+    await edge.close();
+    babbler.closeAllConnections();
+    await new Promise((closed) => babbler.close(closed));
   });
 
   it("forwards what was accepted while the central API was away", async () => {

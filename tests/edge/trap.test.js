@@ -69,6 +69,23 @@ describe("a room whose instance traps", () => {
     assert.equal(again.content, "again");
   });
 
+  it("does not answer twice what it had answered before the trap", async () => {
+    // All frames of a turn were given to the new instance, also those that were done with: a
+    // history was sent twice, and a message that had been refused was stored after all.
+    const room = newRoom();
+    const eve = await edge.join(room, { user: "eve" });
+    eve.send({ type: "history", ref: "h" });
+    eve.send({ type: "message", id: "bad", content: "x".repeat(70_000) });
+    eve.send("test: trap");
+    eve.send({ type: "message", content: "end" });
+    await eve.next("new_message");
+    assert.deepEqual(
+      eve.all("error").map((o) => o.code),
+      ["too_large", "internal"],
+    );
+    assert.equal(eve.all("history").length, 1);
+  });
+
   it("does not touch another room of the same isolate", async () => {
     const [bad, good] = [newRoom(), newRoom()];
     const eve = await edge.join(bad, { user: "eve" });

@@ -80,7 +80,8 @@ void RoomHarness::apply(const EffectList& effects) {
       case EffectType::kRespond:
         answers_[effect.target] = {static_cast<uint32_t>(effect.value), data};
         break;
-      case EffectType::kLog: break;
+      case EffectType::kLog:
+      case EffectType::kKeepFrame: break;
     }
   }
 }

@@ -568,3 +568,60 @@ TEST_CASE("a moderator deletes anybody's message over HTTP") {
   CHECK(contains(room.text(ana), "\"target\":1,\"by\":\"moderator\""));
   CHECK(room.request(remove).status == 404);
 }
+
+TEST_CASE("a page of history is one frame at most, and says that there is more") {
+  // A request of thirty bytes was answered with six million.
+  RoomSettings settings;
+  settings.message_rate = 1000;
+  settings.message_burst = 1000;
+  RoomHarness room(settings);
+  const auto ana = room.join();
+  const std::string content = "\"" + std::string(60'000, 'x') + "\"";
+  for (int i = 0; i < 60; i++) room.frame(ana, message(content));
+  room.turn();
+  room.take(ana);
+  for (const char* bounds : {"", ",\"before\":50", ",\"after\":3"}) {
+    CAPTURE(bounds);
+    room.frame(ana, std::string("{\"type\":\"history\",\"limit\":50") + bounds + "}");
+    const std::string page = room.text(ana);
+    CHECK(page.size() < edgeroom::kOutboundFrameBytesMax);
+    CHECK(page.size() > edgeroom::kOutboundFrameBytesMax / 2);
+    CHECK(contains(page, "\"more\":true"));
+  }
+  room.frame(ana, "{\"type\":\"history\",\"after\":3}");
+  CHECK(contains(room.text(ana), "\"messages\":[{\"seq\":4,"));
+  room.frame(ana, "{\"type\":\"history\",\"before\":50}");
+  CHECK(contains(room.text(ana), "{\"seq\":49,"));
+}
+
+TEST_CASE("a long drain of the outbox makes lasting progress") {
+  // The watermark was stored only once the outbox was empty: a room that slept in the middle of a
+  // drain began again at the front.
+  RoomSettings settings;
+  settings.message_rate = 1000;
+  settings.message_burst = 1000;
+  RoomHarness room(settings);
+  const auto ana = room.join();
+  for (int i = 0; i < 250; i++) room.frame(ana, message("1"));
+  room.turn();
+  room.until_attempt();
+  room.store_all();
+  room.turn();
+  while (!room.attempts.empty()) room.answer(503, "", "60");
+  for (int i = 0; i < 5; i++) {
+    if (room.timer_delay_ms) room.timer();
+    room.turn();
+  }
+  room.wake();
+  const std::string state = room.request("{\"op\":\"state\",\"room\":\"lobby\"}").body;
+  CHECK(contains(state, "\"confirmed\":100,"));
+}
+
+TEST_CASE("messages of another epoch are not this one's") {
+  RoomHarness room;
+  const auto ana = room.join();
+  room.frame(ana, message("1"));
+  room.turn();
+  CHECK(room.request("{\"op\":\"messages\",\"room\":\"lobby\",\"epoch\":\"other\"}").body ==
+        "{\"room\":\"lobby\",\"epoch\":\"other\",\"messages\":[],\"more\":false,\"partial\":true}");
+}
