@@ -85,13 +85,33 @@ process_parents() {
   fi
 }
 
-# kill_tree PROCESS: asks a process and all that descend from it to end.
-kill_tree() {
-  local child
-  for child in $(process_parents | awk -v parent="$1" '$2 == parent { print $1 }'); do
-    kill_tree "$child"
+# process_tree PROCESS: prints it and all that descend from it.
+process_tree() {
+  process_parents | awk -v root="$1" '
+    { parent[$1] = $2 }
+    END {
+      for (process in parent) {
+        for (p = process; p in parent && p != root; p = parent[p]);
+        if (p == root) print process
+      }
+    }'
+}
+
+# end_tree PROCESS: ends it and all that descend from it, those that do not listen by force.
+stop_grace_s=5
+end_tree() {
+  local family started=$SECONDS process left=1
+  family="$(process_tree "$1")"
+  for process in $family; do kill "$process" 2>/dev/null || true; done
+  while [ -n "$left" ]; do
+    left=""
+    for process in $family; do
+      if kill -0 "$process" 2>/dev/null; then left=1; fi
+    done
+    [ $((SECONDS - started)) -lt "$stop_grace_s" ] || break
+    sleep 0.1
   done
-  kill "$1" 2>/dev/null || true
+  for process in $family; do kill -KILL "$process" 2>/dev/null || true; done
 }
 
 # set_up PART...: scripts/setup, which a signal to the calling script ends as well. It runs in the
@@ -109,7 +129,6 @@ set_up() {
 
 end_set_up() {
   trap '' INT TERM HUP
-  kill_tree "$setup_pid"
-  wait
+  end_tree "$setup_pid"
   exit "$1"
 }
