@@ -73,6 +73,15 @@ export function startedProcesses() {
   return [...started];
 }
 
+/** The program and arguments of a process. @param {number} pid */
+export function commandOf(pid) {
+  // A small Debian has no ps.
+  if (process.platform === "linux") {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  }
+  return execFileSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" }).trim();
+}
+
 /** @param {number} pid @param {NodeJS.Signals} signal */
 export function signalProcess(pid, signal) {
   try {

@@ -1,8 +1,23 @@
 import { spawn } from "node:child_process";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { ROOT } from "./command.js";
 
 /** @typedef {{ edge: string, central: string }} Addresses */
+
+/** @returns {Promise<string>} a port that nobody uses now */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((listening) => {
+    server.listen(0, "127.0.0.1", () => listening(undefined));
+  });
+  const address = server.address();
+  await new Promise((closed) => {
+    server.close(closed);
+  });
+  if (address === null || typeof address === "string") throw new Error("no port was given");
+  return String(address.port);
+}
 
 /** scripts/dev as somebody would start it. */
 export class RunningDev {
@@ -10,8 +25,6 @@ export class RunningDev {
   output = "";
   #startedMs = performance.now();
   #child;
-  /** @type {Promise<number | NodeJS.Signals | null>} */
-  #ended;
 
   /**
    * @param {string[]} args
@@ -22,7 +35,12 @@ export class RunningDev {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    this.#ended = new Promise((ended, failed) => {
+    /**
+     * Its exit code, or the signal that ended it, when it has ended.
+     *
+     * @type {Promise<number | NodeJS.Signals | null>}
+     */
+    this.ended = new Promise((ended, failed) => {
       this.#child.once("error", failed);
       this.#child.once("close", (code, signal) => ended(code ?? signal));
     });
@@ -36,7 +54,7 @@ export class RunningDev {
       this.#child.stderr.setEncoding("utf8").on("data", (text) => {
         this.output += text;
       });
-      this.#ended.then(() => ready(undefined), failed);
+      this.ended.then(() => ready(undefined), failed);
     });
   }
 
@@ -44,9 +62,9 @@ export class RunningDev {
     return (performance.now() - this.#startedMs) / 1000;
   }
 
-  /** Ends it, unless it has ended already. @returns its exit code, or the signal that ended it */
+  /** Ends it, unless it has ended already. */
   stop() {
     this.#child.kill("SIGTERM");
-    return this.#ended;
+    return this.ended;
   }
 }

@@ -1,38 +1,23 @@
 /** The whole product, as scripts/dev runs it, with real browsers in front. */
 
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { failedBefore, nodeTests } from "../node-tests.js";
-import { RunningDev } from "../running-dev.js";
+import { freePort, RunningDev } from "../running-dev.js";
 
 /** @import { Outcome } from "../test.js" */
 
 // All visitors come from one address, and faster than people.
 const RATE_LIMITS = "RATE_LIMITS:[]";
 
-/** @returns {Promise<number>} a port that nobody uses now */
-async function freePort() {
-  const server = createServer();
-  await new Promise((listening) => {
-    server.listen(0, "127.0.0.1", () => listening(undefined));
-  });
-  const address = server.address();
-  await new Promise((closed) => {
-    server.close(closed);
-  });
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
-}
-
 /** @returns {AsyncGenerator<Outcome>} */
 export async function* run() {
   const name = `e2e (${process.env.EDGEROOM_TOOLCHAIN || "wasi"})`;
   const stateDir = await mkdtemp(join(tmpdir(), "edgeroom-e2e-"));
   const dev = new RunningDev(["--var", RATE_LIMITS], {
-    PORT: String(await freePort()),
-    CENTRAL_PORT: String(await freePort()),
+    PORT: await freePort(),
+    CENTRAL_PORT: await freePort(),
     STATE_DIR: stateDir,
   });
   try {
