@@ -4,6 +4,7 @@
  */
 
 import { spawn } from "node:child_process";
+import { constants as fileConstants } from "node:fs";
 import { copyFile, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { constants } from "node:os";
@@ -90,7 +91,7 @@ async function checkPortIsFree(name, port) {
 async function readDevVars() {
   const file = join(ROOT, ".dev.vars");
   try {
-    await copyFile(`${file}.example`, file, 1 /* COPYFILE_EXCL: never over what is there */);
+    await copyFile(`${file}.example`, file, fileConstants.COPYFILE_EXCL);
     say("dev: made .dev.vars from .dev.vars.example");
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
@@ -178,6 +179,8 @@ function startEdge({ port, centralPort, stateDir, toolchain, vars }) {
       EDGEROOM_TOOLCHAIN: toolchain,
       // See scripts/build: which modules "#modules/*" stands for.
       WRANGLER_BUILD_CONDITIONS: `workerd,worker,browser${toolchain === "wasi" ? "" : `,${toolchain}`}`,
+      // Its messages are looked at here before they are shown.
+      FORCE_COLOR: "0",
       // Nothing leaves this machine, and no request is recorded with the token in its query.
       X_LOCAL_OBSERVABILITY: "false",
       X_LOCAL_EXPLORER: "false",
