@@ -10,7 +10,7 @@ import { createServer } from "node:net";
 import { constants } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { parseEnv } from "node:util";
+import { parseEnv, stripVTControlCharacters } from "node:util";
 import { endStartedProcesses } from "./process-tree.js";
 import { Service } from "./service.js";
 
@@ -179,8 +179,6 @@ function startEdge({ port, centralPort, stateDir, toolchain, vars }) {
       EDGEROOM_TOOLCHAIN: toolchain,
       // See scripts/build: which modules "#modules/*" stands for.
       WRANGLER_BUILD_CONDITIONS: `workerd,worker,browser${toolchain === "wasi" ? "" : `,${toolchain}`}`,
-      // Its messages are looked at here before they are shown.
-      FORCE_COLOR: "0",
       // Nothing leaves this machine, and no request is recorded with the token in its query.
       X_LOCAL_OBSERVABILITY: "false",
       X_LOCAL_EXPLORER: "false",
@@ -191,7 +189,8 @@ function startEdge({ port, centralPort, stateDir, toolchain, vars }) {
       // So two instances do not take each other for one.
       WRANGLER_REGISTRY_PATH: join(edgeState, "wrangler-registry"),
     },
-    show: (line) => {
+    show: (coloured) => {
+      const line = stripVTControlCharacters(coloured);
       if (/^\[custom build\]\s*$/.test(line)) return undefined;
       if (!isReady && WRANGLER_NOISE.some((noise) => noise.test(line))) return undefined;
       // Requests are shown without their query, where a token may stand.
