@@ -35,12 +35,16 @@ function print({ name, passed, failed, skipped = 0, seconds, output }) {
   process.stdout.write(`${mark}  ${name.padEnd(18)}  ${counts}, ${seconds.toFixed(1)} s\n`);
 }
 
+let isStopping = false;
+
 async function main() {
   const sum = { passed: 0, failed: 0 };
   for (const name of process.argv.slice(2)) {
     /** @type {Suite} */
     const suite = await import(`./suites/${name}.js`);
     for await (const result of suite.run()) {
+      // What was broken off has not failed.
+      if (isStopping) return;
       const outcome = checked(result);
       print(outcome);
       sum.passed += outcome.passed;
@@ -57,6 +61,7 @@ for (const [signal, exitCode] of /** @type {const} */ ([
   ["SIGHUP", 129],
 ])) {
   process.once(signal, async () => {
+    isStopping = true;
     process.stderr.write("test: stopping\n");
     await endStartedProcesses(STOP_TIMES);
     process.exit(exitCode);
