@@ -19,12 +19,15 @@ const TYPED_FOLDERS = [".", "js-shim", "client", "tests/e2e"];
 const check = (program, ...args) => runProgram(program, args, { timeoutMs: TIMEOUT_MS });
 
 async function clangFormat() {
-  const files = await sourceFiles(["base", "examples", "rooms", "tests", "worker"], [".cpp", ".h"]);
+  const files = await sourceFiles(
+    ["base", "examples", "rooms", "tests", "tools", "worker"],
+    [".cpp", ".h"],
+  );
   return check("clang-format-19", "--dry-run", "-Werror", ...files);
 }
 
 async function clangTidy() {
-  const files = await sourceFiles(["base", "examples", "rooms", "worker"], [".cpp"]);
+  const files = await sourceFiles(["base", "examples", "rooms", "tools", "worker"], [".cpp"]);
   return tidy(files, availableParallelism());
 }
 

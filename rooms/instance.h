@@ -1,0 +1,36 @@
+// One instance of room.wasm, but for the memory that it shares with its host: what its exports do.
+// Native programs that play the host use it in place of the module.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "rooms/abi.h"
+#include "rooms/effects.h"
+#include "rooms/room.h"
+
+namespace edgeroom {
+
+class RoomInstance {
+ public:
+  // Handles one event (an EventType), whose payload needs to live only for the call. Returns the
+  // number of effects, or a negative RoomStatus.
+  int32_t event(uint32_t type, uint32_t target, uint32_t number, double now_ms,
+                std::string_view payload);
+
+  // Those of the last event, valid until the next one.
+  [[nodiscard]] const EffectList& effects() const { return effects_; }
+
+ private:
+  int32_t start(const Event& event);
+#ifdef EDGEROOM_TEST_HOOKS
+  void trap_if_asked(const Event& event);
+  bool trap_at_flush_ = false;
+#endif
+
+  std::unique_ptr<Room> room_;
+  EffectList effects_;
+};
+
+}  // namespace edgeroom
