@@ -1,0 +1,570 @@
+// Plays a transcript's events to one build of the core, as the Durable Object would: it carries out
+// the effects, keeps what is stored, answers loads at once, and lets nothing happen that the core
+// did not ask for. What came of each event is told as lines.
+//
+// It knows of an effect what the host must do, and no rule of the room. js-shim/room-runtime.js and
+// js-shim/effects.js are the host that ships.
+
+import { EffectType, FrameKind, RoomStatus } from "../../../js-shim/abi.generated.js";
+import { TranscriptError } from "./document.js";
+import {
+  eventType,
+  eventWords,
+  labelled,
+  layOut,
+  showEffect,
+  showRefusal,
+  showTime,
+  slotsOf,
+} from "./vocabulary.js";
+
+/**
+ * @import { Build, Effect, Instance } from "./builds.js"
+ * @import { Step } from "./document.js"
+ */
+
+const encoder = new TextEncoder();
+const NO_BYTES = new Uint8Array();
+const UINT32_MAX = 0xffff_ffff;
+const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
+
+/** A frame whose message waits for the flush. @typedef {{ socket: number, kind: number, payload: Uint8Array }} KeptFrame */
+
+/** Reads the options of one step, and refuses those that nothing reads. */
+class Options {
+  /** @param {string} file @param {Step} step */
+  constructor(file, step) {
+    this.file = file;
+    this.step = step;
+    this.unread = new Set([...step.options.keys(), ...step.flags]);
+  }
+
+  /** @param {string} what @returns {never} */
+  fail(what) {
+    throw new TranscriptError(this.file, this.step.line, what);
+  }
+
+  /** @param {string} name */
+  text(name) {
+    this.unread.delete(name);
+    return this.step.options.get(name);
+  }
+
+  /** @param {string} name @param {number} [fallback] */
+  number(name, fallback) {
+    const text = this.text(name);
+    if (text === undefined && fallback !== undefined) return fallback;
+    const number = Number(text);
+    if (text === undefined || !/^\d+$/.test(text) || number > UINT32_MAX) {
+      return this.fail(`${this.step.name} needs ${name}=, a whole number`);
+    }
+    return number;
+  }
+
+  /** @returns {bigint} */
+  seed() {
+    const text = this.text("seed") ?? "";
+    const seed = /^\d+$/.test(text) ? BigInt(text) : -1n;
+    if (seed < 0n || seed > UINT64_MAX) {
+      this.fail(`${this.step.name} needs seed=, a whole number of at most 64 bits`);
+    }
+    return seed;
+  }
+
+  /** @param {string} name */
+  flag(name) {
+    this.unread.delete(name);
+    return this.step.flags.has(name);
+  }
+
+  end() {
+    const [unread] = this.unread;
+    if (unread !== undefined) this.fail(`${this.step.name} does not take ${unread}`);
+  }
+
+  /** Also refuses a payload. */
+  endWithoutPayload() {
+    this.end();
+    if (this.step.payload.length > 0) this.fail(`${this.step.name} takes no payload`);
+  }
+}
+
+export class Player {
+  /** @type {Instance | null} */
+  #instance = null;
+  /** What the next event wakes the room with. @type {{ room: string, seed: bigint } | null} */
+  #asleep = null;
+  /** The core said that its instance is of no use any more. */
+  #isCorrupt = false;
+  #file;
+  #build;
+  /** @type {string[]} */
+  #lines = [];
+  /** @type {Options} */
+  #options;
+
+  #baseMs = 0;
+  #nowMs = 0;
+  #room = "";
+  /** @type {Uint8Array} */
+  #settings = NO_BYTES;
+
+  /** @type {Map<number, Uint8Array>} */
+  #state = new Map();
+  /** @type {Map<number, { head: Uint8Array, data: Uint8Array }>} */
+  #segments = new Map();
+  /** The attachments of the open sockets. @type {Map<number, Uint8Array>} */
+  #sockets = new Map();
+  /** Numbers that sockets and requests have had. @type {Set<number>} */
+  #used = new Set();
+  /** The socket of the join that is being decided. @type {number | null} */
+  #joining = null;
+  /** Attempts under way. @type {Set<number>} */
+  #attempts = new Set();
+  #flushScheduled = false;
+  /** @type {number | null} */
+  #timerAtMs = null;
+  /** @type {number | null} */
+  #alarmAtMs = null;
+  /** The frames of the turn that wait for its flush. @type {KeptFrame[]} */
+  #turn = [];
+  /** The frame at work. @type {KeptFrame | null} */
+  #current = null;
+
+  /** @param {string} file what messages call the transcript @param {Build} build */
+  constructor(file, build) {
+    this.#file = file;
+    this.#build = build;
+    this.#options = /** @type {Options} */ (/** @type {unknown} */ (null));
+  }
+
+  /**
+   * What comes of the next event, as the lines of a transcript.
+   * @param {Step} step
+   * @returns {Promise<string[]>}
+   */
+  async play(step) {
+    this.#lines = [];
+    this.#options = new Options(this.#file, step);
+    if (step.name === "start") {
+      await this.#start(step);
+      return this.#lines;
+    }
+    if (step.name === "sleep") {
+      this.#moveClock(step);
+      this.#sleep(step);
+      return this.#lines;
+    }
+    if (step.name === "damage") {
+      this.#damage(step);
+      return this.#lines;
+    }
+    if (this.#isCorrupt) this.#fail("the room cannot go on: only start or sleep may follow");
+    if (step.name === "timer" || step.name === "alarm") await this.#due(step);
+    else {
+      this.#moveClock(step);
+      await this.#handle(step);
+    }
+    return this.#lines;
+  }
+
+  end() {
+    this.#instance?.end();
+    this.#instance = null;
+  }
+
+  /** @param {string} what @returns {never} */
+  #fail(what) {
+    return this.#options.fail(what);
+  }
+
+  /** @param {Step} step */
+  #moveClock(step) {
+    if (step.atMs !== null) this.#nowMs = this.#baseMs + step.atMs;
+  }
+
+  /** A room of which nothing is stored. @param {Step} step */
+  async #start(step) {
+    const base = this.#options.text("base") ?? "";
+    this.#baseMs = Date.parse(base);
+    if (!/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(base) || Number.isNaN(this.#baseMs)) {
+      this.#fail("start needs base=, a time such as 2027-01-15T08:00:00Z");
+    }
+    this.#nowMs = this.#baseMs;
+    this.#moveClock(step);
+    this.#room = this.#options.text("room") ?? this.#fail("start needs room=, its name");
+    const seed = this.#options.seed();
+    this.#options.end();
+    this.#settings = step.payload.length > 0 ? step.payload : encoder.encode("{}");
+    this.#state.clear();
+    this.#segments.clear();
+    this.#sockets.clear();
+    this.#used.clear();
+    this.#alarmAtMs = null;
+    await this.#rebuild(this.#room, seed);
+    this.#flushScheduled = false;
+  }
+
+  /**
+   * The instance is gone, with all that only it knew; what is stored, the sockets and the alarm are
+   * still there. The next event finds a new one.
+   * @param {Step} step
+   */
+  #sleep(step) {
+    const room = this.#options.text("room") ?? this.#room;
+    const seed = this.#options.seed();
+    this.#options.end();
+    if (step.payload.length > 0) this.#settings = step.payload;
+    this.end();
+    this.#asleep = { room, seed };
+    this.#isCorrupt = false;
+    this.#flushScheduled = false;
+    this.#timerAtMs = null;
+    this.#attempts.clear();
+    this.#turn = [];
+  }
+
+  /**
+   * A row holds something else than was written: the state row `id=`, or of the segment `slot=` the
+   * data, or its `head`.
+   * @param {Step} step
+   */
+  #damage(step) {
+    const isHead = this.#options.flag("head");
+    if (this.#options.text("id") !== undefined) {
+      const id = this.#options.number("id");
+      this.#options.end();
+      if (!this.#state.has(id)) this.#fail(`there is no state row ${id}`);
+      this.#state.set(id, step.payload);
+      return;
+    }
+    const slot = this.#options.number("slot");
+    this.#options.end();
+    const segment = this.#segments.get(slot);
+    if (!segment) return this.#fail(`slot ${slot} holds nothing`);
+    this.#segments.set(slot, { ...segment, [isHead ? "head" : "data"]: step.payload });
+  }
+
+  /**
+   * A new instance, restored from what is there.
+   * @param {string} room
+   * @param {bigint} seed
+   * @returns {Promise<boolean>} whether the core took all of it
+   */
+  async #rebuild(room, seed) {
+    this.end();
+    this.#asleep = null;
+    this.#timerAtMs = null;
+    this.#attempts.clear();
+    this.#isCorrupt = false;
+    this.#instance = this.#build.instance();
+    const name = encoder.encode(`${room}\n`);
+    const low = Number(seed & 0xffff_ffffn);
+    const high = Number(seed >> 32n);
+    if (!(await this.#send("start", low, high, Buffer.concat([name, this.#settings]))))
+      return false;
+    for (const [id, data] of ascending(this.#state)) {
+      this.#lines.push(`* restoreState id=${id}`);
+      if (!(await this.#send("restoreState", id, 0, data))) return false;
+    }
+    for (const [slot, { head }] of ascending(this.#segments)) {
+      this.#lines.push(`* restoreSegment slot=${slot}`);
+      if (!(await this.#send("restoreSegment", slot, 0, head))) return false;
+    }
+    for (const [socket, attachment] of ascending(this.#sockets)) {
+      this.#lines.push(`* restoreConnection socket=${socket}`);
+      if (!(await this.#send("restoreConnection", socket, 0, attachment))) return false;
+    }
+    this.#lines.push("* restored");
+    return this.#send("restored", 0, 0, NO_BYTES);
+  }
+
+  /** A timer or an alarm: not before it is due. @param {Step} step */
+  async #due(step) {
+    const dueMs = step.name === "timer" ? this.#timerAtMs : this.#alarmAtMs;
+    if (dueMs === null) return this.#fail(`no ${step.name} is set`);
+    if (step.atMs === null) this.#nowMs = Math.max(this.#nowMs, dueMs);
+    this.#moveClock(step);
+    if (this.#nowMs < dueMs) {
+      this.#fail(`the ${step.name} is not due before ${showTime(dueMs, this.#baseMs)}`);
+    }
+    this.#options.endWithoutPayload();
+    if (step.name === "timer") this.#timerAtMs = null;
+    else this.#alarmAtMs = null;
+    await this.#send(step.name, 0, 0, NO_BYTES);
+  }
+
+  /** @param {Step} step */
+  async #handle(step) {
+    switch (step.name) {
+      case "connect":
+        return this.#connect(step);
+      case "frame":
+        return this.#frame(step);
+      case "closed":
+        return this.#closed();
+      case "flush":
+        return this.#flush();
+      case "request":
+        return this.#request(step);
+      case "attemptResult":
+        return this.#attemptResult(step);
+      case "raw":
+        return this.#raw(step);
+      default:
+        return this.#other(step);
+    }
+  }
+
+  /** @param {string} word the option that holds the number */
+  #newNumber(word) {
+    const number = this.#options.number(word);
+    if (this.#used.has(number)) this.#fail(`there was a socket or request ${number} before`);
+    this.#used.add(number);
+    return number;
+  }
+
+  /** @param {Step} step */
+  async #connect(step) {
+    const socket = this.#newNumber("socket");
+    this.#options.end();
+    this.#joining = socket;
+    await this.#send("connect", socket, 0, step.payload);
+    this.#joining = null;
+  }
+
+  /** The socket that the step names. */
+  #openSocket() {
+    const socket = this.#options.number("socket");
+    if (!this.#sockets.has(socket)) this.#fail(`socket ${socket} is not open`);
+    return socket;
+  }
+
+  /** Text, unless a flag says otherwise. */
+  #kind() {
+    if (this.#options.flag("oversize")) return FrameKind.oversize;
+    return this.#options.flag("binary") ? FrameKind.binary : FrameKind.text;
+  }
+
+  /** @param {Step} step */
+  async #frame(step) {
+    const frame = { socket: this.#openSocket(), kind: this.#kind(), payload: step.payload };
+    const seed = this.#trapSeed();
+    const times = this.#options.number("times", 1);
+    this.#options.end();
+    if (seed === undefined) await this.#repeat(times, () => this.#sendFrame(frame));
+    else await this.#recover(seed, [frame]);
+  }
+
+  /**
+   * The same again and again; what comes of it is told once for as long as it does not change.
+   * @param {number} times
+   * @param {() => Promise<void>} once
+   */
+  async #repeat(times, once) {
+    const told = this.#lines;
+    let last = "";
+    let alike = 0;
+    const tellAlike = () => {
+      if (alike > 0) told.push(`* the same again, ${alike === 1 ? "once" : `${alike} times`}`);
+      alike = 0;
+    };
+    for (let i = 0; i < times; i++) {
+      this.#lines = [];
+      await once();
+      const text = this.#lines.join("\n");
+      if (i > 0 && text === last) {
+        alike++;
+        continue;
+      }
+      tellAlike();
+      told.push(...this.#lines);
+      last = text;
+    }
+    tellAlike();
+    this.#lines = told;
+  }
+
+  /** The seed of the instance to come, when this one is to trap on the event. */
+  #trapSeed() {
+    return this.#options.flag("traps") ? this.#options.seed() : undefined;
+  }
+
+  /** @param {KeptFrame} frame */
+  async #sendFrame(frame) {
+    this.#current = frame;
+    await this.#send("frame", frame.socket, frame.kind, frame.payload);
+    this.#current = null;
+  }
+
+  async #flush() {
+    const seed = this.#trapSeed();
+    this.#options.endWithoutPayload();
+    if (!this.#flushScheduled) this.#fail("no flush is scheduled");
+    this.#flushScheduled = false;
+    if (seed === undefined) await this.#send("flush", 0, 0, NO_BYTES);
+    else await this.#recover(seed, this.#turn);
+    this.#turn = [];
+  }
+
+  /**
+   * A new instance in place of one that trapped. The frames of the turn are given to it again, all
+   * but those that are to blame; whoever sent one of those is told.
+   * @param {bigint} seed
+   * @param {KeptFrame[]} dropped
+   */
+  async #recover(seed, dropped) {
+    const again = this.#turn.filter((frame) => !dropped.includes(frame));
+    this.#turn = [];
+    await this.#rebuild(this.#room, seed);
+    for (const socket of new Set(dropped.map((frame) => frame.socket))) {
+      this.#lines.push(`* trapped socket=${socket}`);
+      await this.#send("trapped", socket, 0, NO_BYTES);
+    }
+    for (const frame of again) {
+      const payload = labelled("", frame.payload);
+      this.#lines.push(...layOut(`* frame socket=${frame.socket}`, payload));
+      await this.#sendFrame(frame);
+    }
+  }
+
+  async #closed() {
+    const socket = this.#openSocket();
+    const code = this.#options.number("code", 1000);
+    this.#options.endWithoutPayload();
+    this.#sockets.delete(socket);
+    await this.#send("closed", socket, code, NO_BYTES);
+  }
+
+  /** @param {Step} step */
+  async #request(step) {
+    const request = this.#newNumber("request");
+    const kind = this.#kind();
+    this.#options.end();
+    await this.#send("request", request, kind, step.payload);
+  }
+
+  /** @param {Step} step */
+  async #attemptResult(step) {
+    const attempt = this.#options.number("attempt");
+    const status = this.#options.number("status");
+    const head = `${this.#options.text("retryAfter") ?? ""}\n${this.#options.text("date") ?? ""}\n`;
+    this.#options.end();
+    if (!this.#attempts.delete(attempt)) this.#fail(`attempt ${attempt} is not under way`);
+    const payload = Buffer.concat([encoder.encode(head), step.payload]);
+    await this.#send("attemptResult", attempt, status, payload);
+  }
+
+  /** An event that the host would not send, or not now: `raw NAME` or `raw NUMBER`. @param {Step} step */
+  async #raw(step) {
+    const [name] = step.flags;
+    if (name === undefined) this.#fail("raw needs the name or the number of an event");
+    this.#options.flag(name);
+    const type = eventType(name) ?? Number(name);
+    if (!Number.isInteger(type)) this.#fail(`there is no event ${name}`);
+    await this.#sendType(type, ...this.#fields(name), step.payload);
+  }
+
+  /** An event of which the player knows nothing but what it is called. @param {Step} step */
+  async #other(step) {
+    await this.#send(step.name, ...this.#fields(step.name), step.payload);
+  }
+
+  /** @param {string} name @returns {[number, number]} target and number */
+  #fields(name) {
+    const words = eventWords(name);
+    const target = this.#options.number(words.target, 0);
+    const number = this.#options.number(words.number, 0);
+    this.#options.end();
+    return [target, number];
+  }
+
+  /**
+   * @param {string} name @param {number} target @param {number} number @param {Uint8Array} payload
+   * @returns {Promise<boolean>} whether the core took it
+   */
+  #send(name, target, number, payload) {
+    return this.#sendType(eventType(name), target, number, payload);
+  }
+
+  /**
+   * @param {number} type @param {number} target @param {number} number @param {Uint8Array} payload
+   * @returns {Promise<boolean>}
+   */
+  async #sendType(type, target, number, payload) {
+    if (this.#asleep && !(await this.#rebuild(this.#asleep.room, this.#asleep.seed))) return false;
+    const instance = /** @type {Instance} */ (this.#instance);
+    const event = { type, target, number, nowMs: this.#nowMs, payload };
+    const { status, effects } = await instance.event(event);
+    if (status < 0) {
+      this.#isCorrupt = status === RoomStatus.corrupt;
+      this.#lines.push(showRefusal(status));
+      return false;
+    }
+    for (const [i, effect] of effects.entries()) {
+      this.#lines.push(...showEffect(effect, this.#baseMs));
+      this.#carryOut(effect);
+      if (effect.type !== EffectType.load) continue;
+      if (i !== effects.length - 1) this.#fail("load is not the last effect of its list");
+      await this.#load(effect);
+    }
+    return true;
+  }
+
+  /** @param {Effect} effect */
+  async #load(effect) {
+    for (const slot of slotsOf(effect)) {
+      const segment = this.#segments.get(slot);
+      if (!segment) return this.#fail(`the room loads slot ${slot}, which holds nothing`);
+      this.#lines.push(`* loaded slot=${slot}`);
+      if (!(await this.#send("loaded", slot, 0, segment.data))) return;
+    }
+    this.#lines.push("* loadEnd");
+    await this.#send("loadEnd", 0, 0, NO_BYTES);
+  }
+
+  /** What the host remembers of an effect. @param {Effect} effect */
+  #carryOut({ type, target, value, data, extra }) {
+    switch (type) {
+      case EffectType.accept:
+        if (target !== this.#joining) this.#fail(`the room accepts socket ${target}, unasked`);
+        this.#sockets.set(target, data);
+        break;
+      case EffectType.close:
+        this.#sockets.delete(target);
+        break;
+      case EffectType.putSegment:
+        this.#segments.set(target, { head: data, data: extra });
+        this.#turn = [];
+        break;
+      case EffectType.putState:
+        this.#state.set(target, data);
+        break;
+      case EffectType.scheduleFlush:
+        this.#flushScheduled = true;
+        break;
+      case EffectType.timer:
+        this.#timerAtMs = value < 0 ? null : this.#nowMs + value;
+        break;
+      case EffectType.alarm:
+        this.#alarmAtMs = value;
+        break;
+      case EffectType.forward:
+        this.#attempts.add(target);
+        break;
+      case EffectType.keepFrame:
+        if (this.#current) this.#turn.push(this.#current);
+        break;
+    }
+  }
+}
+
+/**
+ * As the rows of a table come, in the order of their keys.
+ * @template T
+ * @param {Map<number, T>} map
+ * @returns {[number, T][]}
+ */
+function ascending(map) {
+  return [...map].sort(([a], [b]) => a - b);
+}
