@@ -146,25 +146,10 @@ export class Player {
   async play(step) {
     this.#lines = [];
     this.#options = new Options(this.#file, step);
-    if (step.name === "start") {
-      await this.#start(step);
-      return this.#lines;
-    }
-    if (step.name === "sleep") {
-      this.#moveClock(step);
-      this.#sleep(step);
-      return this.#lines;
-    }
-    if (step.name === "damage") {
-      this.#damage(step);
-      return this.#lines;
-    }
-    if (this.#isCorrupt) this.#fail("the room cannot go on: only start or sleep may follow");
-    if (step.name === "timer" || step.name === "alarm") await this.#due(step);
-    else {
-      this.#moveClock(step);
-      await this.#handle(step);
-    }
+    const goesOn = ["start", "sleep", "damage"].includes(step.name);
+    if (this.#isCorrupt && !goesOn) this.#fail("the room cannot go on: start or sleep must follow");
+    if (step.atMs !== null) this.#nowMs = this.#baseMs + step.atMs;
+    await this.#handle(step);
     return this.#lines;
   }
 
@@ -178,11 +163,6 @@ export class Player {
     return this.#options.fail(what);
   }
 
-  /** @param {Step} step */
-  #moveClock(step) {
-    if (step.atMs !== null) this.#nowMs = this.#baseMs + step.atMs;
-  }
-
   /** A room of which nothing is stored. @param {Step} step */
   async #start(step) {
     const base = this.#options.text("base") ?? "";
@@ -190,8 +170,7 @@ export class Player {
     if (!/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(base) || Number.isNaN(this.#baseMs)) {
       this.#fail("start needs base=, a time such as 2027-01-15T08:00:00Z");
     }
-    this.#nowMs = this.#baseMs;
-    this.#moveClock(step);
+    this.#nowMs = this.#baseMs + (step.atMs ?? 0);
     this.#room = this.#options.text("room") ?? this.#fail("start needs room=, its name");
     const seed = this.#options.seed();
     this.#options.end();
@@ -200,9 +179,10 @@ export class Player {
     this.#segments.clear();
     this.#sockets.clear();
     this.#used.clear();
+    this.#turn = [];
+    this.#flushScheduled = false;
     this.#alarmAtMs = null;
     await this.#rebuild(this.#room, seed);
-    this.#flushScheduled = false;
   }
 
   /**
@@ -258,11 +238,10 @@ export class Player {
     this.#attempts.clear();
     this.#isCorrupt = false;
     this.#instance = this.#build.instance();
-    const name = encoder.encode(`${room}\n`);
+    const payload = Buffer.concat([encoder.encode(`${room}\n`), this.#settings]);
     const low = Number(seed & 0xffff_ffffn);
     const high = Number(seed >> 32n);
-    if (!(await this.#send("start", low, high, Buffer.concat([name, this.#settings]))))
-      return false;
+    if (!(await this.#send("start", low, high, payload))) return false;
     for (const [id, data] of ascending(this.#state)) {
       this.#lines.push(`* restoreState id=${id}`);
       if (!(await this.#send("restoreState", id, 0, data))) return false;
@@ -284,7 +263,6 @@ export class Player {
     const dueMs = step.name === "timer" ? this.#timerAtMs : this.#alarmAtMs;
     if (dueMs === null) return this.#fail(`no ${step.name} is set`);
     if (step.atMs === null) this.#nowMs = Math.max(this.#nowMs, dueMs);
-    this.#moveClock(step);
     if (this.#nowMs < dueMs) {
       this.#fail(`the ${step.name} is not due before ${showTime(dueMs, this.#baseMs)}`);
     }
@@ -297,6 +275,15 @@ export class Player {
   /** @param {Step} step */
   async #handle(step) {
     switch (step.name) {
+      case "start":
+        return this.#start(step);
+      case "sleep":
+        return this.#sleep(step);
+      case "damage":
+        return this.#damage(step);
+      case "timer":
+      case "alarm":
+        return this.#due(step);
       case "connect":
         return this.#connect(step);
       case "frame":

@@ -79,20 +79,22 @@ const COLUMNS = 100;
  */
 export function showEffect(effect, baseMs) {
   const name = nameIn(EffectType, effect.type);
-  if (name === "load" && isPlainLoad(effect))
+  if (name === "load" && isPlainLoad(effect)) {
     return [`< load slots=${slotsOf(effect).join() || "none"}`];
-  const words = name === undefined ? undefined : EFFECTS[name];
-  const line = ["<", name ?? `effect${effect.type}`];
-  if (words?.target ?? (!words || effect.target !== 0)) {
-    line.push(`${words?.target ?? "target"}=${effect.target}`);
   }
-  if (words?.value ?? (!words || !Object.is(effect.value, 0))) {
-    const show = words?.show ?? showNumber;
-    line.push(`${words?.value ?? "value"}=${show(effect.value, baseMs)}`);
+  // Of a type that has no words of its own everything is shown.
+  const words = (name && EFFECTS[name]) || { target: "target", value: "value" };
+  const line = ["<", name ?? `effect${effect.type}`];
+  if (words.target || effect.target !== 0) {
+    line.push(`${words.target ?? "target"}=${effect.target}`);
+  }
+  if (words.value || !Object.is(effect.value, 0)) {
+    const show = words.show ?? showNumber;
+    line.push(`${words.value ?? "value"}=${show(effect.value, baseMs)}`);
   }
   return layOut(line.join(" "), [
-    ...labelled(words?.data ?? "data", effect.data),
-    ...labelled(words?.extra ?? "extra", effect.extra),
+    ...labelled(words.data ?? "data", effect.data),
+    ...labelled(words.extra ?? "extra", effect.extra),
   ]);
 }
 
