@@ -8,6 +8,7 @@
 #include "worker/moderator.h"
 #include "worker/rate_headers.h"
 #include "worker/room_request.h"
+#include "worker/subprotocol.h"
 
 namespace edgeroom {
 
@@ -99,33 +100,13 @@ Answer unproxied_answer(std::string_view setting, bool is_set) {
   return problem_answer(404, "nothing is here: no " + name + " is configured");
 }
 
-Answer join_answer(const RequestLines& request, std::string_view room, std::string_view query) {
-  if (!list_holds(request.upgrade, "websocket")) {
-    Answer answer = problem_answer(426, "a room is joined with a WebSocket: Upgrade: websocket");
-    answer.add_header("upgrade", "websocket");
-    return answer;
-  }
-  const auto operation = connect_operation(room, query);
-  if (!operation.ok()) return problem_answer(400, operation.error().detail);
-  const auto protocol = agree_on_protocol(request.protocols);
-  if (!protocol.ok()) return problem_answer(400, protocol.error().detail);
-  Answer answer;
-  answer.action = EdgeAction::kJoinRoom;
-  answer.room = room;
-  answer.body = operation.value();
-  answer.protocol = protocol.value();
+Answer unauthorized_answer() {
+  Answer answer = problem_answer(401, "this needs Authorization: Bearer with a moderator's token");
+  answer.add_header("www-authenticate", "Bearer");
   return answer;
 }
 
 }  // namespace
-
-Result<std::string> Edge::room_operation(std::string_view method, const Target& target) {
-  const RouteMatch& match = target.match;
-  if (match.route == Route::kRoom) return state_operation(match.room);
-  if (match.route == Route::kMessage) return delete_operation(match.room, match.seq);
-  if (method == "POST") return publish_operation(match.room);
-  return messages_operation(match.room, target.url.query);
-}
 
 Edge::Edge(std::string_view settings_json, uint64_t seed) {
   Result<EdgeSettings> settings = parse_edge_settings(settings_json);
@@ -206,7 +187,10 @@ Answer Edge::route(const RequestLines& request, const Target& target) const {
     case Route::kJoin:
     case Route::kRoom:
     case Route::kMessages:
-    case Route::kMessage: return ask_room(request, target);
+    case Route::kMessage:
+    case Route::kModeration:
+    case Route::kDrain:
+    case Route::kLog: return ask_room(request, target);
     case Route::kRooms: return problem_answer(404, "rooms have no such resource");
     case Route::kPage: return page_answer(request.method);
     case Route::kApi:
@@ -223,32 +207,46 @@ Answer Edge::route(const RequestLines& request, const Target& target) const {
   return problem_answer(404, "nothing is here");
 }
 
+bool Edge::is_moderator(const RequestLines& request) const {
+  return is_moderator_token(bearer_token(request.authorization), settings_->moderator_tokens);
+}
+
+bool Edge::joins_as_moderator(const RequestLines& request) const {
+  const auto tokens = offered_tokens(request.protocols);
+  return is_moderator(request) ||
+         std::any_of(tokens.begin(), tokens.end(), [this](std::string_view token) {
+           return is_moderator_token(token, settings_->moderator_tokens);
+         });
+}
+
 Answer Edge::ask_room(const RequestLines& request, const Target& target) const {
-  const Route route = target.match.route;
-  const std::string_view allowed = route == Route::kMessages  ? "GET, POST"
-                                   : route == Route::kMessage ? "DELETE"
-                                                              : "GET";
-  if (!list_holds(allowed, request.method)) return method_not_allowed(allowed);
-  const std::string_view room = target.match.room;
-  if (!is_room_name(room)) {
+  const RoomMethod* method = find_room_method(target.match.route, request.method);
+  if (method == nullptr) return method_not_allowed(allowed_room_methods(target.match.route));
+  if (!is_room_name(target.match.room)) {
     return problem_answer(400,
                           "the room's name must be 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and "
                           "'-', and neither \".\" nor \"..\"");
   }
-  if (route == Route::kJoin) return join_answer(request, room, target.url.query);
-  if (request.method != "GET" &&
-      !is_moderator(request.authorization, settings_->moderator_tokens)) {
-    Answer answer =
-        problem_answer(401, "this needs Authorization: Bearer with a moderator's token");
-    answer.add_header("www-authenticate", "Bearer");
+  if (method->is_for_moderators && !is_moderator(request)) return unauthorized_answer();
+  const bool is_join = method->operation == RoomOperation::kConnect;
+  if (is_join && !list_holds(request.upgrade, "websocket")) {
+    Answer answer = problem_answer(426, "a room is joined with a WebSocket: Upgrade: websocket");
+    answer.add_header("upgrade", "websocket");
     return answer;
   }
-  auto operation = room_operation(request.method, target);
+  auto operation = room_operation(method->operation, target.match, target.url.query,
+                                  is_join && joins_as_moderator(request));
   if (!operation.ok()) return problem_answer(400, operation.error().detail);
   Answer answer;
-  answer.action = EdgeAction::kAskRoom;
+  if (is_join) {
+    const auto protocol = agree_on_protocol(request.protocols);
+    if (!protocol.ok()) return problem_answer(400, protocol.error().detail);
+    answer.protocol = protocol.value();
+  }
+  answer.action = is_join ? EdgeAction::kJoinRoom : EdgeAction::kAskRoom;
+  // Also for the room's own refusals.
   answer.add_header("cache-control", "no-store");
-  answer.room = room;
+  answer.room = target.match.room;
   answer.body = std::move(operation.value());
   return answer;
 }

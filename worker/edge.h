@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
 #include "worker/answer.h"
 #include "worker/limiter.h"
 #include "worker/request.h"
@@ -46,8 +45,11 @@ class Edge {
   [[nodiscard]] bool is_allowed_origin(std::string_view origin, const Url& url) const;
   [[nodiscard]] Answer limited(const RequestLines& request, const Target& target, double now_ms);
   [[nodiscard]] Answer route(const RequestLines& request, const Target& target) const;
-  // What a room is asked for by this request, whose route and method fit.
-  static Result<std::string> room_operation(std::string_view method, const Target& target);
+  // By its Authorization header.
+  [[nodiscard]] bool is_moderator(const RequestLines& request) const;
+  // The same for a join, whose token may also come as a subprotocol. Without authentication any
+  // other token is ignored: clients made for AUTH=jwt must get into a local room as well.
+  [[nodiscard]] bool joins_as_moderator(const RequestLines& request) const;
   [[nodiscard]] Answer ask_room(const RequestLines& request, const Target& target) const;
 
   std::unique_ptr<EdgeSettings> settings_;

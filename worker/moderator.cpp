@@ -31,12 +31,15 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-bool is_moderator(std::string_view authorization, const std::vector<std::string>& tokens) {
-  if (!has_scheme(authorization)) return false;
-  const std::string_view given = authorization.substr(kScheme.size());
+std::string_view bearer_token(std::string_view authorization) {
+  if (!has_scheme(authorization)) return {};
+  return authorization.substr(kScheme.size());
+}
+
+bool is_moderator_token(std::string_view token, const std::vector<std::string>& moderator_tokens) {
   bool found = false;
-  for (const std::string& token : tokens) {
-    const bool equal = equal_in_constant_time(given, token);
+  for (const std::string& each : moderator_tokens) {
+    const bool equal = equal_in_constant_time(token, each);
     found = found || equal;
   }
   return found;

@@ -1,4 +1,4 @@
-// Who may use the moderator routes: whoever brings one of MODERATOR_TOKENS.
+// Who moderates: whoever brings one of MODERATOR_TOKENS.
 #pragma once
 
 #include <string>
@@ -7,8 +7,12 @@
 
 namespace edgeroom {
 
-// Whether an Authorization header is `Bearer` with one of the tokens. Takes the same time for every
-// wrong token of the same length.
-bool is_moderator(std::string_view authorization, const std::vector<std::string>& tokens);
+// The token of an Authorization header with the scheme Bearer, as a view of it; empty when there is
+// none.
+std::string_view bearer_token(std::string_view authorization);
+
+// Whether `token` is one of `moderator_tokens`, of which none is empty. Takes the same time for
+// every wrong token of the same length.
+bool is_moderator_token(std::string_view token, const std::vector<std::string>& moderator_tokens);
 
 }  // namespace edgeroom

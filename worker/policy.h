@@ -7,7 +7,7 @@
 //   key          what is counted: "ip", "room", "route", or an array of these for a composite.
 //                "ip" is the client's address (worker/address.h); "room" the room in the path, and
 //                the policy does not apply where there is none; "route" is one of join, room,
-//                messages, rooms, api, assets, page, health, other
+//                messages, message, moderation, drain, log, rooms, api, assets, page, other
 //   limit        units that a key may use in any window_s
 //   window_s     seconds, 1 to 86,400
 //   cost         units that a request uses, default 1

@@ -9,14 +9,29 @@
 #include "base/json_writer.h"
 #include "base/utf8.h"
 #include "worker/limits.h"
-#include "worker/request.h"
 #include "worker/url.h"
 
 namespace edgeroom {
 
 namespace {
 
-constexpr std::string_view kBearerPrefix = "bearer.";
+constexpr bool kForAnybody = false;
+constexpr bool kForModerators = true;
+
+// docs/PROTOCOL.md, as a table. HEAD comes with GET.
+constexpr RoomMethod kRoomMethods[] = {
+    {Route::kJoin, "GET", RoomOperation::kConnect, kForAnybody},
+    {Route::kRoom, "GET", RoomOperation::kState, kForAnybody},
+    {Route::kMessages, "GET", RoomOperation::kMessages, kForAnybody},
+    {Route::kMessages, "POST", RoomOperation::kPublish, kForModerators},
+    {Route::kMessage, "DELETE", RoomOperation::kDelete, kForModerators},
+    {Route::kModeration, "POST", RoomOperation::kModerate, kForModerators},
+    {Route::kDrain, "POST", RoomOperation::kDrain, kForModerators},
+    {Route::kLog, "GET", RoomOperation::kLog, kForModerators},
+};
+
+// A WebSocket is opened by GET and nothing else (RFC 6455, section 4.1).
+constexpr bool has_head(Route route) { return route != Route::kJoin; }
 
 // Reads query parameters one after the other and keeps the first error.
 class QueryReader {
@@ -79,9 +94,18 @@ void write_number(JsonObjectWriter& object, std::string_view key, std::optional<
   if (number) object.integer(key, *number);
 }
 
-}  // namespace
+// An operation that has no parameter but the room.
+std::string plain_operation(std::string_view name, std::string_view room) {
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", name);
+  object.string("room", room);
+  object.close();
+  return out;
+}
 
-Result<std::string> connect_operation(std::string_view room, std::string_view query) {
+Result<std::string> connect_operation(std::string_view room, std::string_view query,
+                                      bool is_moderator) {
   QueryReader reader(query);
   const auto user = reader.user();
   const auto epoch = reader.epoch();
@@ -92,38 +116,9 @@ Result<std::string> connect_operation(std::string_view room, std::string_view qu
   object.string("op", "connect");
   object.string("room", room);
   if (user) object.string("user", *user);
+  if (is_moderator) object.string("role", "moderator");
   if (epoch) object.string("epoch", *epoch);
   write_number(object, "after", after);
-  object.close();
-  return out;
-}
-
-std::string publish_operation(std::string_view room) {
-  std::string out;
-  JsonObjectWriter object(out);
-  object.string("op", "publish");
-  object.string("room", room);
-  object.close();
-  return out;
-}
-
-Result<std::string> delete_operation(std::string_view room, std::string_view seq) {
-  const auto number = json_integer(seq);
-  if (!number) return Error{"the message's seq must be a whole number from 0 to 2^53-1"};
-  std::string out;
-  JsonObjectWriter object(out);
-  object.string("op", "delete");
-  object.string("room", room);
-  object.integer("seq", *number);
-  object.close();
-  return out;
-}
-
-std::string state_operation(std::string_view room) {
-  std::string out;
-  JsonObjectWriter object(out);
-  object.string("op", "state");
-  object.string("room", room);
   object.close();
   return out;
 }
@@ -148,22 +143,66 @@ Result<std::string> messages_operation(std::string_view room, std::string_view q
   return out;
 }
 
-Result<std::string_view> agree_on_protocol(std::string_view offered) {
-  const auto tokens = list_tokens(offered);
-  if (tokens.empty()) return std::string_view();
-  bool only_bearer = true;
-  for (const std::string_view token : tokens) {
-    if (token == kSubprotocol) return kSubprotocol;
-    if (token.substr(0, kBearerPrefix.size()) != kBearerPrefix) only_bearer = false;
+Result<std::string> delete_operation(std::string_view room, std::string_view seq) {
+  const auto number = json_integer(seq);
+  if (!number) return Error{"the message's seq must be a whole number from 0 to 2^53-1"};
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", "delete");
+  object.string("room", room);
+  object.integer("seq", *number);
+  object.close();
+  return out;
+}
+
+Result<std::string> log_operation(std::string_view room, std::string_view query) {
+  QueryReader reader(query);
+  const auto after = reader.number("after", 0, kSafeIntegerMax);
+  if (reader.error()) return *reader.error();
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", "log");
+  object.string("room", room);
+  write_number(object, "after", after);
+  object.close();
+  return out;
+}
+
+}  // namespace
+
+const RoomMethod* find_room_method(Route route, std::string_view method) {
+  if (method == "HEAD" && has_head(route)) method = "GET";
+  for (const RoomMethod& each : kRoomMethods) {
+    if (each.route == route && each.method == method) return &each;
   }
-  if (only_bearer) {
-    return Error{
-        "Sec-WebSocket-Protocol: a bearer token is offered beside edgeroom.v1, never "
-        "alone: it cannot be the answer"};
+  return nullptr;
+}
+
+std::string allowed_room_methods(Route route) {
+  std::string out;
+  for (const RoomMethod& each : kRoomMethods) {
+    if (each.route != route) continue;
+    if (!out.empty()) out += ", ";
+    out += each.method;
+    if (each.method == "GET" && has_head(route)) out += ", HEAD";
   }
-  return Error{
-      "Sec-WebSocket-Protocol: none of the subprotocols offered is spoken here; offer "
-      "edgeroom.v1"};
+  return out;
+}
+
+Result<std::string> room_operation(RoomOperation operation, const RouteMatch& match,
+                                   std::string_view query, bool is_moderator) {
+  const std::string_view room = match.room;
+  switch (operation) {
+    case RoomOperation::kConnect: return connect_operation(room, query, is_moderator);
+    case RoomOperation::kState: return plain_operation("state", room);
+    case RoomOperation::kMessages: return messages_operation(room, query);
+    case RoomOperation::kPublish: return plain_operation("publish", room);
+    case RoomOperation::kDelete: return delete_operation(room, match.seq);
+    case RoomOperation::kModerate: return plain_operation("moderate", room);
+    case RoomOperation::kDrain: return plain_operation("drain", room);
+    case RoomOperation::kLog: break;
+  }
+  return log_operation(room, query);
 }
 
 }  // namespace edgeroom

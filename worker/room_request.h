@@ -2,34 +2,44 @@
 // JSON, the member "op" first, members that were not given left out.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "worker/route.h"
 
 namespace edgeroom {
 
-// The subprotocol that rooms speak.
-inline constexpr std::string_view kSubprotocol = "edgeroom.v1";
+enum class RoomOperation : uint8_t {
+  kConnect,   // {"op":"connect","room","user"?,"role"?,"epoch"?,"after"?}
+  kState,     // {"op":"state","room"}
+  kMessages,  // {"op":"messages","room","epoch"?,"after"?,"before"?,"limit"?}
+  kPublish,   // {"op":"publish","room"}; the request's body goes with it
+  kDelete,    // {"op":"delete","room","seq"}
+  kModerate,  // {"op":"moderate","room"}; the request's body goes with it
+  kDrain,     // {"op":"drain","room"}
+  kLog,       // {"op":"log","room","after"?}
+};
 
-// {"op":"connect","room":…,"user"?,"epoch"?,"after"?} from the query of /rooms/{room}.
-Result<std::string> connect_operation(std::string_view room, std::string_view query);
+// What a route of rooms does by one method.
+struct RoomMethod {
+  Route route;
+  std::string_view method;
+  RoomOperation operation;
+  // Nobody but moderators may, whatever the room.
+  bool is_for_moderators;
+};
 
-// {"op":"state","room":…}
-std::string state_operation(std::string_view room);
+// Null when the route does not answer to the method. HEAD is answered as GET is, but for a join.
+const RoomMethod* find_room_method(Route route, std::string_view method);
 
-// {"op":"messages","room":…,"epoch"?,"after"?,"before"?,"limit"?} from the query of
-// /api/rooms/{room}/messages.
-Result<std::string> messages_operation(std::string_view room, std::string_view query);
+// The methods of a route of rooms, as in the header Allow: "GET, HEAD, POST".
+std::string allowed_room_methods(Route route);
 
-// {"op":"publish","room":…}; the request's body goes with it.
-std::string publish_operation(std::string_view room);
-
-// {"op":"delete","room":…,"seq":…}, if `seq` is a whole number.
-Result<std::string> delete_operation(std::string_view room, std::string_view seq);
-
-// The subprotocol to answer to Sec-WebSocket-Protocol, empty when none was offered. A client that
-// offers only others would drop the connection, so that is an error.
-Result<std::string_view> agree_on_protocol(std::string_view offered);
+// The operation, its parameters taken from the path and the query. `match.room` must be a room's
+// name; `is_moderator` says who asks. An error names the parameter that is wrong.
+Result<std::string> room_operation(RoomOperation operation, const RouteMatch& match,
+                                   std::string_view query, bool is_moderator);
 
 }  // namespace edgeroom

@@ -22,6 +22,9 @@ RouteMatch match_room_route(std::string_view rest) {
   if (slash == std::string_view::npos) return {Route::kRoom, room, {}};
   std::string_view resource = rest.substr(slash);
   if (resource == "/messages") return {Route::kMessages, room, {}};
+  if (resource == "/moderation") return {Route::kModeration, room, {}};
+  if (resource == "/drain") return {Route::kDrain, room, {}};
+  if (resource == "/log") return {Route::kLog, room, {}};
   if (take_prefix(resource, "/messages/") && !resource.empty() &&
       resource.find('/') == std::string_view::npos) {
     return {Route::kMessage, room, resource};
@@ -54,6 +57,9 @@ std::string_view route_name(Route route) {
     case Route::kRoom: return "room";
     case Route::kMessages: return "messages";
     case Route::kMessage: return "message";
+    case Route::kModeration: return "moderation";
+    case Route::kDrain: return "drain";
+    case Route::kLog: return "log";
     case Route::kRooms: return "rooms";
     case Route::kApi: return "api";
     case Route::kAssets: return "assets";

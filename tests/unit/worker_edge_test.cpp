@@ -4,12 +4,14 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
 #include "tests/unit/dice.h"
 #include "worker/edge.h"
+#include "worker/room_request.h"
 
 using namespace edgeroom;  // NOLINT(google-build-using-namespace)
 
@@ -22,6 +24,7 @@ std::string settings_json(const std::map<std::string, std::string>& changes = {}
                                              {"PERSIST_URL", "https://api.example"},
                                              {"PERSIST_AUTH", "bearer"},
                                              {"PERSIST_SECRET", "s"},
+                                             {"MODERATOR_TOKENS", "old-token,new-token"},
                                              {"ALLOWED_ORIGINS", "https://app.example"}};
   for (const auto& [name, value] : changes) vars[name] = value;
   std::string out;
@@ -37,6 +40,7 @@ struct Asked {
   std::string origin = "";
   std::string upgrade = "";
   std::string protocols = "";
+  std::string authorization = "";
   std::string cors_method = "";
   std::string cors_headers = "";
   std::string address = "1.2.3.4";
@@ -51,6 +55,7 @@ Answer ask(Edge& edge, const Asked& asked, double now_ms = kStartMs) {
   lines.origin = asked.origin;
   lines.upgrade = asked.upgrade;
   lines.protocols = asked.protocols;
+  lines.authorization = asked.authorization;
   lines.cors_method = asked.cors_method;
   lines.cors_headers = asked.cors_headers;
   return edge.handle(lines, now_ms);
@@ -82,8 +87,11 @@ void check_problem(const Answer& answer, uint32_t status) {
   CHECK(answer.action == EdgeAction::kRespond);
   CHECK(answer.status == status);
   CHECK(header(answer, "content-type") == "application/problem+json");
+  CHECK(header(answer, "cache-control") == "no-store");
   CHECK_FALSE(member(answer.body, "type").empty());
-  CHECK_FALSE(member(answer.body, "title").empty());
+  const std::string title = member(answer.body, "title");
+  CHECK_FALSE(title.empty());
+  if (status != 500) CHECK(title != "Internal Server Error");
   CHECK(member(answer.body, "status") == std::to_string(status));
   CHECK_FALSE(member(answer.body, "detail").empty());
 }
@@ -119,21 +127,50 @@ TEST_CASE("routes and refusals") {
       {"GET", "/rooms/a/", 404, ""},
       {"GET", "/api/rooms/..", 400, "name"},
       {"GET", "/api/rooms/%2e%2e/messages", 400, "name"},
-      {"POST", "/api/rooms/lobby", 405, "GET"},
-      {"PUT", "/api/rooms/lobby/messages", 405, "GET, POST"},
+      {"POST", "/api/rooms/lobby", 405, "GET, HEAD"},
+      {"PUT", "/api/rooms/lobby/messages", 405, "GET, HEAD, POST"},
+      {"get", "/api/rooms/lobby/messages", 405, "GET, HEAD, POST"},
       {"GET", "/api/rooms/lobby/messages/5", 405, "DELETE"},
+      {"HEAD", "/api/rooms/lobby/messages/5", 405, "DELETE"},
+      {"GET", "/api/rooms/lobby/moderation", 405, "POST"},
+      {"HEAD", "/api/rooms/lobby/moderation", 405, "POST"},
+      {"DELETE", "/api/rooms/lobby/moderation", 405, "POST"},
+      {"GET", "/api/rooms/lobby/drain", 405, "POST"},
+      {"HEAD", "/api/rooms/lobby/drain", 405, "POST"},
+      {"PUT", "/api/rooms/lobby/drain", 405, "POST"},
+      {"POST", "/api/rooms/lobby/log", 405, "GET, HEAD"},
+      {"DELETE", "/api/rooms/lobby/log", 405, "GET, HEAD"},
+      {"HEAD", "/api/rooms/a%20b", 400, "name"},
+      {"POST", "/api/rooms/../moderation", 400, "name"},
+      {"POST", "/api/rooms//drain", 400, "name"},
+      {"GET", "/api/rooms/%00/log", 400, "name"},
       {"POST", "/api/rooms/lobby/messages", 401, "Bearer"},
       {"DELETE", "/api/rooms/lobby/messages/5", 401, "Bearer"},
+      {"DELETE", "/api/rooms/lobby/messages/five", 401, "Bearer"},
+      {"POST", "/api/rooms/lobby/moderation", 401, "Bearer"},
+      {"POST", "/api/rooms/lobby/drain", 401, "Bearer"},
+      {"GET", "/api/rooms/lobby/log", 401, "Bearer"},
+      {"HEAD", "/api/rooms/lobby/log", 401, "Bearer"},
+      {"GET", "/api/rooms/lobby/log?after=x", 401, "Bearer"},
       {"GET", "/api/rooms", 404, ""},
       {"GET", "/api/rooms/", 400, "name"},
       {"GET", "/api/rooms/lobby/", 404, ""},
       {"GET", "/api/rooms/lobby/messages/", 404, ""},
       {"GET", "/api/rooms/lobby/secrets", 404, ""},
+      {"POST", "/api/rooms/lobby/moderation/", 404, "no such resource"},
+      {"POST", "/api/rooms/lobby/Drain", 404, "no such resource"},
+      {"GET", "/api/rooms/lobby/log/1", 404, "no such resource"},
+      {"GET", "/api/rooms/lobby/dead-letters", 404, "no such resource"},
+      {"POST", "/api/rooms/lobby/dead-letters/replay", 404, "no such resource"},
+      {"GET", "/api/rooms/lobby/metrics", 404, "no such resource"},
       {"GET", "/api/%72ooms/lobby/secrets", 404, "no such resource"},
       {"GET", "/api/rooms/lobby/messages?limit=0", 400, "limit"},
       {"GET", "/api/rooms/lobby/messages?limit=101", 400, "limit"},
       {"GET", "/api/rooms/lobby/messages?limit=", 400, "limit"},
       {"GET", "/api/rooms/lobby/messages?limit=ten", 400, "limit"},
+      {"GET", "/api/rooms/lobby/messages?limit", 400, "limit"},
+      {"GET", "/api/rooms/lobby/messages?limit=1e2", 400, "limit"},
+      {"HEAD", "/api/rooms/lobby/messages?limit=0", 400, "limit"},
       {"GET", "/api/rooms/lobby/messages?after=-1", 400, "after"},
       {"GET", "/api/rooms/lobby/messages?after=1.5", 400, "after"},
       {"GET", "/api/rooms/lobby/messages?before=9007199254740992", 400, "before"},
@@ -161,6 +198,44 @@ TEST_CASE("routes and refusals") {
     check_problem(answer, c.status);
     CHECK(member(answer.body, "detail").find(c.detail) != std::string::npos);
     if (c.status == 405) CHECK(header(answer, "allow") == c.detail);
+    CHECK(header(answer, "www-authenticate") == (c.status == 401 ? "Bearer" : ""));
+  }
+}
+
+TEST_CASE("no method of a route that is for moderators goes without a token") {
+  Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
+  const std::vector<std::pair<std::string, std::string>> routes = {
+      {"/messages", "POST"}, {"/messages/5", "DELETE"}, {"/moderation", "POST"},
+      {"/drain", "POST"},    {"/log", "GET"},           {"/log", "HEAD"}};
+  for (const auto& [path, method] : routes) {
+    CAPTURE(path);
+    Asked asked;
+    asked.method = method;
+    asked.url = "/api/rooms/lobby" + path;
+    for (const char* authorization : {"Bearer old-token", "bearer new-token"}) {
+      asked.authorization = authorization;
+      CHECK(ask(edge, asked).action == EdgeAction::kAskRoom);
+    }
+    for (const char* authorization : {"", "Bearer wrong", "Basic old-token", "old-token"}) {
+      asked.authorization = authorization;
+      check_problem(ask(edge, asked), 401);
+    }
+    // A token that comes as a subprotocol is for joins.
+    asked.authorization = "";
+    asked.protocols = "bearer.old-token, edgeroom.v1";
+    check_problem(ask(edge, asked), 401);
+  }
+  Edge closed(settings_json({{"MODERATOR_TOKENS", "other"}}), 1);
+  Asked asked;
+  asked.url = "/api/rooms/lobby/log";
+  asked.authorization = "Bearer old-token";
+  check_problem(ask(closed, asked), 401);
+}
+
+TEST_CASE("methods of routes that are no room's") {
+  for (const Route route : {Route::kHealth, Route::kRooms, Route::kApi, Route::kOther}) {
+    CHECK(find_room_method(route, "GET") == nullptr);
+    CHECK(allowed_room_methods(route).empty());
   }
 }
 
@@ -168,26 +243,75 @@ TEST_CASE("questions for a room") {
   Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
   const std::string name = "AZaz09._~-";
   struct Case {
+    std::string method;
     std::string path;
     std::string operation;
   };
   const Case cases[] = {
-      {"/api/rooms/" + name, R"({"op":"state","room":"AZaz09._~-"})"},
-      {"/api/rooms/%6cobby", R"({"op":"state","room":"lobby"})"},
-      {"/api/rooms/lobby/messages", R"({"op":"messages","room":"lobby"})"},
-      {"/api/rooms/lobby/messages?limit=100&after=0&epoch=01-aZ&x=y",
+      {"GET", "/api/rooms/" + name, R"({"op":"state","room":"AZaz09._~-"})"},
+      {"HEAD", "/api/rooms/" + name, R"({"op":"state","room":"AZaz09._~-"})"},
+      {"GET", "/api/rooms/%6cobby", R"({"op":"state","room":"lobby"})"},
+      {"GET", "/api/rooms/lobby/messages", R"({"op":"messages","room":"lobby"})"},
+      {"HEAD", "/api/rooms/lobby/messages?limit=7",
+       R"({"op":"messages","room":"lobby","limit":7})"},
+      {"POST", "/api/rooms/lobby/messages", R"({"op":"publish","room":"lobby"})"},
+      {"DELETE", "/api/rooms/lobby/messages/%31", R"({"op":"delete","room":"lobby","seq":1})"},
+      {"POST", "/api/rooms/lobby/moderation?user=x", R"({"op":"moderate","room":"lobby"})"},
+      {"POST", "/api/rooms/lobby/%64rain", R"({"op":"drain","room":"lobby"})"},
+      {"GET", "/api/rooms/lobby/log", R"({"op":"log","room":"lobby"})"},
+      {"HEAD", "/api/rooms/lobby/log", R"({"op":"log","room":"lobby"})"},
+      {"GET", "/api/rooms/lobby/log?after=0", R"({"op":"log","room":"lobby","after":0})"},
+      {"GET", "/api/rooms/lobby/log?after=9007199254740991&limit=x",
+       R"({"op":"log","room":"lobby","after":9007199254740991})"},
+      {"GET", "/api/rooms/lobby/messages?limit=100&after=0&epoch=01-aZ&x=y",
        R"({"op":"messages","room":"lobby","epoch":"01-aZ","after":0,"limit":100})"},
-      {"/api/rooms/lobby/messages?before=9007199254740991",
+      {"GET", "/api/rooms/lobby/messages?before=9007199254740991",
        R"({"op":"messages","room":"lobby","before":9007199254740991})"},
   };
   for (const Case& c : cases) {
     CAPTURE(c.path);
     Asked asked;
+    asked.method = c.method;
     asked.url = c.path;
+    asked.authorization = "Bearer old-token";
     const Answer answer = ask(edge, asked);
     CHECK(answer.action == EdgeAction::kAskRoom);
     CHECK(answer.body == c.operation);
     CHECK(answer.room == member(c.operation, "room"));
+    CHECK(header(answer, "cache-control") == "no-store");
+  }
+}
+
+TEST_CASE("what a moderator asks wrongly") {
+  Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
+  struct Case {
+    const char* method;
+    const char* path;
+    const char* detail;
+  };
+  const Case cases[] = {
+      {"GET", "log?after=", "after:"},
+      {"GET", "log?after=-1", "after:"},
+      {"GET", "log?after=1.5", "after:"},
+      {"GET", "log?after=1e3", "after:"},
+      {"GET", "log?after=9007199254740992", "after:"},
+      {"GET", "log?after=1&after=1", "after:"},
+      {"GET", "log?after=%", "after:"},
+      {"HEAD", "log?after=abc", "after:"},
+      {"DELETE", "messages/abc", "the message's seq"},
+      {"DELETE", "messages/-1", "the message's seq"},
+      {"DELETE", "messages/9007199254740992", "the message's seq"},
+      {"DELETE", "messages/%2F", "the message's seq"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.path);
+    Asked asked;
+    asked.method = c.method;
+    asked.url = std::string("/api/rooms/lobby/") + c.path;
+    asked.authorization = "Bearer old-token";
+    const Answer answer = ask(edge, asked);
+    check_problem(answer, 400);
+    CHECK(member(answer.body, "detail").find(c.detail) == 0);
   }
 }
 
@@ -248,6 +372,74 @@ TEST_CASE("joining a room") {
     check_problem(answer, 400);
     CHECK(member(answer.body, "detail").find("edgeroom.v1") != std::string::npos);
     CHECK(answer.body.find("SECRET") == std::string::npos);
+  }
+}
+
+TEST_CASE("joining a room as a moderator") {
+  Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
+  const auto join = [&edge](const std::string& authorization, const std::string& protocols,
+                            const std::string& query = "") {
+    Asked asked;
+    asked.url = "/rooms/lobby" + query;
+    asked.upgrade = "websocket";
+    asked.authorization = authorization;
+    asked.protocols = protocols;
+    return ask(edge, asked);
+  };
+  const std::string plain = R"({"op":"connect","room":"lobby"})";
+  const std::string moderator = R"({"op":"connect","room":"lobby","role":"moderator"})";
+  CHECK(join("Bearer old-token", "").body == moderator);
+  CHECK(join("Bearer new-token", "edgeroom.v1").body == moderator);
+  CHECK(join("", "edgeroom.v1, bearer.old-token").body == moderator);
+  CHECK(join("", "bearer.new-token, edgeroom.v1").body == moderator);
+  // Either is enough: a proxy may have a token of its own.
+  CHECK(join("Bearer other", "bearer.old-token, edgeroom.v1").body == moderator);
+  CHECK(join("Bearer old-token", "bearer.other, edgeroom.v1").body == moderator);
+  CHECK(join("", "bearer.other, bearer.old-token, edgeroom.v1").body == moderator);
+  CHECK(join("Bearer old-token", "", "?user=ana&epoch=e&after=1").body ==
+        R"({"op":"connect","room":"lobby","user":"ana","role":"moderator","epoch":"e","after":1})");
+  // With AUTH=off any other token is ignored.
+  for (const auto& [authorization, protocols] :
+       std::vector<std::pair<std::string, std::string>>{{"", ""},
+                                                        {"Bearer other", ""},
+                                                        {"Basic old-token", ""},
+                                                        {"", "bearer.other, edgeroom.v1"},
+                                                        {"", "bearer., edgeroom.v1"},
+                                                        {"", "bearer.old-toke, edgeroom.v1"},
+                                                        {"", "Bearer.old-token, edgeroom.v1"},
+                                                        {"", "old-token, edgeroom.v1"}}) {
+    CAPTURE(authorization);
+    CAPTURE(protocols);
+    CHECK(join(authorization, protocols).body == plain);
+    CHECK(join(authorization, protocols).action == EdgeAction::kJoinRoom);
+  }
+  // Nobody names their own role, and no token comes out again.
+  CHECK(join("", "", "?role=moderator").body == plain);
+  const Answer answer = join("Bearer old-token", "bearer.new-token, edgeroom.v1");
+  CHECK(answer.protocol == "edgeroom.v1");
+  CHECK((answer.headers + answer.body + answer.log).find("-token") == std::string::npos);
+  for (const char* protocols : {"bearer.old-token", "bearer.", "bearer.old-token, chat"}) {
+    const Answer refused = join("Bearer old-token", protocols);
+    check_problem(refused, 400);
+    CHECK((refused.headers + refused.body).find("-token") == std::string::npos);
+  }
+}
+
+TEST_CASE("policies may count by route") {
+  Edge edge(settings_json(
+                {{"RATE_LIMITS", R"([{"name":"route","key":"route","limit":1,"window_s":60}])"}}),
+            1);
+  const std::vector<std::pair<std::string, std::string>> requests = {
+      {"GET", ""},        {"GET", "/messages"}, {"DELETE", "/messages/5"}, {"POST", "/moderation"},
+      {"POST", "/drain"}, {"GET", "/log"},      {"GET", "/metrics"}};
+  for (const auto& [method, path] : requests) {
+    CAPTURE(path);
+    Asked asked;
+    asked.method = method;
+    asked.url = "/api/rooms/lobby" + path;
+    CHECK(ask(edge, asked).status != 429);
+    asked.url = "/api/rooms/other" + path;
+    check_problem(ask(edge, asked), 429);
   }
 }
 
