@@ -78,7 +78,10 @@ async function askRoom(decision, request, env) {
   if (decision.action === EdgeAction.joinRoom) headers.set("upgrade", "websocket");
   if (decision.protocol !== "") headers.set("sec-websocket-protocol", decision.protocol);
   try {
-    const { method, body } = request;
+    const { method } = request;
+    // Content of a GET or HEAD means nothing (RFC 9110, section 9.3.1). Some clients send it, if
+    // only as a length of 0, and the platform would refuse to pass it on.
+    const body = method === "GET" || method === "HEAD" ? null : request.body;
     const stub = env.ROOMS.getByName(decision.room);
     return await stub.fetch("http://room/", { method, headers, body });
   } catch (error) {
