@@ -177,6 +177,29 @@ describe("a policy of one's own", () => {
     }
   });
 
+  it("counts each route of a room by itself, and those who guess tokens", async () => {
+    const policies = [{ name: "route", key: ["ip", "route"], limit: 2, window_s: 60 }];
+    const edge = await startEdge({ vars: { RATE_LIMITS: JSON.stringify(policies) } });
+    try {
+      for (const [method, path] of [
+        ["POST", "moderation"],
+        ["POST", "drain"],
+        ["GET", "log"],
+      ]) {
+        /** @type {number[]} */
+        const statuses = [];
+        for (const guess of ["a", "b", "test-moderator"]) {
+          const headers = { authorization: `Bearer ${guess}` };
+          const response = await edge.fetch(`${ROOM_STATE}/${path}`, { method, headers });
+          statuses.push(response.status);
+        }
+        assert.deepEqual(statuses, [401, 401, 429], path);
+      }
+    } finally {
+      await edge.close();
+    }
+  });
+
   it("counts what other isolates report", async () => {
     const policies = [{ name: "ip", key: "ip", limit: 16, window_s: 60 }];
     const edge = await startEdge({ vars: { RATE_LIMITS: JSON.stringify(policies) } });
