@@ -1,0 +1,346 @@
+// What was acknowledged is kept, whatever happens to workerd or to its storage; what was not is
+// unknown, and a retry finds out. With real faults of the real storage.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { Dice, seeds } from "./dice.js";
+import { fullDisk, killWorkerd, limitedFiles } from "./faults.js";
+import { central, newRoom, startEdge, temporaryFolder, until } from "./harness.js";
+import { Member } from "./member.js";
+import { comparable, fromCentral, overHttp, walkForwards } from "./pages.js";
+
+/** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
+/** @typedef {Awaited<ReturnType<typeof central>>} Central */
+/** @typedef {import("./harness.js").Client} Client */
+/** @typedef {import("node:test").TestContext} TestContext */
+
+const MODERATOR = { authorization: "Bearer test-moderator" };
+
+/** Waits until all have everything and every answer. @param {Edge} edge @param {string} room @param {Member[]} members */
+async function rest(edge, room, members) {
+  await until(
+    async () => {
+      const { status, body } = await edge.json(`/api/rooms/${room}`);
+      if (status !== 200) return [`the room answers ${status}`];
+      return members.map((member) => member.unrest(body.seq)).filter((why) => why !== "");
+    },
+    (why) => why.length === 0,
+  );
+  for (const { faults } of members) assert.deepEqual(faults, []);
+}
+
+/** @param {Edge} edge @param {string} room */
+async function allConfirmed(edge, room) {
+  return until(
+    async () => (await edge.json(`/api/rooms/${room}`)).body,
+    (state) => state.confirmed === state.seq,
+  );
+}
+
+/** @param {Edge} edge @param {string} room */
+async function history(edge, room) {
+  return (await walkForwards(overHttp(edge.url, room))).map(comparable);
+}
+
+/**
+ * That room, store and members agree, and that everything acknowledged is there once.
+ * @param {Edge} edge
+ * @param {Central} store
+ * @param {string} room
+ * @param {Member[]} members
+ */
+async function agree(edge, store, room, members) {
+  await rest(edge, room, members);
+  const { epoch, seq } = await allConfirmed(edge, room);
+  const held = await history(edge, room);
+  const stored = await walkForwards(fromCentral(store.url, room, epoch));
+  assert.deepEqual(stored.map(comparable), held);
+  const names = held.flatMap(({ user, id }) => (id === undefined ? [] : [`${user} ${id}`]));
+  assert.equal(new Set(names).size, names.length, "a message is there twice");
+  for (const member of members) {
+    assert.equal(member.epoch, epoch);
+    assert.equal(member.seq, seq);
+    assert.deepEqual(member.list(), held, member.user);
+    for (const [id, told] of member.answered) {
+      const found = held.find((message) => message.seq === told);
+      assert.ok(found?.deleted || found?.id === id, `${member.user} ${id}, told as ${told}`);
+    }
+  }
+  return held;
+}
+
+for (const makeFault of [limitedFiles, fullDisk]) {
+  const fault = await makeFault();
+  const skip = typeof fault === "string" && fault;
+  describe(`a commit that fails (${makeFault.name})`, { skip }, () => {
+    if (typeof fault === "string") return;
+    const dice = new Dice(1);
+    /** @type {Central} */
+    let store;
+    /** @type {Edge} */
+    let edge;
+    before(async () => {
+      store = await central();
+      fault.prepare();
+      edge = await startEdge({ centralUrl: store.url, stateDir: fault.stateDir });
+    });
+    after(async () => {
+      await edge.close();
+      await store.close();
+      fault.remove();
+    });
+
+    /** @param {Client} client */
+    const gone = (client) =>
+      until(
+        async () => client.socket.readyState,
+        (state) => state === client.socket.CLOSED,
+      );
+
+    /** A room with three messages, one of them larger than what SQLite keeps beside its log. */
+    async function usedRoom() {
+      const room = newRoom();
+      const ana = await edge.join(room, { user: "ana" });
+      const bob = await edge.join(room, { user: "bob" });
+      for (let n = 1; n <= 3; n++) {
+        ana.send({ type: "message", content: { n, pad: "x".repeat(40_000) }, id: `before-${n}` });
+        await ana.confirmed(n);
+      }
+      await bob.confirmed(3);
+      return { room, ana, bob, epoch: ana.told[0].epoch };
+    }
+
+    for (let round = 1; round <= 3; round++) {
+      const bytes = dice.roll(0, 16_000);
+      it(`is heard of by nobody, and a retry stores once (${bytes} bytes left)`, async () => {
+        const { room, ana, bob, epoch } = await usedRoom();
+        const path = `/api/rooms/${room}/messages`;
+        const held = await history(edge, room);
+        const pad = "never stored".repeat(2000);
+        const frames = [1, 2, 3].map((n) =>
+          JSON.stringify({ type: "message", content: { n, pad }, id: `retry-${n}` }),
+        );
+        const body = JSON.stringify({ content: { n: 4, pad }, id: "retry-4" });
+        const post = () => edge.json(path, { method: "POST", headers: MODERATOR, body });
+        fault.begin(bytes);
+        for (const frame of frames) ana.send(frame);
+        bob.send({ type: "event", name: "never stored", content: pad });
+        const answer = await post();
+        // Files that may not grow can still be written anew: then the room that has come back
+        // stores it.
+        assert.ok([201, 503].includes(answer.status), `answered ${answer.status}`);
+        await gone(ana);
+        await gone(bob);
+        fault.end();
+        for (const { frames: heard } of [ana, bob]) {
+          assert.ok(!heard.join("").includes("never stored"));
+        }
+        assert.deepEqual([ana.all("ack"), ana.all("error")], [[], []]);
+
+        // What the store has, the room has too.
+        const { status, body: state } = await edge.json(`/api/rooms/${room}`);
+        assert.deepEqual([status, state.epoch], [200, epoch]);
+        const unknown = await history(edge, room);
+        assert.deepEqual(unknown.slice(0, 3), held);
+        if (answer.status === 201) assert.equal(unknown[answer.body.seq - 1].id, "retry-4");
+        const stored = await walkForwards(fromCentral(store.url, room, epoch));
+        assert.deepEqual(stored.map(comparable), unknown.slice(0, stored.length));
+
+        const carol = await edge.join(room, { user: "carol", epoch, after: 3 });
+        const back = await edge.join(room, { user: "ana", epoch, after: 3 });
+        assert.equal(back.told[0].recovered, true);
+        for (const frame of frames) back.send(frame);
+        const { body: published } = await post();
+        await until(
+          async () => [...back.all("new_message"), ...back.all("ack")].map(({ id }) => id),
+          (ids) => frames.every((_, i) => ids.includes(`retry-${i + 1}`)),
+        );
+        await back.confirmed(7);
+        const after = await history(edge, room);
+        assert.deepEqual(
+          after.map(({ seq }) => seq),
+          [1, 2, 3, 4, 5, 6, 7],
+        );
+        assert.deepEqual(after.map(({ id }) => id).toSorted(), [
+          "before-1",
+          "before-2",
+          "before-3",
+          "retry-1",
+          "retry-2",
+          "retry-3",
+          "retry-4",
+        ]);
+        assert.equal(after.find(({ id }) => id === "retry-4")?.seq, published.seq);
+        const late = await edge.join(room, { user: "bob", epoch, after: 3 });
+        assert.equal(late.told[0].recovered, true);
+        await late.next("new_message", ({ seq }) => seq === 7);
+        assert.deepEqual(late.all("new_message").map(asMessage), after.slice(3));
+        assert.deepEqual(carol.all("new_message").map(asMessage), after.slice(3));
+      });
+    }
+
+    it("of a deletion leaves the message whole, and a retry deletes it", async () => {
+      const { room, ana, bob, epoch } = await usedRoom();
+      const held = await history(edge, room);
+      fault.begin(0);
+      ana.send({ type: "delete", seq: 2 });
+      await gone(ana);
+      await gone(bob);
+      fault.end();
+      for (const client of [ana, bob]) assert.deepEqual(client.all("message_deleted"), []);
+      assert.deepEqual(await history(edge, room), held);
+      const back = await edge.join(room, { user: "bob", epoch, after: 0 });
+      const path = `/api/rooms/${room}/messages/2`;
+      const { status, body } = await edge.json(path, { method: "DELETE", headers: MODERATOR });
+      assert.deepEqual([status, body], [200, { epoch, seq: 4, target: 2 }]);
+      await back.confirmed(4);
+      const left = await history(edge, room);
+      assert.deepEqual(
+        left.map(({ deleted }) => deleted ?? false),
+        [false, true, false],
+      );
+      const stored = await walkForwards(fromCentral(store.url, room, epoch));
+      assert.deepEqual(stored.map(comparable), left);
+    });
+
+    it("of a room's first write makes no room, and is told to who joins", async () => {
+      const room = newRoom();
+      fault.begin(0, { newFiles: true });
+      await assert.rejects(edge.join(room, { user: "ana" }), /503/);
+      fault.end();
+      assert.equal((await edge.json(`/api/rooms/${room}`)).body.epoch, null);
+      const ana = await edge.join(room, { user: "ana" });
+      ana.send({ type: "message", content: 1 });
+      assert.equal((await ana.next("new_message")).seq, 1);
+      await ana.confirmed(1);
+    });
+
+    for (const seed of seeds([1])) {
+      it(`again and again costs nobody anything (seed ${seed})`, async (t) => {
+        await stormOf(edge, store, fault, new Dice(seed), t);
+      });
+    }
+  });
+}
+
+/** @param {Record<string, any>} told */
+function asMessage(told) {
+  return comparable(/** @type {import("./pages.js").Message} */ (told));
+}
+
+/**
+ * @param {Edge} edge
+ * @param {Central} store
+ * @param {import("./faults.js").StorageFault} fault
+ * @param {Dice} dice
+ * @param {TestContext} t
+ */
+async function stormOf(edge, store, fault, dice, t) {
+  const room = newRoom();
+  const members = await Promise.all(
+    ["ana", "bob", "cleo"].map((user) => Member.of(edge.url, room, user, dice)),
+  );
+  for (const member of members) member.come();
+  await rest(edge, room, members);
+  const [ana, bob] = members;
+  const speak = async (/** @type {Member} */ speaker) => {
+    for (let n = 1; n <= 40; n++) {
+      const pad = "x".repeat(dice.pick([0, dice.roll(0, 200), dice.roll(0, 20_000)]));
+      speaker.publish(`${speaker.user}-${n}`, { n, pad });
+      await pause(dice.roll(0, 20));
+    }
+  };
+  const fail = async () => {
+    for (let n = 1; n <= 5; n++) {
+      await pause(dice.roll(0, 40));
+      fault.begin(dice.roll(0, 30_000));
+      await pause(dice.roll(10, 60));
+      fault.end();
+    }
+  };
+  await Promise.all([speak(ana), speak(bob), fail()]);
+  const held = await agree(edge, store, room, members);
+  assert.equal(held.length, 80);
+  const lost = members.reduce((total, { count }) => total + count.lost, 0);
+  assert.ok(lost > 0, "no commit failed");
+  t.diagnostic(`${lost} connections lost; sent again ${ana.count.again + bob.count.again}`);
+  for (const member of members) await member.end();
+}
+
+describe("workerd is killed", () => {
+  for (const seed of seeds([1, 2])) {
+    it(`and what was acknowledged is there, the rest at most once (seed ${seed})`, async (t) => {
+      const dice = new Dice(seed);
+      const store = await central();
+      const stateDir = await temporaryFolder();
+      let edge = await startEdge({ centralUrl: store.url, stateDir });
+      t.after(async () => {
+        await edge.close();
+        await store.close();
+      });
+      const room = newRoom();
+      const members = await Promise.all(
+        ["ana", "bob", "cleo", "witness"].map((user) => Member.of(edge.url, room, user, dice)),
+      );
+      const speakers = members.slice(0, 3);
+      const witness = members[3];
+      for (const member of members) member.come();
+      await rest(edge, room, members);
+      let spoken = 0;
+      let unknown = 0;
+      for (let kill = 1; kill <= 5; kill++) {
+        const until = { ms: dice.roll(0, 60), seq: witness.seq + dice.roll(1, 40) };
+        const bySeq = dice.oneIn(2);
+        const started = performance.now();
+        const dead = () =>
+          bySeq ? witness.seq >= until.seq : performance.now() - started >= until.ms;
+        while (!dead()) {
+          for (const speaker of speakers) {
+            const pad = "x".repeat(dice.pick([0, dice.roll(0, 200), dice.roll(0, 10_000)]));
+            for (let n = dice.roll(0, 3); n > 0; n--) {
+              spoken++;
+              speaker.publish(`${spoken}`, { n: spoken, pad });
+            }
+          }
+          if (witness.seq > 0 && dice.oneIn(4)) {
+            const path = `/api/rooms/${room}/messages/${dice.roll(1, witness.seq)}`;
+            edge.fetch(path, { method: "DELETE", headers: MODERATOR }).catch(() => {});
+          }
+          await pause(dice.roll(0, 4));
+        }
+        killWorkerd();
+        for (const member of members) await member.leave();
+        await edge.close();
+        edge = await startEdge({ centralUrl: store.url, stateDir });
+        const { body: state } = await edge.json(`/api/rooms/${room}`);
+        const held = new Map((await history(edge, room)).map((message) => [message.seq, message]));
+        for (const member of members) {
+          assert.equal(state.epoch, member.epoch);
+          assert.ok(state.seq >= member.seq, `${member.user} had ${member.seq} of ${state.seq}`);
+          for (const told of member.list()) {
+            const kept = held.get(told.seq);
+            // A deletion that nobody was told of may have been stored, too.
+            if (kept?.deleted && !told.deleted) continue;
+            assert.deepEqual(kept, told);
+          }
+          for (const [id, seq] of member.answered) {
+            const kept = held.get(seq);
+            assert.ok(kept?.deleted || kept?.id === id, `${id}, acknowledged as ${seq}`);
+          }
+          unknown += member.unanswered.size;
+        }
+        for (const member of members) {
+          member.moveTo(edge.url);
+          member.come();
+        }
+        await rest(edge, room, members);
+      }
+      const held = await agree(edge, store, room, members);
+      assert.equal(held.length, spoken);
+      const duplicates = members.reduce((total, { count }) => total + count.duplicates, 0);
+      t.diagnostic(`${spoken} messages, ${unknown} sent again, ${duplicates} of them duplicates`);
+      for (const member of members) await member.end();
+    });
+  }
+});
