@@ -3,7 +3,6 @@
 // history when the room cannot bring it up to date, and finds fault with all that the protocol
 // does not allow.
 
-import { once } from "node:events";
 import WebSocket from "ws";
 import { Cable } from "./cable.js";
 import { search } from "./harness.js";
@@ -107,7 +106,7 @@ export class Member {
     this.wantsToBeThere = false;
     const socket = this.#socket;
     if (socket === null) return;
-    const closed = once(socket, "close");
+    const closed = new Promise((done) => socket.once("close", done));
     this.cut();
     await closed;
   }
