@@ -77,7 +77,7 @@ test("a fresh join asks for the history up to its welcome, and no further", limi
   // A record that is newer than the welcome may overtake the history; neither waits.
   const { type, ...old } = newMessage(7);
   peer.say(newMessage(8), { type: "history", messages: [old], more: true, ref });
-  assert.deepEqual(await history, { messages: [old], more: true });
+  assert.deepEqual(await history, { before: 8, messages: [old], more: true });
   assert.deepEqual(seqs, [8]);
 });
 
@@ -137,6 +137,140 @@ test(
   },
 );
 
+test("what was not replayed is a gap, unless nothing was missed", limits, async () => {
+  const room = join();
+  const seqs = collectSeqs(room);
+  const first = await server.peers.take();
+  first.welcome({ seq: 0 });
+  first.say(newMessage(1), newMessage(2));
+  await next(room, "record", ({ seq }) => seq === 2);
+  first.socket.terminate();
+
+  // Too much was missed to be replayed.
+  room.on("reset", () => assert.fail("the log is the same"));
+  const gap = next(room, "gap");
+  const second = await server.peers.take();
+  second.welcome({ seq: 200, recovered: false });
+  assert.deepEqual(await gap, { after: 2, seq: 200 });
+  const { ref, ...asked } = await second.frames.take();
+  assert.deepEqual(asked, { type: "history", before: 201, limit: 50 });
+  second.say({ type: "history", messages: [], more: true, ref }, newMessage(201));
+  await next(room, "history");
+  second.socket.terminate();
+
+  room.on("gap", () => assert.fail("nothing was missed"));
+  const third = await server.peers.take();
+  third.welcome({ seq: 201, recovered: false });
+  third.say(newMessage(202));
+  await next(room, "record", ({ seq }) => seq === 202);
+  assert.deepEqual(seqs, [1, 2, 201, 202]);
+  const publication = room.publish("no history was asked for again");
+  assert.equal((await third.frames.take()).type, "message");
+  room.close();
+  await assert.rejects(publication, { code: "left" });
+});
+
+test("answers to history may come in any order, late, or never", limits, async () => {
+  const room = join({ timing: { ...timing, answerTimeoutMs: 300 } });
+  const peer = await server.peers.take();
+  peer.welcome();
+  await next(room, "history");
+  const asked = [room.history({ before: 40 }), room.history({ after: 90, limit: 5 })];
+  const [before, after] = [await peer.frames.take(), await peer.frames.take()];
+  assert.deepEqual([before.before, after.after, after.limit], [40, 90, 5]);
+  assert.notEqual(before.ref, after.ref);
+  const [old, recent] = [newMessage(39), newMessage(91)];
+  peer.say({ type: "history", messages: [recent], more: false, ref: after.ref });
+  peer.say({ type: "history", messages: [old], more: true, partial: true, ref: before.ref });
+  assert.deepEqual(await Promise.all(asked), [
+    { messages: [old], more: true, partial: true },
+    { messages: [recent], more: false },
+  ]);
+
+  const unanswered = room.history({ before: 39 });
+  const { ref } = await peer.frames.take();
+  await assert.rejects(unanswered, { code: "unanswered", message: /did not answer in 0.3 s/ });
+  const fresh = room.history({ before: 38 });
+  const { ref: freshRef } = await peer.frames.take();
+  peer.say({ type: "history", messages: [old], more: true, ref });
+  peer.say({ type: "history", messages: [], more: false, ref: freshRef });
+  assert.deepEqual(await fresh, { messages: [], more: false });
+
+  const lost = room.history({ before: 37 });
+  await peer.frames.take();
+  peer.socket.terminate();
+  await assert.rejects(lost, { code: "disconnected" });
+  await assert.rejects(room.history(), { code: "not_connected" });
+});
+
+test("a request refused for now is asked again, and for good is rejected", limits, async () => {
+  const room = join();
+  room.on("error", () => assert.fail("whoever asked hears of it"));
+  const peer = await server.peers.take();
+  peer.welcome();
+  await next(room, "welcome");
+  const asked = room.history({ before: 40 });
+  const { ref } = await peer.frames.take();
+  const refusedAtMs = performance.now();
+  peer.say({ type: "error", code: "rate_limited", detail: "slowly", ref, retry_after_ms: 100 });
+  assert.deepEqual(await peer.frames.take(), { type: "history", before: 40, ref });
+  assert.ok(performance.now() - refusedAtMs >= 95, "waits as long as it was asked to");
+  peer.say({ type: "error", code: "bad_frame", detail: "no", ref });
+  await assert.rejects(asked, { name: "RoomError", code: "bad_frame" });
+});
+
+test("a page of history never brings back what was deleted meanwhile", limits, async () => {
+  const room = join();
+  const peer = await server.peers.take();
+  peer.welcome({ seq: 3 });
+  const joined = await peer.frames.take();
+  const asked = [room.history({ before: 3 }), room.history({ before: 2 })];
+  const [one, two] = [await peer.frames.take(), await peer.frames.take()];
+  const page = [1, 2].map((seq) => ({ seq, ts: seq, user: "bo", id: "i", content: "secret" }));
+  const deletion = (/** @type {number} */ seq, /** @type {number} */ target) => {
+    return { type: "message_deleted", seq, target, by: "mod", ts: 9 };
+  };
+  // One deletion overtakes its page, the other comes right behind it.
+  peer.say(deletion(4, 1));
+  peer.say(
+    { type: "history", messages: page, more: false, ref: one.ref },
+    { type: "history", messages: page.slice(0, 1), more: false, ref: two.ref },
+    deletion(5, 2),
+  );
+  const gone = [1, 2].map((seq) => ({ seq, ts: seq, user: "bo", deleted: true, by: "mod" }));
+  assert.deepEqual(await Promise.all(asked), [
+    { messages: gone, more: false },
+    { messages: gone.slice(0, 1), more: false },
+  ]);
+  const history = next(room, "history");
+  peer.say({ type: "history", messages: page, more: false, ref: joined.ref });
+  assert.deepEqual((await history).messages, gone);
+});
+
+test("a deletion is done when its record comes, or refused by ref", limits, async () => {
+  const room = join();
+  room.on("error", () => assert.fail("whoever asked hears of it"));
+  const seqs = collectSeqs(room);
+  const peer = await server.peers.take();
+  peer.welcome({ seq: 7 });
+  await peer.frames.take();
+  const deleted = room.delete(6);
+  const { ref, ...frame } = await peer.frames.take();
+  assert.deepEqual(frame, { type: "delete", seq: 6 });
+  const record = { type: "message_deleted", seq: 9, target: 6, by: "ana", ts: 9 };
+  peer.say({ type: "message_deleted", seq: 8, target: 5, by: "ana", ts: 8 }, record);
+  assert.deepEqual(await deleted, record);
+  assert.deepEqual(seqs, [8, 9]);
+
+  for (const code of ["forbidden", "not_found", "outbox_full"]) {
+    const refused = room.delete(7);
+    const { ref: refusedRef } = await peer.frames.take();
+    assert.notEqual(refusedRef, ref);
+    peer.say({ type: "error", code, detail: "no", ref: refusedRef });
+    await assert.rejects(refused, { name: "RoomError", code });
+  }
+});
+
 test("a history lost with its connection is asked for again", limits, async () => {
   const room = join();
   const first = await server.peers.take();
@@ -165,10 +299,11 @@ test(
     first.socket.terminate();
 
     const second = await server.peers.take();
-    second.welcome({ recovered: true });
+    second.welcome({ conn: "c-2", recovered: true });
     assert.deepEqual(await second.frames.take(), sent);
     second.say({ type: "ack", id: sent.id, seq: 1, duplicate: true });
-    assert.deepEqual(await receipt, { id: sent.id, epoch: "e-1", seq: 1, duplicate: true });
+    const stored = { id: sent.id, epoch: "e-1", seq: 1, duplicate: true, conn: "c-2" };
+    assert.deepEqual(await receipt, stored);
     assert.equal(room.pending, 0);
   },
 );
@@ -196,25 +331,36 @@ test("what the replay answers is not sent again", limits, async () => {
   await assert.rejects(later, { code: "left" });
 });
 
-test("a publication refused for now goes out again, before those behind it", limits, async () => {
+test("publications refused for now go out again, in their order", limits, async () => {
   const room = join();
+  room.on("error", () => assert.fail("whoever publishes hears of it"));
   const peer = await server.peers.take();
   peer.welcome();
   const one = room.publish("one");
   const { id } = await peer.frames.take();
-  const refusedAtMs = performance.now();
-  const told = next(room, "error");
-  peer.say({ type: "error", code: "rate_limited", detail: "slowly", id, retry_after_ms: 200 });
-  assert.equal((await told).code, "rate_limited");
   const two = room.publish("two");
-  const again = await peer.frames.take();
-  assert.equal(again.id, id);
+  const { id: behindId } = await peer.frames.take();
+  const refusedAtMs = performance.now();
+  const told = next(room, "delayed", (delayed) => delayed.id === behindId);
+  const error = { type: "error", code: "rate_limited", detail: "slowly" };
+  // The longest wait that was asked for counts.
+  peer.say({ ...error, id, retry_after_ms: 20 }, { ...error, id: behindId, retry_after_ms: 200 });
+  const { problem, retryAtMs } = await told;
+  assert.equal(problem.code, "rate_limited");
+  assert.ok(retryAtMs > Date.now() + 100, "says when it tries again");
+  const three = room.publish("three");
+  const again = [await peer.frames.take(), await peer.frames.take(), await peer.frames.take()];
   assert.ok(performance.now() - refusedAtMs >= 195, "waits as long as it was asked to");
-  const behind = await peer.frames.take();
-  assert.equal(behind.content, "two");
-  peer.say(newMessage(1, { user: "ana", id }), newMessage(2, { user: "ana", id: behind.id }));
-  assert.equal((await one).seq, 1);
-  assert.equal((await two).seq, 2);
+  assert.deepEqual(
+    again.map(({ content }) => content),
+    ["one", "two", "three"],
+  );
+  assert.deepEqual([again[0].id, again[1].id], [id, behindId]);
+  peer.say(...again.map((sent, index) => newMessage(index + 1, { user: "ana", id: sent.id })));
+  assert.deepEqual(
+    (await Promise.all([one, two, three])).map(({ seq }) => seq),
+    [1, 2, 3],
+  );
 });
 
 test("a publication refused for good is rejected with the room's code", limits, async () => {
@@ -228,6 +374,47 @@ test("a publication refused for good is rejected with the room's code", limits, 
   await assert.rejects(room.publish("x".repeat(1024 * 1024)), { code: "too_large" });
   await assert.rejects(room.publish({ half: "\ud83d" }), { code: "bad_content" });
   await assert.rejects(room.publish(undefined), TypeError);
+});
+
+test("an error that is about nothing of ours is told", limits, async () => {
+  const room = join();
+  const peer = await server.peers.take();
+  peer.welcome();
+  await next(room, "welcome");
+  const told = next(room, "error");
+  const error = {
+    type: "error",
+    code: "muted",
+    detail: "until noon",
+    id: "unknown",
+    ref: "unknown",
+  };
+  peer.say(error);
+  assert.deepEqual(await told, error);
+});
+
+test("objects of later versions are ignored, moderation is a record", limits, async () => {
+  const room = join();
+  room.on("error", () => assert.fail("nothing is wrong with them"));
+  const peer = await server.peers.take();
+  peer.welcome({ later: { than: "version 1" } });
+  const moderation = {
+    type: "moderation",
+    seq: 2,
+    action: "ban",
+    user: "eve",
+    by: "mod",
+    until: 1_800_000_000_000,
+    ts: 1_700_000_000_000,
+  };
+  const banned = next(room, "record", ({ type }) => type === "moderation");
+  const last = next(room, "record", ({ seq }) => seq === 3);
+  const seqs = collectSeqs(room);
+  peer.say({ type: "reaction", seq: 99, target: 1 }, newMessage(1), { type: "constructor" });
+  peer.say(moderation, { type: "__proto__" }, newMessage(3));
+  assert.deepEqual(await banned, moderation);
+  await last;
+  assert.deepEqual(seqs, [1, 2, 3]);
 });
 
 test("a silent connection is noticed by exact pings, and replaced", limits, async () => {
@@ -299,18 +486,95 @@ for (const [code, reason] of /** @type {const} */ ([
   });
 }
 
-test("a restart that was announced is waited for", limits, async () => {
-  const room = join();
+for (const [code, reason, penalty] of /** @type {const} */ ([
+  [1006, "disconnected", false],
+  [1009, "frame_too_large", true],
+  [1011, "room_failed", false],
+  [1012, "restart", false],
+  [4008, "too_slow", false],
+  [4029, "flooding", true],
+  [4999, "disconnected", false],
+])) {
+  const pause = penalty ? "after a pause" : "soon";
+  test(
+    `after close code ${code} the client comes back ${pause}, and says why`,
+    limits,
+    async () => {
+      const room = join({ timing: { ...timing, penaltyMs: 200 } });
+      const first = await server.peers.take();
+      first.welcome();
+      const waiting = next(room, "state", ({ state }) => state === "waiting");
+      const back = server.peers.take();
+      if (code === 1006) first.socket.terminate();
+      else first.socket.close(code);
+      const change = await waiting;
+      const closedAtMs = performance.now();
+      assert.equal(change.reason?.code, reason);
+      assert.equal(change.patient, penalty);
+      room.reconnect();
+      const second = await back;
+      assert.equal(performance.now() - closedAtMs >= 195, penalty);
+      second.welcome();
+      await next(room, "state", ({ state }) => state === "open");
+    },
+  );
+}
+
+test("a frame that the room does not take is not sent for ever", limits, async () => {
+  const room = join({ timing: { ...timing, penaltyMs: 20 } });
   const first = await server.peers.take();
   first.welcome();
-  first.say({ type: "reconnect", after_ms: 150 });
-  const waiting = next(room, "state", ({ state }) => state === "waiting");
-  first.socket.close(1012);
-  const closedAtMs = performance.now();
-  assert.equal((await waiting).reason?.code, "restart");
-  await server.peers.take();
-  assert.ok(performance.now() - closedAtMs >= 145, "comes back no earlier than asked");
+  const [small, large] = [room.publish("small"), room.publish("large".repeat(1000))];
+  const sent = [await first.frames.take(), await first.frames.take()];
+  first.socket.close(1009);
+  await assert.rejects(large, { code: "too_large" });
+  const second = await server.peers.take();
+  second.welcome({ recovered: true });
+  assert.deepEqual(await second.frames.take(), sent[0]);
+  second.say(newMessage(1, { user: "ana", id: sent[0].id }));
+  assert.equal((await small).seq, 1);
+  assert.throws(() => room.signal("typing", "x".repeat(1024 * 1024)), { code: "too_large" });
 });
+
+test(
+  "an announced restart: the connection is used to its end, then nothing is lost",
+  limits,
+  async () => {
+    const room = join();
+    const seqs = collectSeqs(room);
+    const first = await server.peers.take();
+    first.welcome();
+    first.say({ type: "reconnect", after_ms: 150 }, newMessage(1));
+    const early = room.publish("in time");
+    const { id } = await first.frames.take();
+    first.say(newMessage(2, { user: "ana", id }));
+    assert.equal((await early).seq, 2);
+    assert.equal(room.state, "open");
+    const late = room.publish("too late for the answer");
+    const unanswered = await first.frames.take();
+
+    const waiting = next(room, "state", ({ state }) => state === "waiting");
+    first.socket.close(1012);
+    const { reason, retryAtMs, patient } = await waiting;
+    const closedAtMs = performance.now();
+    assert.deepEqual([reason?.code, patient], ["restart", true]);
+    assert.ok((retryAtMs ?? 0) > Date.now() + 140);
+    room.reconnect();
+    const second = await server.peers.take();
+    assert.ok(performance.now() - closedAtMs >= 145, "comes back no earlier than asked");
+    assert.equal(second.url.searchParams.get("after"), "2");
+    second.welcome({ seq: 3, recovered: true });
+    second.say(newMessage(3));
+    assert.deepEqual(await second.frames.take(), unanswered);
+    second.say({ type: "ack", id: unanswered.id, seq: 4, duplicate: true });
+    assert.equal((await late).seq, 4);
+    assert.deepEqual(seqs, [1, 2, 3]);
+    // The wait was for that restart only.
+    const again = next(room, "state", ({ state }) => state === "waiting");
+    second.socket.terminate();
+    assert.equal((await again).patient, false);
+  },
+);
 
 test("a refusal is final, with the reason that the edge gives over HTTP", limits, async () => {
   server.script.refusal = { status: 403, detail: "not for you" };

@@ -9,7 +9,9 @@
  *
  * What it promises:
  * - Records arrive in the order of `seq`, each once, over any number of connections. When the room
- *   cannot continue where the client stopped, a `reset` says so before anything else arrives.
+ *   cannot continue where the client stopped, a `gap` or a `reset` says so before anything else
+ *   arrives.
+ * - No page of history brings back what was deleted before it came.
  * - A publication is sent again with the same id until the room has answered it, so a lost
  *   connection neither loses nor doubles it.
  * - A connection that died in silence is noticed and replaced.
@@ -17,6 +19,13 @@
  * It needs nothing but the platform: WebSocket, fetch, EventTarget and crypto. It runs in browsers
  * and in Node.
  */
+
+import { askedWaitMs, isFinalStatus, RoomError, readProblem } from "./problem.js";
+import { Requests } from "./requests.js";
+
+/** @import { Problem } from "./problem.js" */
+
+export { RoomError };
 
 /**
  * Every time and every limit of the client.
@@ -30,6 +39,8 @@
  * @property {number} backoffFloorMs the shortest wait before a reconnection
  * @property {number} backoffStartMs the longest wait before the first reconnection
  * @property {number} backoffCeilingMs the longest wait before any reconnection
+ * @property {number} penaltyMs the shortest wait after the room closed the connection over what
+ *   was sent
  * @property {number} stableAfterMs a connection this old has earned a fresh backoff
  * @property {number} presenceRefreshMs the shortest time between two questions who is here
  */
@@ -46,6 +57,8 @@ export const DEFAULT_TIMING = Object.freeze({
   backoffFloorMs: 250,
   backoffStartMs: 1_000,
   backoffCeilingMs: 30_000,
+  // The same again at once would meet the same end.
+  penaltyMs: 5_000,
   // A room that welcomes and drops at once must not be hammered.
   stableAfterMs: 10_000,
   presenceRefreshMs: 3_000,
@@ -59,8 +72,6 @@ const PENDING_MAX = 200;
 const PUBLISH_SENDS_MAX = 8;
 /** Messages asked for on joining; the room's own default. */
 const HISTORY_LIMIT = 50;
-/** The longest Retry-After that is followed. */
-const RETRY_AFTER_MAX_MS = 300_000;
 /** The largest room that lists its members by default; above it nobody asks again. */
 const PRESENCE_MAX = 100;
 
@@ -69,9 +80,27 @@ const PING = '{"type":"ping"}';
 const PROTOCOL = "edgeroom.v1";
 
 const CLOSE_NORMAL = 1000;
-const CLOSE_RESTART = 1012;
-const CLOSE_TOKEN_EXPIRED = 4001;
-const CLOSE_REMOVED = 4003;
+const CLOSE_FRAME_TOO_LARGE = 1009;
+
+/**
+ * What a close code of the room means. `final`: coming back is of no use; `penalty`: coming back
+ * soon is of none.
+ *
+ * @type {Readonly<Record<number, { code: string, detail: string, final?: true, penalty?: true }>>}
+ */
+const CLOSES = Object.freeze({
+  [CLOSE_FRAME_TOO_LARGE]: {
+    code: "frame_too_large",
+    detail: "a frame was too large for the room",
+    penalty: true,
+  },
+  1011: { code: "room_failed", detail: "the room failed" },
+  1012: { code: "restart", detail: "the room restarts" },
+  4001: { code: "token_expired", detail: "the token is no longer valid", final: true },
+  4003: { code: "removed", detail: "a moderator closed the connection", final: true },
+  4008: { code: "too_slow", detail: "this client read too slowly" },
+  4029: { code: "flooding", detail: "this client sent too much", penalty: true },
+});
 
 /** Errors after which the same publication may succeed. */
 const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
@@ -132,37 +161,42 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  */
 /** @typedef {{ user: string, conn: string }} Member */
 /** @typedef {{ name: string, user: string, conn: string, content?: unknown }} Signal */
-/**
- * @typedef {object} Problem
- * @property {string} code the room's error code, or one of the client's own
- * @property {string} detail
- * @property {string} [id] the publication that it is about
- * @property {string} [ref]
- * @property {number} [retry_after_ms]
- * @property {number} [status] of the HTTP answer, when a request was refused
- */
 /** @typedef {"connecting" | "open" | "waiting" | "closed"} State */
 /**
  * @typedef {object} StateChange
  * @property {State} state
  * @property {Problem | null} reason why it waits or is closed
  * @property {number | null} retryAtMs when `waiting`: the time of the next try, as of Date.now()
+ * @property {boolean} patient when `waiting`: patience was asked for, so `reconnect` is of no use
  */
-/** @typedef {{ id: string, epoch: string, seq: number, duplicate: boolean }} Receipt */
+/**
+ * @typedef {object} Receipt
+ * @property {string} id
+ * @property {string} epoch
+ * @property {number} seq
+ * @property {boolean} duplicate it was in the room before
+ * @property {string} conn the connection that sent it last: without authentication the only one
+ *   that may delete it
+ */
 /**
  * What `on` can listen to, with what the listener gets.
  *
  * @typedef {object} RoomEvents
  * @property {StateChange} state
  * @property {Welcome} welcome
- * @property {{ epoch: string, seq: number }} reset what was known before does not connect to what comes
- * @property {History} history the newest messages up to the reset; records go on after them
+ * @property {{ epoch: string, seq: number }} reset what was known before is of no use: the log is
+ *   another one, and the client goes on after `seq`
+ * @property {{ after: number, seq: number }} gap the records in (after, seq] were not replayed; the
+ *   client goes on after `seq`
+ * @property {History & { before: number }} history the newest messages up to a reset or a gap
  * @property {RoomRecord} record
  * @property {{ through: number }} confirmed ask `isConfirmed` and `isRefused`
  * @property {{ count: number, users: number }} count
  * @property {{ members: Member[] }} members
  * @property {Signal} signal
- * @property {Problem} error
+ * @property {{ id: string, problem: Problem, retryAtMs: number }} delayed a publication was refused
+ *   for now, and will be sent again
+ * @property {Problem} error one that no publication and no request is rejected with
  */
 /**
  * @typedef {object} ConnectOptions
@@ -176,28 +210,11 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {string} id
  * @property {string} frame
  * @property {number} sends
+ * @property {string} conn the connection that it was sent on last
  * @property {ReturnType<typeof setTimeout> | undefined} answerTimer set while an answer is due
  * @property {(receipt: Receipt) => void} resolve
  * @property {(error: RoomError) => void} reject
  */
-/**
- * @typedef {object} Request
- * @property {ReturnType<typeof setTimeout>} timer
- * @property {(history: History) => void} resolve
- * @property {(error: RoomError) => void} reject
- */
-
-/** A refused publication or request; `problem.code` says why. */
-export class RoomError extends Error {
-  /** @param {Problem} problem */
-  constructor(problem) {
-    super(problem.detail);
-    this.name = "RoomError";
-    this.problem = problem;
-    this.code = problem.code;
-  }
-}
-
 /** A random id for a publication: 32 hexadecimal digits, also where the page is not secure. */
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -233,6 +250,10 @@ function parseFrame(data) {
   return typed ? value : null;
 }
 
+function isTooLong(/** @type {string} */ frame) {
+  return new TextEncoder().encode(frame).length > FRAME_BYTES_MAX;
+}
+
 /**
  * The frame that publishes `content`, or an error that says why none can.
  *
@@ -248,50 +269,11 @@ function messageFrame(content, id) {
     throw new RoomError({ code: "bad_content", detail, id });
   }
   const frame = `{"type":"message","id":${JSON.stringify(id)},"content":${json}}`;
-  if (new TextEncoder().encode(frame).length > FRAME_BYTES_MAX) {
+  if (isTooLong(frame)) {
     const detail = `the message is over ${FRAME_BYTES_MAX} bytes`;
     throw new RoomError({ code: "too_large", detail, id });
   }
   return frame;
-}
-
-/**
- * @param {string | null} header of an HTTP answer, in whole seconds
- * @returns {number | undefined} milliseconds
- */
-function retryAfterMs(header) {
-  if (header === null || !/^\d+$/.test(header.trim())) return undefined;
-  return Math.min(Number(header) * 1000, RETRY_AFTER_MAX_MS);
-}
-
-/**
- * What a refused HTTP request says in its problem document.
- *
- * @param {Response} response
- * @returns {Promise<Problem>}
- */
-async function readProblem(response) {
-  /** @type {Problem} */
-  const problem = {
-    code: "refused",
-    detail: `the edge answered ${response.status}`,
-    status: response.status,
-  };
-  const waitMs = retryAfterMs(response.headers.get("Retry-After"));
-  if (waitMs !== undefined) problem.retry_after_ms = waitMs;
-  try {
-    const body = await response.json();
-    const text = body?.detail ?? body?.title;
-    if (typeof text === "string" && text !== "") problem.detail = text;
-  } catch {
-    // Not a problem document (a proxy answered): the status has to do.
-  }
-  return problem;
-}
-
-/** A refusal that the same request would meet again. */
-function isFinalStatus(/** @type {number} */ status) {
-  return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 }
 
 /** One member of one room. See the head of this file. */
@@ -314,8 +296,11 @@ export class EdgeRoom extends EventTarget {
   #count = { count: 0, users: 0 };
   /** @type {Map<string, string>} the user of each connection */ #members = new Map();
   /** @type {Map<string, Publication>} in the order of publishing */ #pending = new Map();
-  /** @type {Map<string, Request>} history requests, by ref */ #requests = new Map();
-  #refs = 0;
+  /** @type {Requests} */ #requests;
+  /** Questions for history whose answers have not been handed over. */
+  #reading = 0;
+  /** @type {Map<number, string>} who deleted what meanwhile, by the message's seq */
+  #deletedMeanwhile = new Map();
   /** Reconnections since a connection was last stable. */
   #attempts = 0;
   #openedAtMs = 0;
@@ -328,6 +313,7 @@ export class EdgeRoom extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #heartbeatTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #deathTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #holdTimer;
+  #holdUntilMs = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #presenceTimer;
   /** Ends the listeners on the page, and a question that is under way. */
   #ended = new AbortController();
@@ -341,6 +327,7 @@ export class EdgeRoom extends EventTarget {
     this.#room = room;
     this.#options = options;
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.#requests = new Requests((frame) => this.#send(frame), this.#timing.answerTimeoutMs);
     this.#watchPage();
     // The first try is a microtask away, so that listeners hear of its failure too.
     queueMicrotask(() => {
@@ -421,7 +408,15 @@ export class EdgeRoom extends EventTarget {
       throw new RoomError({ code: "queue_full", detail, id });
     }
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { id, frame, sends: 0, answerTimer: undefined, resolve, reject });
+      this.#pending.set(id, {
+        id,
+        frame,
+        sends: 0,
+        conn: "",
+        answerTimer: undefined,
+        resolve,
+        reject,
+      });
       this.#sendPending();
     });
   }
@@ -434,7 +429,14 @@ export class EdgeRoom extends EventTarget {
    * @returns {boolean} whether it was sent
    */
   signal(name, content) {
-    return this.#send({ type: "event", name, content });
+    const frame = { type: "event", name, content };
+    if (isTooLong(JSON.stringify(frame))) {
+      throw new RoomError({
+        code: "too_large",
+        detail: `"${name}" is over ${FRAME_BYTES_MAX} bytes`,
+      });
+    }
+    return this.#send(frame);
   }
 
   /**
@@ -443,20 +445,32 @@ export class EdgeRoom extends EventTarget {
    * @param {{ before?: number, after?: number, limit?: number }} [range]
    * @returns {Promise<History>} rejects with a RoomError
    */
-  history({ before, after, limit } = {}) {
-    return new Promise((resolve, reject) => {
-      this.#refs += 1;
-      const ref = `h-${this.#refs}`;
-      if (!this.#send({ type: "history", before, after, limit, ref })) {
-        reject(new RoomError({ code: "not_connected", detail: "the room is not connected" }));
-        return;
-      }
-      const timer = setTimeout(() => {
-        this.#requests.delete(ref);
-        reject(new RoomError({ code: "unanswered", detail: "the room did not answer in time" }));
-      }, this.#timing.answerTimeoutMs);
-      this.#requests.set(ref, { timer, resolve, reject });
-    });
+  async history({ before, after, limit } = {}) {
+    this.#reading += 1;
+    try {
+      /** @type {History} */
+      const { messages, more, partial } = await this.#requests.ask({
+        type: "history",
+        before,
+        after,
+        limit,
+      });
+      const kept = messages.map((message) => this.#withoutDeleted(message));
+      return partial ? { messages: kept, more, partial } : { messages: kept, more };
+    } finally {
+      this.#reading -= 1;
+      if (this.#reading === 0) this.#deletedMeanwhile.clear();
+    }
+  }
+
+  /**
+   * Deletes a message, for everybody and for good; resolves when that is durable.
+   *
+   * @param {number} seq
+   * @returns {Promise<MessageDeleted>} rejects with a RoomError
+   */
+  delete(seq) {
+    return this.#requests.ask({ type: "delete", seq });
   }
 
   /** While waiting: tries again at once, unless the edge asked for patience. */
@@ -536,17 +550,13 @@ export class EdgeRoom extends EventTarget {
     clearTimeout(this.#presenceTimer);
     this.#deathTimer = undefined;
     this.#holdTimer = undefined;
+    this.#holdUntilMs = 0;
     this.#presenceTimer = undefined;
     for (const publication of this.#pending.values()) {
       clearTimeout(publication.answerTimer);
       publication.answerTimer = undefined;
     }
-    const error = new RoomError({ code: "disconnected", detail: "the connection was lost" });
-    for (const request of this.#requests.values()) {
-      clearTimeout(request.timer);
-      request.reject(error);
-    }
-    this.#requests.clear();
+    this.#requests.refuseAll({ code: "disconnected", detail: "the connection was lost" });
     // Closing one that is closed, or still connecting, is harmless.
     socket?.close(CLOSE_NORMAL);
   }
@@ -563,15 +573,30 @@ export class EdgeRoom extends EventTarget {
    * @param {string} text
    */
   #takeClose(code, text) {
-    if (code === CLOSE_TOKEN_EXPIRED) {
-      this.#finish({ code: "token_expired", detail: text || "the token is no longer valid" });
-    } else if (code === CLOSE_REMOVED) {
-      this.#finish({ code: "removed", detail: text || "a moderator closed the connection" });
-    } else {
-      const restart = code === CLOSE_RESTART;
-      const detail = text || `the connection closed with ${code}`;
-      this.#drop({ code: restart ? "restart" : "disconnected", detail });
+    const known = CLOSES[code];
+    const detail = text || known?.detail || `the connection closed with ${code}`;
+    if (known?.final) {
+      this.#finish({ code: known.code, detail });
+      return;
     }
+    if (code === CLOSE_FRAME_TOO_LARGE) this.#failLargest();
+    this.#drop({
+      code: known?.code ?? "disconnected",
+      detail,
+      ...(known?.penalty ? { retry_after_ms: this.#timing.penaltyMs } : {}),
+    });
+  }
+
+  /**
+   * Of those without an answer the largest is what the room could not take: frames are handled in
+   * order, so the one that ended the connection has none.
+   */
+  #failLargest() {
+    const due = [...this.#pending.values()].filter(({ answerTimer }) => answerTimer !== undefined);
+    const [largest] = due.sort((a, b) => b.frame.length - a.frame.length);
+    if (largest === undefined) return;
+    const detail = "the room closed the connection over it";
+    this.#fail(largest, { code: "too_large", detail, id: largest.id });
   }
 
   /** A refused upgrade looks like a lost network, so the edge is asked over HTTP. */
@@ -616,7 +641,7 @@ export class EdgeRoom extends EventTarget {
     this.#attempts += 1;
     const spreadMs = Math.max(0, ceilingMs - timing.backoffFloorMs);
     const jitterMs = timing.backoffFloorMs + Math.random() * spreadMs;
-    const askedMs = Math.max(reason.retry_after_ms ?? 0, this.#reconnectAfterMs);
+    const askedMs = Math.max(askedWaitMs(reason.retry_after_ms), this.#reconnectAfterMs);
     this.#reconnectAfterMs = 0;
     const retryAtMs = Date.now() + askedMs + jitterMs;
     this.#retryNotBeforeMs = askedMs > 0 ? retryAtMs : 0;
@@ -648,7 +673,8 @@ export class EdgeRoom extends EventTarget {
    */
   #setState(state, reason = null, retryAtMs = null) {
     this.#state = state;
-    this.#emit("state", { state, reason, retryAtMs });
+    const patient = state === "waiting" && this.#retryNotBeforeMs > 0;
+    this.#emit("state", { state, reason, retryAtMs, patient });
   }
 
   /** What the browser knows about the network saves waiting for timers. */
@@ -736,20 +762,23 @@ export class EdgeRoom extends EventTarget {
       case "presence":
         return this.#takePresence(object);
       case "history":
-        return this.#takeHistory(object);
+        return this.#requests.answer(object.ref, object);
       case "event":
         return this.#emit("signal", object);
       case "error":
         return this.#takeError(object);
       case "reconnect":
-        this.#reconnectAfterMs = Math.min(Number(object.after_ms) || 0, RETRY_AFTER_MAX_MS);
+        // The connection goes on until the room closes it.
+        this.#reconnectAfterMs = askedWaitMs(object.after_ms);
         return;
     }
   }
 
   #takeWelcome(/** @type {Welcome} */ welcome) {
     clearTimeout(this.#connectTimer);
-    const recovered = welcome.recovered && welcome.epoch === this.#epoch;
+    const after = welcome.epoch === this.#epoch ? this.#seq : null;
+    const continues = after !== null && after <= welcome.seq;
+    const recovered = continues && (welcome.recovered || after === welcome.seq);
     this.#welcome = welcome;
     this.#user = welcome.user;
     this.#conn = welcome.conn;
@@ -765,7 +794,8 @@ export class EdgeRoom extends EventTarget {
     this.#askPresence();
     this.#setState("open");
     this.#emit("welcome", welcome);
-    if (!recovered) this.#emit("reset", { epoch: welcome.epoch, seq: welcome.seq });
+    if (!continues) this.#emit("reset", { epoch: welcome.epoch, seq: welcome.seq });
+    else if (!recovered) this.#emit("gap", { after, seq: welcome.seq });
     this.#emit("confirmed", { through: this.#confirmedThrough });
     this.#takeCount(welcome);
     // A listener may have left the room.
@@ -778,14 +808,14 @@ export class EdgeRoom extends EventTarget {
     if (before === null) return;
     if (before === 1) {
       this.#historyBefore = null;
-      this.#emit("history", { messages: [], more: false });
+      this.#emit("history", { before, messages: [], more: false });
       return;
     }
     try {
       const history = await this.history({ before, limit: HISTORY_LIMIT });
       if (this.#historyBefore !== before) return;
       this.#historyBefore = null;
-      this.#emit("history", history);
+      this.#emit("history", { before, ...history });
     } catch (error) {
       // A lost connection is no news here: the next welcome asks again.
       const { problem } = /** @type {RoomError} */ (error);
@@ -800,7 +830,14 @@ export class EdgeRoom extends EventTarget {
       return;
     }
     this.#seq = record.seq;
+    if (record.type === "message_deleted" && this.#reading > 0) {
+      this.#deletedMeanwhile.set(record.target, record.by);
+    }
     this.#emit("record", record);
+    if (record.type === "message_deleted") {
+      const { target } = record;
+      this.#requests.answerWhere(({ type, seq }) => type === "delete" && seq === target, record);
+    }
     // Ids are unique for a user only: another's record with the same id is not our answer.
     if (record.type === "new_message" && record.id !== undefined && record.user === this.#user) {
       this.#settle(record.id, record.seq, false);
@@ -853,32 +890,32 @@ export class EdgeRoom extends EventTarget {
     this.#emit("members", { members: this.members });
   }
 
-  /** @param {History & { ref?: string }} object */
-  #takeHistory({ ref, messages, more, partial }) {
-    const request = this.#takeRequest(ref);
-    request?.resolve(partial ? { messages, more, partial } : { messages, more });
-  }
-
-  #takeRequest(/** @type {string | undefined} */ ref) {
-    if (ref === undefined) return undefined;
-    const request = this.#requests.get(ref);
-    this.#requests.delete(ref);
-    clearTimeout(request?.timer);
-    return request;
+  /**
+   * A page may have been read before a deletion that overtook it.
+   *
+   * @param {Message} message
+   * @returns {Message}
+   */
+  #withoutDeleted(message) {
+    const by = this.#deletedMeanwhile.get(message.seq);
+    if (by === undefined || message.deleted) return message;
+    const { seq, ts, user } = message;
+    return { seq, ts, user, deleted: true, by };
   }
 
   #takeError(/** @type {Problem} */ problem) {
-    this.#emit("error", problem);
-    this.#takeRequest(problem.ref)?.reject(new RoomError(problem));
     const publication = problem.id === undefined ? undefined : this.#pending.get(problem.id);
     if (publication !== undefined) {
       this.#refuse(publication, problem);
-    } else if (problem.code === "internal" && problem.id === undefined) {
-      // The room cannot tell what became of what it had taken in: the same id finds out.
-      for (const unsure of [...this.#pending.values()]) {
-        if (unsure.answerTimer !== undefined) this.#refuse(unsure, problem);
-      }
+      return;
     }
+    if (this.#requests.refuse(problem)) return;
+    // With `internal` and no id the room cannot tell what became of what it had taken in: the same
+    // id finds out.
+    const unknown = problem.code === "internal" && problem.id === undefined;
+    const unsure = [...this.#pending.values()].filter(({ answerTimer }) => answerTimer);
+    if (unknown) for (const due of unsure) this.#refuse(due, problem);
+    if (!unknown || unsure.length === 0) this.#emit("error", problem);
   }
 
   // --- publications ---
@@ -896,6 +933,7 @@ export class EdgeRoom extends EventTarget {
         continue;
       }
       publication.sends += 1;
+      publication.conn = welcome.conn;
       publication.answerTimer = setTimeout(() => {
         publication.answerTimer = undefined;
         this.#sendPending();
@@ -915,17 +953,25 @@ export class EdgeRoom extends EventTarget {
     }
     clearTimeout(publication.answerTimer);
     publication.answerTimer = undefined;
-    // All wait, so that later messages do not overtake this one.
-    if (this.#holdTimer !== undefined) return;
-    const backoffMs = this.#timing.backoffStartMs * 2 ** (publication.sends - 1);
-    const askedMs = Math.min(problem.retry_after_ms ?? 0, RETRY_AFTER_MAX_MS);
-    this.#holdTimer = setTimeout(
-      () => {
-        this.#holdTimer = undefined;
-        this.#sendPending();
-      },
-      Math.max(this.#timing.backoffFloorMs, askedMs + Math.random() * backoffMs),
-    );
+    const { backoffFloorMs, backoffStartMs } = this.#timing;
+    const askedMs = askedWaitMs(problem.retry_after_ms);
+    // Nobody else waits for what this connection may send, so asked for is long enough.
+    const spreadMs = askedMs > 0 ? backoffFloorMs : backoffStartMs * 2 ** (publication.sends - 1);
+    this.#hold(Math.max(backoffFloorMs, askedMs + Math.random() * spreadMs));
+    this.#emit("delayed", { id: publication.id, problem, retryAtMs: this.#holdUntilMs });
+  }
+
+  /** All publications wait, so that later ones do not overtake the one that was refused. */
+  #hold(/** @type {number} */ waitMs) {
+    const untilMs = Date.now() + waitMs;
+    if (untilMs <= this.#holdUntilMs) return;
+    clearTimeout(this.#holdTimer);
+    this.#holdUntilMs = untilMs;
+    this.#holdTimer = setTimeout(() => {
+      this.#holdTimer = undefined;
+      this.#holdUntilMs = 0;
+      this.#sendPending();
+    }, waitMs);
   }
 
   /**
@@ -948,7 +994,8 @@ export class EdgeRoom extends EventTarget {
     if (publication === undefined) return;
     clearTimeout(publication.answerTimer);
     this.#pending.delete(id);
-    publication.resolve({ id, epoch: /** @type {string} */ (this.#epoch), seq, duplicate });
+    const epoch = /** @type {string} */ (this.#epoch);
+    publication.resolve({ id, epoch, seq, duplicate, conn: publication.conn });
   }
 
   /** @returns {boolean} false when there is no welcomed connection */

@@ -2,7 +2,8 @@
 /**
  * The demo page: joins a room and shows what happens in it.
  *
- * @import { EdgeRoom, Problem, RoomRecord, StateChange } from "./edgeroom.js"
+ * @import { EdgeRoom, RoomRecord, StateChange } from "./edgeroom.js"
+ * @import { Problem } from "./problem.js"
  */
 import { ConnectionBar } from "./connection-bar.js";
 import { byId } from "./dom.js";
@@ -71,7 +72,7 @@ function join(name, user, token) {
   });
   room = joined;
   listen(joined);
-  bar.show({ state: "connecting", reason: null, retryAtMs: null });
+  bar.show({ state: "connecting", reason: null, retryAtMs: null, patient: false });
   remember({ room: name, user, withToken: token !== "" });
 }
 
@@ -79,6 +80,7 @@ function join(name, user, token) {
 function listen(/** @type {EdgeRoom} */ joined) {
   joined.on("state", (change) => joined === room && takeState(change));
   joined.on("reset", () => messages.reset());
+  joined.on("gap", () => messages.reset());
   joined.on("history", ({ messages: older, more, partial }) => {
     messages.addOlder(older, more);
     if (partial) showError("Older messages cannot be reached for now.");

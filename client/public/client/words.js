@@ -2,7 +2,8 @@
 /**
  * What the codes of the room mean, in words for people.
  *
- * @import { Problem, StateChange } from "./edgeroom.js"
+ * @import { StateChange } from "./edgeroom.js"
+ * @import { Problem } from "./problem.js"
  */
 
 /** @type {Readonly<Record<string, string>>} */

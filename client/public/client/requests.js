@@ -1,0 +1,110 @@
+// @ts-check
+/**
+ * Questions that the room has not answered yet. Each carries a `ref`, so that answers may come in
+ * any order. None outlives its connection.
+ *
+ * @import { Problem } from "./problem.js"
+ */
+import { askedWaitMs, RoomError } from "./problem.js";
+
+/**
+ * @typedef {object} Request
+ * @property {Record<string, unknown>} frame
+ * @property {number} deadlineMs as of performance.now()
+ * @property {ReturnType<typeof setTimeout>} timer for the answer
+ * @property {ReturnType<typeof setTimeout> | undefined} resendTimer
+ * @property {(answer: any) => void} resolve
+ * @property {(error: RoomError) => void} reject
+ */
+
+export class Requests {
+  /** @type {Map<string, Request>} by ref */ #waiting = new Map();
+  #refs = 0;
+  /** @type {(frame: object) => boolean} */ #send;
+  /** @type {number} */ #timeoutMs;
+
+  /**
+   * @param {(frame: object) => boolean} send whether it could be sent
+   * @param {number} timeoutMs for an answer
+   */
+  constructor(send, timeoutMs) {
+    this.#send = send;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * @param {Record<string, unknown>} question
+   * @returns {Promise<any>} the answer; rejects with a RoomError
+   */
+  ask(question) {
+    return new Promise((resolve, reject) => {
+      this.#refs += 1;
+      const ref = `r-${this.#refs}`;
+      const frame = { ...question, ref };
+      if (!this.#send(frame)) {
+        reject(new RoomError({ code: "not_connected", detail: "the room is not connected" }));
+        return;
+      }
+      const timer = setTimeout(() => {
+        const detail = `the room did not answer in ${this.#timeoutMs / 1000} s`;
+        this.refuse({ code: "unanswered", detail, ref });
+      }, this.#timeoutMs);
+      const deadlineMs = performance.now() + this.#timeoutMs;
+      this.#waiting.set(ref, { frame, deadlineMs, timer, resendTimer: undefined, resolve, reject });
+    });
+  }
+
+  /**
+   * @param {string | undefined} ref of a question; an answer to none is too late
+   * @param {unknown} value
+   */
+  answer(ref, value) {
+    this.#take(ref)?.resolve(value);
+  }
+
+  /**
+   * Answers every question that something else than a frame of its own answers.
+   *
+   * @param {(frame: Record<string, unknown>) => boolean} fits
+   * @param {unknown} value
+   */
+  answerWhere(fits, value) {
+    for (const [ref, { frame }] of [...this.#waiting]) {
+      if (fits(frame)) this.answer(ref, value);
+    }
+  }
+
+  /**
+   * @param {Problem} problem
+   * @returns {boolean} whether it is about a question of ours
+   */
+  refuse(problem) {
+    const request = problem.ref === undefined ? undefined : this.#waiting.get(problem.ref);
+    if (request === undefined) return false;
+    const waitMs = askedWaitMs(problem.retry_after_ms);
+    const inTime = performance.now() + waitMs < request.deadlineMs;
+    if (problem.code === "rate_limited" && waitMs > 0 && inTime) {
+      clearTimeout(request.resendTimer);
+      request.resendTimer = setTimeout(() => this.#send(request.frame), waitMs);
+      return true;
+    }
+    this.#take(problem.ref)?.reject(new RoomError(problem));
+    return true;
+  }
+
+  /** The connection is gone, and the answers with it. */
+  refuseAll(/** @type {Problem} */ problem) {
+    for (const ref of [...this.#waiting.keys()]) {
+      this.#take(ref)?.reject(new RoomError({ ...problem, ref }));
+    }
+  }
+
+  #take(/** @type {string | undefined} */ ref) {
+    const request = ref === undefined ? undefined : this.#waiting.get(ref);
+    if (ref === undefined || request === undefined) return undefined;
+    this.#waiting.delete(ref);
+    clearTimeout(request.timer);
+    clearTimeout(request.resendTimer);
+    return request;
+  }
+}
