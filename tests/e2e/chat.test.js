@@ -8,24 +8,12 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
-import { Visitor } from "./visitor.js";
+import { launchBrowser, PHONE, Visitor } from "./visitor.js";
 
 /** @import { Browser, BrowserContextOptions } from "playwright-core" */
 
 const BASE_URL = process.env.EDGEROOM_URL ?? "";
 const SCREENSHOTS = process.env.EDGEROOM_SCREENSHOTS;
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const CHROMIUM_ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true };
 const limits = { timeout: 90_000 };
 
 if (BASE_URL === "") {
@@ -38,7 +26,7 @@ let browser;
 let visitors = [];
 
 before(async () => {
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+  browser = await launchBrowser();
 });
 
 after(async () => {
@@ -245,6 +233,8 @@ scene("a reader is not torn away from older messages, and can go back further", 
     [...texts, "news"],
   );
   assert.ok(await log.evaluate((element) => element.scrollTop > 0), "older messages came in above");
+  await cy.page.getByTestId("beginning").waitFor({ state: "attached" });
+  assert.equal(await cy.page.getByTestId("load-earlier").count(), 0);
   await pill.click();
   await pill.waitFor({ state: "hidden" });
   assert.deepEqual([...ana.problems, ...bo.problems, ...cy.problems], []);
@@ -266,13 +256,52 @@ scene("a refused room shows the reason", async () => {
 
 scene("a message that is too large says so, and the next one goes through", async () => {
   const { ana, bo } = await meet();
-  await ana.say("x".repeat(70_000));
-  await ana.page.getByTestId("error").getByText("too large").waitFor();
+  const text = `${"x".repeat(70_000)} is too long`;
+  await ana.say(text);
+  await ana.note("Not sent. That message is too large for this room.").waitFor();
   await ana.withStatus("failed").waitFor();
+  // What was written is not lost.
+  await ana.page.getByTestId("edit").click();
+  assert.equal(await ana.messages.count(), 0);
+  assert.equal(await ana.page.getByTestId("message-input").inputValue(), text);
   await ana.say("shorter");
   await bo.message("shorter").waitFor();
   assert.equal(await bo.messages.count(), 1);
   assert.deepEqual([...ana.problems, ...bo.problems], []);
+});
+
+scene("who wrote a message deletes it for everybody, and nobody else can", async () => {
+  const { room, ana, bo } = await meet();
+  await ana.say("the code of the door is 4711");
+  await ana.say("I should not have said that");
+  await bo.message("I should not have said that").waitFor();
+  assert.equal(await bo.page.getByTestId("delete").count(), 0);
+
+  const first = ana.message("the code of the door is 4711");
+  await first.hover();
+  await first.getByTestId("delete").click();
+  await first.getByTestId("delete-cancel").click();
+  assert.equal(await first.count(), 1);
+  await first.getByTestId("delete").click();
+  await first.getByTestId("delete-confirm").click();
+  await ana.message("You deleted this message").waitFor();
+  await bo.message("Deleted by ana").waitFor();
+  // Who comes later does not get it either.
+  const cy = await visit();
+  await cy.join(room, "cy");
+  await cy.message("Deleted by ana").waitFor();
+  for (const visitor of [ana, bo, cy]) {
+    assert.deepEqual(
+      (await visitor.transcript()).map(({ seq }) => seq),
+      [1, 2],
+    );
+    assert.doesNotMatch(await visitor.page.content(), /4711/);
+  }
+  // Another connection is not the author, whatever its name.
+  await ana.page.reload();
+  await ana.message("Deleted by ana").or(ana.message("You deleted this message")).waitFor();
+  assert.equal(await ana.page.getByTestId("delete").count(), 0);
+  assert.deepEqual([...ana.problems, ...bo.problems, ...cy.problems], []);
 });
 
 scene("the page runs under a policy that allows nothing inline", async () => {

@@ -3,8 +3,18 @@
  * A room whose every answer the test decides, for the cases that a sound room never shows.
  */
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { extname } from "node:path";
 import { WebSocketServer } from "ws";
+
+const PUBLIC = new URL("../../client/public/", import.meta.url);
+/** @type {Readonly<Record<string, string>>} */
+const CONTENT_TYPES = {
+  ".css": "text/css",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+};
 
 /** Things that come in one by one and are awaited one by one. */
 class Inbox {
@@ -15,6 +25,11 @@ class Inbox {
     const reader = this.#readers.shift();
     if (reader === undefined) this.#items.push(item);
     else reader(item);
+  }
+
+  /** How many nobody has taken. */
+  get size() {
+    return this.#items.length;
   }
 
   /** @returns {Promise<any>} */
@@ -94,13 +109,37 @@ export function newMessage(seq, fields = {}) {
   };
 }
 
-/** Starts one on a free port; `peers.take()` is the next connection. */
-export async function startScriptedRoom() {
+/**
+ * @param {string} path of a request
+ * @param {string} policy
+ */
+async function readPage(path, policy) {
+  const name = path === "/" ? "index.html" : path.slice(1);
+  const headers = {
+    "content-type": CONTENT_TYPES[extname(name)],
+    "content-security-policy": policy,
+  };
+  return { headers, body: await readFile(new URL(name, PUBLIC)) };
+}
+
+/**
+ * Starts one on a free port; `peers.take()` is the next connection. With a Content-Security-Policy
+ * it has the demo page too.
+ *
+ * @param {{ policy?: string }} [options]
+ */
+export async function startScriptedRoom({ policy } = {}) {
   const peers = new Inbox();
   /** How upgrades and the question for the reason are refused; null lets everybody in. */
   /** @type {{ refusal: { status: number, headers?: Record<string, string>, detail: string } | null }} */
   const script = { refusal: null };
-  const server = createServer((_request, response) => {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
+    if (policy !== undefined && !pathname.startsWith("/api/")) {
+      const { headers, body } = await readPage(pathname, policy);
+      response.writeHead(200, headers).end(body);
+      return;
+    }
     const { status, headers = {}, detail } = script.refusal ?? { status: 200, detail: "" };
     response.writeHead(status, { "content-type": "application/problem+json", ...headers });
     response.end(JSON.stringify({ type: "about:blank", title: "Refused", status, detail }));

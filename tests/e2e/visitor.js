@@ -4,6 +4,28 @@
  *
  * @import { Browser, BrowserContextOptions, Locator, Page } from "playwright-core"
  */
+import { chromium } from "playwright-core";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const CHROMIUM_ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export const PHONE = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  hasTouch: true,
+};
+
+export function launchBrowser() {
+  return chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+}
 
 /** What a browser says by itself when it is cut off, or refused a connection. */
 const NETWORK_COMPLAINTS = [/net::ERR_INTERNET_DISCONNECTED/, /^WebSocket connection to /];
@@ -82,6 +104,11 @@ export class Visitor {
   /** @param {string} text */
   message(text) {
     return this.messages.filter({ has: this.page.getByText(text, { exact: true }) });
+  }
+
+  /** What is said below a message. @param {string} text */
+  note(text) {
+    return this.page.getByTestId("note").getByText(text, { exact: true });
   }
 
   /** @param {string} status */

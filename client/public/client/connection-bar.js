@@ -9,7 +9,8 @@ import { problemWords, stateWords } from "./words.js";
 
 /** The countdown is in seconds. */
 const TICK_MS = 250;
-/** A single short interruption needs no explanation. */
+/** What a single short interruption comes from needs no explanation. */
+const SILENT_CODES = new Set(["disconnected", "silent", "timeout", "unreachable"]);
 const SILENT_FAILURES_MAX = 1;
 
 export class ConnectionBar {
@@ -18,13 +19,14 @@ export class ConnectionBar {
   #announcement = byId("state-announcement", HTMLParagraphElement);
   #notice = byId("notice", HTMLDivElement);
   #noticeText = byId("notice-text", HTMLSpanElement);
+  #retryNow = byId("retry-now", HTMLButtonElement);
   /** @type {ReturnType<typeof setInterval> | undefined} */ #timer;
   #wasLive = false;
   #failures = 0;
 
   /** @param {() => void} retryNow */
   constructor(retryNow) {
-    byId("retry-now", HTMLButtonElement).addEventListener("click", retryNow);
+    this.#retryNow.addEventListener("click", retryNow);
   }
 
   /** No room, no state. */
@@ -39,7 +41,7 @@ export class ConnectionBar {
 
   /** @param {StateChange} change */
   show(change) {
-    const { state, reason } = change;
+    const { state, reason, patient } = change;
     clearInterval(this.#timer);
     if (state === "open") {
       this.#wasLive = true;
@@ -53,8 +55,9 @@ export class ConnectionBar {
     this.#showText(change);
     this.#announce(change);
     if (state === "waiting" && reason !== null) this.#noticeText.textContent = problemWords(reason);
-    const told = reason?.code === "offline" || reason?.status !== undefined;
-    const explained = told || this.#failures > SILENT_FAILURES_MAX;
+    const isTold = reason !== null && !SILENT_CODES.has(reason.code);
+    const explained = isTold || this.#failures > SILENT_FAILURES_MAX;
+    this.#retryNow.hidden = patient;
     if (state === "open" || state === "closed") this.#notice.hidden = true;
     else if (state === "waiting") this.#notice.hidden = !explained;
   }

@@ -46,3 +46,15 @@ export function makeAvatar(/** @type {string} */ user) {
   avatar.setAttribute("aria-hidden", "true");
   return avatar;
 }
+
+/**
+ * @param {string} className
+ * @param {string} words
+ * @param {() => void} act
+ */
+export function makeButton(className, words, act) {
+  const button = make("button", className, words);
+  button.type = "button";
+  button.addEventListener("click", act);
+  return button;
+}

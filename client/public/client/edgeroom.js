@@ -188,7 +188,8 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  *   another one, and the client goes on after `seq`
  * @property {{ after: number, seq: number }} gap the records in (after, seq] were not replayed; the
  *   client goes on after `seq`
- * @property {History & { before: number }} history the newest messages up to a reset or a gap
+ * @property {History & { before: number, problem?: Problem }} history the newest messages up to a
+ *   reset or a gap; with a `problem` there are none, and it says why
  * @property {RoomRecord} record
  * @property {{ through: number }} confirmed ask `isConfirmed` and `isRefused`
  * @property {{ count: number, users: number }} count
@@ -819,7 +820,10 @@ export class EdgeRoom extends EventTarget {
     } catch (error) {
       // A lost connection is no news here: the next welcome asks again.
       const { problem } = /** @type {RoomError} */ (error);
-      if (problem.code === "unanswered") this.#emit("error", problem);
+      const isLost = problem.code === "disconnected" || problem.code === "not_connected";
+      if (isLost || this.#historyBefore !== before) return;
+      this.#historyBefore = null;
+      this.#emit("history", { before, messages: [], more: true, problem });
     }
   }
 

@@ -1,31 +1,57 @@
 // @ts-check
 /**
- * The conversation: messages in the order of the room's log, then those still on their way.
- * Follows the newest message while the reader is at the end, and stays put while not.
+ * The conversation: messages in the order of the room's log, lines where some are missing, and at
+ * the end those still on their way. Follows the newest message while the reader is at the end, and
+ * stays put while not.
  *
- * @import { Message, Moderation } from "./edgeroom.js"
+ * @import { History, Message, Moderation } from "./edgeroom.js"
+ * @import { Gap } from "./gaps.js"
+ * @import { Problem } from "./problem.js"
  */
-import { byId, make, makeAvatar, makeIcon } from "./dom.js";
-import { plural } from "./words.js";
+import { byId, make } from "./dom.js";
+import { GapLine } from "./gap-line.js";
+import { Gaps } from "./gaps.js";
+import { MessageView } from "./message-view.js";
+import { RoomError } from "./problem.js";
+import { dayWords } from "./times.js";
+import { deletionWords, moderationWords, plural, problemWords } from "./words.js";
 
-/** @typedef {"sending" | "stored" | "confirmed" | "failed"} Status */
 /**
- * @typedef {object} Entry
- * @property {HTMLLIElement} item
- * @property {number | null} seq null while on its way
- * @property {string} user
- * @property {number} ts
- * @property {boolean} system a line about the room, not a message
- */
-/**
- * What the list needs to know from outside.
+ * What the list needs to know from outside, and what it cannot do itself.
  *
  * @typedef {object} Source
  * @property {(user: string) => boolean} isOwn
  * @property {(seq: number) => boolean} isConfirmed
  * @property {(seq: number) => boolean} isRefused
+ * @property {(conn: string) => boolean} mayDelete whether we may delete what this connection sent
+ * @property {(range: { before?: number, after?: number }) => Promise<History>} readHistory
+ * @property {(seq: number) => Promise<unknown>} deleteMessage
  * @property {(id: string) => void} sendAgain
+ * @property {(id: string) => void} edit takes a message that was not sent back to be written anew
  */
+
+/** A line about the room, not a message. */
+class SystemLine {
+  item = make("li", "message system");
+  own = false;
+
+  /** @param {Moderation} record */
+  constructor(record) {
+    this.seq = record.seq;
+    this.ts = record.ts;
+    this.user = record.by;
+    const line = make("p", "system-words");
+    line.dataset.testid = "moderation";
+    line.append(
+      ...moderationWords(record).map((part) =>
+        typeof part === "string" ? part : make("bdi", "", part.user),
+      ),
+    );
+    this.item.append(line);
+  }
+}
+
+/** @typedef {MessageView | SystemLine} Entry */
 
 /** Messages of one author within this time stand together. */
 const GROUP_MS = 5 * 60_000;
@@ -34,62 +60,36 @@ const SHOWN_MAX = 500;
 /** A reader this near the end is following. */
 const FOLLOW_PX = 60;
 
-/** @type {Readonly<Record<Status, string>>} */
-const STATUS_LABELS = Object.freeze({
-  sending: "On its way",
-  stored: "Stored in the room",
-  confirmed: "Confirmed by the central API",
-  failed: "Not sent",
-});
+/** Refusals that the same message would meet again. */
+const FINAL_CODES = new Set([
+  "too_large",
+  "content_refused",
+  "bad_content",
+  "bad_frame",
+  "bad_json",
+]);
 
-const timeFormat = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const dayFormat = new Intl.DateTimeFormat(undefined, {
-  weekday: "long",
-  day: "numeric",
-  month: "long",
-});
-const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-
-/** @param {number} ts */
-function dayWords(ts) {
-  const day = new Date(ts).toDateString();
-  const today = new Date();
-  if (day === today.toDateString()) return "Today";
-  today.setDate(today.getDate() - 1);
-  return day === today.toDateString() ? "Yesterday" : dayFormat.format(ts);
-}
-
-/** @param {unknown} content */
-function makeText(content) {
-  const json = typeof content !== "string";
-  const text = make(json ? "code" : "span", json ? "text json" : "text");
-  text.textContent = json ? JSON.stringify(content) : content;
-  text.dir = "auto";
-  text.dataset.testid = "text";
-  return text;
-}
-
-/** @param {string | undefined} by */
-function makeGoneText(by) {
-  const text = make("span", "text gone", by ? `Deleted by ${by}` : "Deleted");
-  text.dataset.testid = "text";
-  return text;
-}
+/** Refusals that the same deletion would meet again. */
+const FINAL_DELETION_CODES = new Set(["forbidden", "not_found"]);
 
 export class MessageList {
   #log = byId("log", HTMLDivElement);
   #list = byId("messages", HTMLOListElement);
   #empty = byId("empty", HTMLParagraphElement);
-  #earlier = byId("earlier", HTMLButtonElement);
+  #beginning = byId("beginning", HTMLParagraphElement);
   #unseen = byId("unseen", HTMLButtonElement);
   #unseenText = byId("unseen-text", HTMLSpanElement);
   /** @type {Source} */ #source;
   /** @type {Entry[]} in the order of `seq` */ #stored = [];
-  /** @type {Map<string, Entry>} by id, in the order of sending */ #waiting = new Map();
-  /** @type {Set<Entry>} stored, and not confirmed yet */ #unconfirmed = new Set();
+  /** @type {Map<string, MessageView>} by id, in the order of sending */ #waiting = new Map();
+  /** @type {Set<MessageView>} stored, and not confirmed yet */ #unconfirmed = new Set();
+  /** @type {Set<MessageView>} stored, and sent by a connection of ours */ #sent = new Set();
+  #gaps = new Gaps();
+  /** @type {Map<Gap, GapLine>} */ #gapLines = new Map();
   #following = true;
   #unseenCount = 0;
-  #known = false;
+  /** Whether there is a room. */
+  #isKnown = false;
 
   /** @param {Source} source */
   constructor(source) {
@@ -105,7 +105,7 @@ export class MessageList {
     new ResizeObserver(() => this.#settle()).observe(this.#log);
   }
 
-  /** The `seq` of the oldest message shown. */
+  /** The `seq` of the oldest message shown; null when there is none. */
   get oldestSeq() {
     return this.#stored[0]?.seq ?? null;
   }
@@ -113,16 +113,29 @@ export class MessageList {
   /** Forgets the room. */
   clear() {
     this.#waiting.clear();
-    this.reset();
+    this.#forget();
+    this.#isKnown = false;
   }
 
-  /** Forgets what is stored; what is on its way stays. */
-  reset() {
+  /**
+   * Forgets what is stored; what is on its way stays. The newest messages are expected.
+   *
+   * @param {number} seq of the last record
+   */
+  reset(seq) {
+    this.#forget();
+    this.#isKnown = true;
+    this.#openGap(0, seq);
+    this.#regroupAll();
+  }
+
+  #forget() {
     this.#stored = [];
     this.#unconfirmed.clear();
-    this.#known = false;
+    this.#sent.clear();
+    this.#gaps.clear();
+    this.#gapLines.clear();
     this.#list.replaceChildren(...Array.from(this.#waiting.values(), ({ item }) => item));
-    this.#earlier.hidden = true;
     this.follow();
     this.#regroupAll();
   }
@@ -134,25 +147,134 @@ export class MessageList {
     this.#settle();
   }
 
+  // --- what is missing ---
+
   /**
-   * Puts older messages above.
+   * The records in (after, seq] have not come. The newest messages are expected.
    *
-   * @param {Message[]} messages ascending
-   * @param {boolean} more whether there are still older ones
+   * @param {number} after
+   * @param {number} seq
    */
-  addOlder(messages, more) {
-    const log = this.#log;
-    const heightBefore = log.scrollHeight;
-    // What is long past need not be read out.
-    log.setAttribute("aria-busy", "true");
-    for (const message of messages) this.#put(message);
-    this.#known = true;
-    this.#earlier.hidden = !more;
-    this.#regroupAll();
-    if (!this.#following) log.scrollTop += log.scrollHeight - heightBefore;
-    log.removeAttribute("aria-busy");
+  addGap(after, seq) {
+    // Nobody waits any more for what was expected before.
+    for (const line of this.#gapLines.values()) line.setState("idle");
+    const line = this.#openGap(after, seq);
+    if (line === undefined || !this.#following || this.#stored.length === 0) return;
+    // Who was reading goes on reading where they were, and sees what is missing.
+    this.#following = false;
+    line.item.scrollIntoView({ block: "center" });
     this.#settle();
   }
+
+  /**
+   * @param {number} after
+   * @param {number} seq
+   */
+  #openGap(after, seq) {
+    this.#gaps.open(after, seq + 1);
+    this.#placeGaps();
+    const gap = this.#gaps.endingAt(seq + 1);
+    const line = gap && this.#gapLines.get(gap);
+    line?.setState("loading");
+    return line;
+  }
+
+  /** There is a connection again. */
+  takeOpen() {
+    for (const line of this.#gapLines.values()) {
+      if (line.state === "failed") line.setState("idle");
+    }
+    this.#offerDeletes();
+  }
+
+  /**
+   * The newest messages, as expected after a reset or a gap.
+   *
+   * @param {History & { before: number, problem?: Problem }} page
+   */
+  takeHistory(page) {
+    const gap = this.#gaps.endingAt(page.before);
+    if (gap !== undefined) this.#takePage(gap, page, this.#gaps.fillFromEnd(gap, page));
+    if (page.problem && gap)
+      this.#gapLines.get(gap)?.setState("failed", problemWords(page.problem));
+  }
+
+  /** Asks for more of what is missing there. */
+  async #load(/** @type {Gap} */ gap) {
+    const line = this.#gapLines.get(gap);
+    if (line === undefined || line.state === "loading") return;
+    line.setState("loading");
+    // What was missed is read on from where the reader was, what is long past backwards.
+    const forwards = this.#stored.some(({ seq }) => seq !== null && seq <= gap.after);
+    const range = forwards ? { after: gap.after } : { before: gap.before };
+    /** @type {History} */
+    let page;
+    try {
+      page = await this.#source.readHistory(range);
+    } catch (failure) {
+      if (!(failure instanceof RoomError)) throw failure;
+      line.setState("failed", problemWords(failure.problem));
+      line.returnFocus(this.#log);
+      return;
+    }
+    if (this.#gapLines.get(gap) !== line) return;
+    const fill = forwards ? "fillFromStart" : "fillFromEnd";
+    this.#following = false;
+    this.#takePage(gap, page, this.#gaps[fill](gap, page));
+    line.returnFocus(this.#log);
+    this.#takeScroll();
+  }
+
+  /**
+   * @param {Gap} gap
+   * @param {History} page
+   * @param {Message[]} missing those of the page that were
+   */
+  #takePage(gap, { partial }, missing) {
+    const place = this.#following ? null : this.#findPlace();
+    // What is long past need not be read out.
+    this.#log.setAttribute("aria-busy", "true");
+    for (const message of missing) this.#put(message);
+    this.#placeGaps();
+    this.#gapLines.get(gap)?.setState(partial ? "partial" : "idle");
+    this.#regroupAll();
+    this.#log.removeAttribute("aria-busy");
+    if (place !== null) this.#log.scrollTop += place.item.getBoundingClientRect().top - place.top;
+    this.#settle();
+  }
+
+  /** What the reader sees topmost, and where. */
+  #findPlace() {
+    const { top } = this.#log.getBoundingClientRect();
+    for (const { item } of this.#stored) {
+      // Not the whole item: a day may come and go above its words.
+      const words = item.querySelector(".bubble, .system-words") ?? item;
+      const place = words.getBoundingClientRect();
+      if (place.bottom > top) return { item: words, top: place.top };
+    }
+    return null;
+  }
+
+  #placeGaps() {
+    for (const [gap, line] of this.#gapLines) {
+      if (this.#gaps.all.includes(gap)) continue;
+      line.item.remove();
+      this.#gapLines.delete(gap);
+    }
+    const [firstWaiting] = this.#waiting.values();
+    for (const gap of this.#gaps.all) {
+      const line = this.#gapLines.get(gap) ?? new GapLine(() => this.#load(gap));
+      this.#gapLines.set(gap, line);
+      const index = this.#stored.findIndex(({ seq }) => seq !== null && seq >= gap.before);
+      const next = (this.#stored[index] ?? firstWaiting)?.item ?? null;
+      if (line.item.nextSibling !== next || !line.item.isConnected) {
+        this.#list.insertBefore(line.item, next);
+      }
+      line.setFirst(index === 0 || this.#stored.length === 0);
+    }
+  }
+
+  // --- what is stored ---
 
   /** @param {Message} message a new record */
   add(message) {
@@ -165,129 +287,49 @@ export class MessageList {
   }
 
   /** @param {Moderation} record */
-  addModeration({ seq, ts, action, user, by }) {
-    const item = make("li", "message");
-    item.append(make("p", "system", `${by}: ${action} ${user}`));
-    this.#insert({ item, seq, ts, user, system: true });
+  addModeration(record) {
+    this.#insert(new SystemLine(record));
     this.#regroupEnd();
     this.#settle();
   }
 
   /**
+   * The message is deleted, if it is here.
+   *
    * @param {number} seq
-   * @param {string} by
+   * @param {string | undefined} by
    */
   remove(seq, by) {
-    const entry = this.#stored.find((candidate) => candidate.seq === seq);
-    entry?.item.querySelector(".text")?.replaceWith(makeGoneText(by));
-  }
-
-  /**
-   * A message of our own, before the room has it.
-   *
-   * @param {string} id
-   * @param {string} user
-   * @param {unknown} content
-   */
-  addWaiting(id, user, content) {
-    const entry = this.#makeEntry({ seq: 0, ts: Date.now(), user, content, id });
-    entry.seq = null;
-    this.#waiting.set(id, entry);
-    this.#list.append(entry.item);
-    this.#setStatus(entry, "sending");
-    this.#regroupEnd();
-    this.follow();
-  }
-
-  /**
-   * The room has it, though its record may never come to this connection.
-   *
-   * @param {string} id
-   * @param {number} seq
-   */
-  settleWaiting(id, seq) {
-    const entry = this.#waiting.get(id);
-    if (entry === undefined) return;
-    this.#waiting.delete(id);
-    entry.item.remove();
-    if (this.#stored.some((candidate) => candidate.seq === seq)) return;
-    entry.seq = seq;
-    this.#insert(entry);
-    this.#refresh(entry);
-    this.#regroupAll();
-  }
-
-  /**
-   * @param {string} id
-   * @param {boolean} again whether sending it again is of any use
-   */
-  failWaiting(id, again) {
-    const entry = this.#waiting.get(id);
-    if (entry === undefined) return;
-    this.#setStatus(entry, "failed");
-    const failure = make("p", "failure", "Not sent.");
-    if (again) failure.append(this.#makeAgainButton(id, entry, failure));
-    entry.item.append(failure);
+    const view = this.#find(seq);
+    if (view === undefined) return;
+    this.#sent.delete(view);
+    view.takeDeleted(by, by !== undefined && this.#source.isOwn(by));
     this.#settle();
-  }
-
-  /**
-   * @param {string} id
-   * @param {Entry} entry
-   * @param {HTMLElement} failure
-   */
-  #makeAgainButton(id, entry, failure) {
-    const button = make("button", "link", "Send again");
-    button.type = "button";
-    button.dataset.testid = "send-again";
-    button.addEventListener("click", () => {
-      failure.remove();
-      this.#setStatus(entry, "sending");
-      this.#source.sendAgain(id);
-    });
-    return button;
   }
 
   /** The watermark has moved. */
   refreshConfirmed() {
-    for (const entry of [...this.#unconfirmed]) this.#refresh(entry);
+    for (const view of [...this.#unconfirmed]) this.#refresh(view);
+  }
+
+  #find(/** @type {number} */ seq) {
+    const entry = this.#stored.find((candidate) => candidate.seq === seq);
+    return entry instanceof MessageView ? entry : undefined;
   }
 
   /** @param {Message} message new, or known by its `seq` or as our own on its way */
   #put(message) {
     const own = this.#source.isOwn(message.user);
-    const waiting = own && message.id !== undefined ? this.#waiting.get(message.id) : undefined;
-    if (waiting !== undefined && message.id !== undefined) {
-      this.#waiting.delete(message.id);
-      waiting.item.remove();
+    if (own && message.id !== undefined) this.discardWaiting(message.id);
+    const known = this.#find(message.seq);
+    if (known !== undefined) {
+      if (message.deleted && !known.isDeleted) this.remove(message.seq, message.by);
+      return;
     }
-    if (this.#stored.some((entry) => entry.seq === message.seq)) return;
-    const entry = this.#makeEntry(message);
-    this.#insert(entry);
-    this.#refresh(entry);
-  }
-
-  /** @param {Message} message */
-  #makeEntry({ seq, ts, user, content, deleted, by }) {
-    const item = make("li", "message");
-    item.dataset.testid = "message";
-    item.dataset.user = user;
-    item.classList.toggle("own", this.#source.isOwn(user));
-
-    const author = make("p", "author");
-    author.append(make("bdi", "", user));
-    const time = make("time", "", timeFormat.format(ts));
-    time.dateTime = new Date(ts).toISOString();
-    time.title = fullFormat.format(ts);
-    const tick = makeIcon("tick");
-    tick.setAttribute("role", "img");
-    const meta = make("span", "meta");
-    meta.append(time, tick);
-    const bubble = make("div", "bubble");
-    bubble.append(author, deleted ? makeGoneText(by) : makeText(content), meta);
-    if (!item.classList.contains("own")) item.append(makeAvatar(user));
-    item.append(bubble);
-    return /** @type {Entry} */ ({ item, seq, ts, user, system: false });
+    const view = new MessageView(message, own);
+    this.#insert(view);
+    if (message.deleted) this.remove(message.seq, message.by);
+    this.#refresh(view);
   }
 
   /** @param {Entry} entry */
@@ -302,29 +344,19 @@ export class MessageList {
     entry.item.dataset.seq = String(seq);
   }
 
-  /** @param {Entry} entry */
-  #refresh(entry) {
-    const seq = /** @type {number} */ (entry.seq);
+  /** @param {MessageView} view stored */
+  #refresh(view) {
+    const seq = /** @type {number} */ (view.seq);
     const confirmed = this.#source.isConfirmed(seq);
-    if (confirmed) this.#unconfirmed.delete(entry);
-    else this.#unconfirmed.add(entry);
-    this.#setStatus(entry, confirmed ? "confirmed" : "stored");
-    if (!confirmed && this.#source.isRefused(seq)) {
-      const tick = entry.item.querySelector(".tick");
-      tick?.setAttribute("aria-label", "Stored in the room, refused by the central API");
+    const refused = !confirmed && this.#source.isRefused(seq);
+    if (confirmed) this.#unconfirmed.delete(view);
+    else this.#unconfirmed.add(view);
+    view.setStatus(confirmed ? "confirmed" : refused ? "refused" : "stored");
+    if (refused && view.own && !view.isDeleted && view.noteKind === null) {
+      view.note("refused", "Kept in this room, but refused by the central API.");
+    } else if (!refused && view.noteKind === "refused") {
+      view.note(null);
     }
-  }
-
-  /**
-   * @param {Entry} entry
-   * @param {Status} status
-   */
-  #setStatus({ item }, status) {
-    item.dataset.status = status;
-    const tick = item.querySelector(".tick");
-    tick?.setAttribute("aria-label", STATUS_LABELS[status]);
-    tick?.classList.toggle("tick-confirmed", status === "confirmed");
-    tick?.firstElementChild?.setAttribute("href", `#icon-${status}`);
   }
 
   /** The oldest go when there are too many, but not under a reader's eyes. */
@@ -332,19 +364,158 @@ export class MessageList {
     if (!this.#following || this.#stored.length <= SHOWN_MAX) return;
     const gone = this.#stored.splice(0, this.#stored.length - SHOWN_MAX);
     for (const entry of gone) {
-      this.#unconfirmed.delete(entry);
       entry.item.remove();
+      if (!(entry instanceof MessageView)) continue;
+      this.#unconfirmed.delete(entry);
+      this.#sent.delete(entry);
     }
-    this.#earlier.hidden = false;
+    this.#gaps.dropBefore(/** @type {number} */ (this.#stored[0].seq));
+    this.#placeGaps();
     this.#regroup(0, 1);
   }
 
+  // --- our own ---
+
+  /**
+   * A message of our own, before the room has it.
+   *
+   * @param {string} id
+   * @param {string} user
+   * @param {unknown} content
+   */
+  addWaiting(id, user, content) {
+    const view = new MessageView({ seq: 0, ts: Date.now(), user, content, id }, true);
+    this.#waiting.set(id, view);
+    this.#list.append(view.item);
+    view.setStatus("sending");
+    this.#regroupEnd();
+    this.follow();
+  }
+
+  /**
+   * The room has it, though its record may never come to this connection.
+   *
+   * @param {string} id
+   * @param {number} seq
+   * @param {string} conn
+   */
+  settleWaiting(id, seq, conn) {
+    const waiting = this.discardWaiting(id);
+    // In a gap it is missing with all the others: what became of it is not known.
+    if (waiting !== undefined && this.#find(seq) === undefined && !this.#gaps.covers(seq)) {
+      waiting.seq = seq;
+      waiting.note(null);
+      this.#insert(waiting);
+      this.#refresh(waiting);
+    }
+    if (waiting !== undefined) this.#regroupAll();
+    const view = this.#find(seq);
+    if (view === undefined || view.isDeleted) return;
+    view.conn = conn;
+    this.#sent.add(view);
+    this.#offerDeletes();
+    this.#settle();
+  }
+
+  /**
+   * It will be sent again.
+   *
+   * @param {string} id
+   * @param {Problem} problem
+   */
+  delayWaiting(id, problem) {
+    this.#waiting.get(id)?.note("waiting", `${problemWords(problem)} It will be sent again.`);
+    this.#settle();
+  }
+
+  /**
+   * @param {string} id
+   * @param {Problem} problem
+   * @param {boolean} isClosed whether nothing can be sent any more
+   */
+  failWaiting(id, problem, isClosed) {
+    const view = this.#waiting.get(id);
+    if (view === undefined) return;
+    const edit = { words: "Edit", testid: "edit", act: () => this.#source.edit(id) };
+    const again = { words: "Send again", testid: "send-again", act: () => this.#sendAgain(id) };
+    const actions = isClosed ? [] : [FINAL_CODES.has(problem.code) ? edit : again];
+    view.setStatus("failed");
+    view.note("failed", `Not sent. ${problemWords(problem)}`, actions);
+    this.#settle();
+  }
+
+  #sendAgain(/** @type {string} */ id) {
+    const view = this.#waiting.get(id);
+    view?.note(null);
+    view?.setStatus("sending");
+    this.#source.sendAgain(id);
+  }
+
+  /** Takes it out of the list. */
+  discardWaiting(/** @type {string} */ id) {
+    const view = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    view?.item.remove();
+    return view;
+  }
+
+  // --- deleting ---
+
+  #offerDeletes() {
+    for (const view of this.#sent) {
+      const may = view.conn !== null && this.#source.mayDelete(view.conn);
+      view.offerDelete(may ? () => this.#askToDelete(view) : null);
+    }
+  }
+
+  #askToDelete(/** @type {MessageView} */ view) {
+    view.note("asking", "Delete it for everybody?", [
+      { words: "Delete", testid: "delete-confirm", act: () => this.#delete(view) },
+      { words: "Keep", testid: "delete-cancel", act: () => this.#endNote(view) },
+    ]);
+    this.#settle();
+  }
+
+  async #delete(/** @type {MessageView} */ view) {
+    view.note("waiting", "Deleting…");
+    try {
+      // Its record has changed the message already.
+      await this.#source.deleteMessage(/** @type {number} */ (view.seq));
+    } catch (failure) {
+      if (!(failure instanceof RoomError)) throw failure;
+      if (!view.isDeleted) this.#failDeletion(view, failure.problem);
+    }
+  }
+
+  /**
+   * @param {MessageView} view
+   * @param {Problem} problem
+   */
+  #failDeletion(view, problem) {
+    const isFinal = FINAL_DELETION_CODES.has(problem.code);
+    if (isFinal) {
+      this.#sent.delete(view);
+      view.offerDelete(null);
+    }
+    const dismiss = { words: "Dismiss", testid: "dismiss", act: () => this.#endNote(view) };
+    const again = { words: "Try again", testid: "delete-again", act: () => this.#delete(view) };
+    view.note("failed", `Not deleted. ${deletionWords(problem)}`, [isFinal ? dismiss : again]);
+    this.#settle();
+  }
+
+  #endNote(/** @type {MessageView} */ view) {
+    view.note(null);
+    this.#refresh(view);
+  }
+
+  // --- how it looks ---
+
   #regroupAll() {
-    this.#regroup(0, this.#list.children.length);
+    this.#regroup(0, this.#stored.length + this.#waiting.size);
   }
 
   #regroupEnd() {
-    const { length } = this.#list.children;
+    const length = this.#stored.length + this.#waiting.size;
     this.#regroup(length - this.#waiting.size - 3, length);
   }
 
@@ -360,28 +531,27 @@ export class MessageList {
       const entry = entries[index];
       const before = entries[index - 1];
       const startsDay = before === undefined || dayWords(before.ts) !== dayWords(entry.ts);
-      const startsGroup = startsDay || !joins(before, entry);
+      const startsGroup = startsDay || !this.#joins(before, entry);
       entry.item.classList.toggle("starts-day", startsDay);
       entry.item.classList.toggle("starts-group", startsGroup);
       entry.item.classList.add("ends-group");
       before?.item.classList.toggle("ends-group", startsGroup);
-      // The author is still read out where the eye sees it from the group, or from the side.
-      const named = startsGroup && !entry.item.classList.contains("own");
-      entry.item.querySelector(".author")?.classList.toggle("visually-hidden", !named);
-      this.#showDay(entry, startsDay);
+      if (entry instanceof MessageView) entry.showAuthor(startsGroup);
+      showDay(entry, startsDay);
     }
-    this.#empty.hidden = entries.length > 0 || !this.#known;
+    const reachesBeginning = this.#isKnown && this.#gaps.reachesBeginning;
+    this.#empty.hidden = entries.length > 0 || !reachesBeginning;
+    this.#beginning.hidden = entries.length === 0 || !reachesBeginning;
   }
 
   /**
+   * @param {Entry} before
    * @param {Entry} entry
-   * @param {boolean} shown
    */
-  #showDay({ item, ts }, shown) {
-    const day = item.querySelector(".day");
-    if (!shown) day?.remove();
-    else if (day === null) item.prepend(make("p", "day", dayWords(ts)));
-    else day.textContent = dayWords(ts);
+  #joins(before, entry) {
+    if (before instanceof SystemLine || entry instanceof SystemLine) return false;
+    if (before.item.nextSibling !== entry.item) return false;
+    return before.user === entry.user && entry.ts - before.ts < GROUP_MS;
   }
 
   #takeScroll() {
@@ -407,10 +577,12 @@ export class MessageList {
 }
 
 /**
- * @param {Entry} before
  * @param {Entry} entry
+ * @param {boolean} shown
  */
-function joins(before, entry) {
-  if (before.system || entry.system) return false;
-  return before.user === entry.user && entry.ts - before.ts < GROUP_MS;
+function showDay({ item, ts }, shown) {
+  const day = item.querySelector(".day");
+  if (!shown) day?.remove();
+  else if (day === null) item.prepend(make("p", "day", dayWords(ts)));
+  else day.textContent = dayWords(ts);
 }

@@ -15,6 +15,8 @@ import { plural, problemWords } from "./words.js";
 
 const NAME = "edgeroom";
 const DEFAULT_ROOM = "lobby";
+/** Messages asked for at once when looking for deletions; the most that a room gives. */
+const CHECK_LIMIT = 100;
 /** Kept for this tab, so that reloading the page comes back to the room under the same name. */
 const SESSION_KEY = "edgeroom.joined";
 
@@ -31,7 +33,6 @@ const barActions = byId("bar-actions", HTMLDivElement);
 const composer = byId("composer", HTMLFormElement);
 const messageInput = byId("message-input", HTMLTextAreaElement);
 const sendButton = byId("send-button", HTMLButtonElement);
-const earlier = byId("earlier", HTMLButtonElement);
 const error = byId("error", HTMLDivElement);
 const errorText = byId("error-text", HTMLSpanElement);
 const joinErrorSlot = byId("join-error-slot", HTMLDivElement);
@@ -42,6 +43,8 @@ let room = null;
 /** Whether the room of now has been entered. */
 let entered = false;
 let unread = 0;
+/** Messages before this record may have been deleted without our hearing of it; 0: none. */
+let uncheckedBefore = 0;
 /** @type {Map<string, unknown>} contents of our messages that the room does not have yet, by id */
 const unsent = new Map();
 
@@ -52,7 +55,11 @@ const messages = new MessageList({
   isOwn: (user) => user === room?.user,
   isConfirmed: (seq) => room?.isConfirmed(seq) ?? false,
   isRefused: (seq) => room?.isRefused(seq) ?? false,
+  mayDelete: (conn) => room?.conn === conn,
+  readHistory: (range) => joinedRoom().history(range),
+  deleteMessage: (seq) => joinedRoom().delete(seq),
   sendAgain: (id) => publish(id),
+  edit,
 });
 
 // --- joining and leaving ---
@@ -79,12 +86,16 @@ function join(name, user, token) {
 /** Nothing of a room that was left is shown in the next one. */
 function listen(/** @type {EdgeRoom} */ joined) {
   joined.on("state", (change) => joined === room && takeState(change));
-  joined.on("reset", () => messages.reset());
-  joined.on("gap", () => messages.reset());
-  joined.on("history", ({ messages: older, more, partial }) => {
-    messages.addOlder(older, more);
-    if (partial) showError("Older messages cannot be reached for now.");
+  joined.on("welcome", () => takeWelcome(joined));
+  joined.on("reset", ({ seq }) => {
+    uncheckedBefore = 0;
+    messages.reset(seq);
   });
+  joined.on("gap", ({ after, seq }) => {
+    uncheckedBefore = Math.max(uncheckedBefore, after + 1);
+    messages.addGap(after, seq);
+  });
+  joined.on("history", (page) => messages.takeHistory(page));
   joined.on("record", takeRecord);
   joined.on("confirmed", () => messages.refreshConfirmed());
   joined.on("count", (counts) => people.setCount(counts));
@@ -92,6 +103,7 @@ function listen(/** @type {EdgeRoom} */ joined) {
   joined.on("signal", (signal) => {
     if (signal.user !== joined.user) typing.takeSignal(signal);
   });
+  joined.on("delayed", ({ id, problem }) => messages.delayWaiting(id, problem));
   joined.on("error", (problem) => showError(problemWords(problem)));
 }
 
@@ -146,6 +158,7 @@ function leave() {
   bar.clear();
   hideError();
   unread = 0;
+  uncheckedBefore = 0;
   document.title = NAME;
   title.textContent = NAME;
   joinErrorSlot.append(error);
@@ -170,10 +183,17 @@ function setComposing(/** @type {boolean} */ composing) {
 
 // --- messages ---
 
+/** The room that is shown; what belongs to it is not there without one. */
+function joinedRoom() {
+  if (room === null) throw new Error("there is no room");
+  return room;
+}
+
 /** @param {RoomRecord} record */
 function takeRecord(record) {
   switch (record.type) {
     case "new_message":
+      if (record.id !== undefined && record.user === room?.user) unsent.delete(record.id);
       messages.add(record);
       typing.stop(record.user);
       if (document.hidden) unread += 1;
@@ -189,26 +209,23 @@ function takeRecord(record) {
 
 /** Publishes, or tries again, what `unsent` holds under this id. */
 async function publish(/** @type {string} */ id) {
-  const target = room;
-  if (target === null) return;
+  const target = joinedRoom();
   try {
-    const { seq } = await target.publish(unsent.get(id), { id });
+    const { seq, conn } = await target.publish(unsent.get(id), { id });
     if (target !== room) return;
     unsent.delete(id);
-    messages.settleWaiting(id, seq);
-    hideError();
+    messages.settleWaiting(id, seq, conn);
   } catch (failure) {
     if (target !== room) return;
     if (!(failure instanceof RoomError)) throw failure;
-    showError(problemWords(failure.problem));
-    messages.failWaiting(id, target.state !== "closed");
+    messages.failWaiting(id, failure.problem, target.state === "closed");
   }
 }
 
 function send() {
   // Half a character can come from a broken paste; the room would refuse the whole text.
   const text = messageInput.value.trim().toWellFormed();
-  if (text === "" || room === null) return;
+  if (text === "" || room === null || room.state === "closed") return;
   const id = newId();
   unsent.set(id, text);
   messages.addWaiting(id, room.user, text);
@@ -217,21 +234,45 @@ function send() {
   publish(id);
 }
 
-async function loadEarlier() {
-  const before = messages.oldestSeq;
-  const target = room;
-  if (before === null || target === null) return;
-  earlier.disabled = true;
+/** Takes a message that was refused back into the composer. */
+function edit(/** @type {string} */ id) {
+  const text = unsent.get(id);
+  unsent.delete(id);
+  messages.discardWaiting(id);
+  messageInput.value = [text, messageInput.value].filter((part) => part !== "").join("\n");
+  messageInput.focus();
+}
+
+// --- what was missed ---
+
+/** @param {EdgeRoom} joined */
+function takeWelcome(joined) {
+  messages.takeOpen();
+  // When all that comes with the welcome has been told.
+  queueMicrotask(() => checkDeletions(joined));
+}
+
+/**
+ * Deletions are records, and in a gap they are missing as messages are. So what was shown before a
+ * gap is read again, for those of it that are deleted now. What cannot be reached is tried again
+ * with the next connection.
+ */
+async function checkDeletions(/** @type {EdgeRoom} */ joined) {
   try {
-    const { messages: older, more, partial } = await target.history({ before });
-    if (target !== room) return;
-    messages.addOlder(older, more);
-    if (partial) showError("Older messages cannot be reached for now.");
+    while (uncheckedBefore > (messages.oldestSeq ?? uncheckedBefore)) {
+      const before = uncheckedBefore;
+      const page = await joined.history({ before, limit: CHECK_LIMIT });
+      if (joined !== room || uncheckedBefore !== before) return;
+      for (const { seq, deleted, by } of page.messages) {
+        if (deleted) messages.remove(seq, by);
+      }
+      if (page.partial) return;
+      const [first] = page.messages;
+      uncheckedBefore = page.more && first !== undefined && first.seq < before ? first.seq : 0;
+    }
+    uncheckedBefore = 0;
   } catch (failure) {
     if (!(failure instanceof RoomError)) throw failure;
-    if (target === room) showError(problemWords(failure.problem));
-  } finally {
-    earlier.disabled = false;
   }
 }
 
@@ -329,7 +370,6 @@ messageInput.addEventListener("keydown", (event) => {
   send();
 });
 messageInput.addEventListener("input", () => typing.takeInput(messageInput.value));
-earlier.addEventListener("click", loadEarlier);
 byId("leave", HTMLButtonElement).addEventListener("click", leave);
 byId("error-close", HTMLButtonElement).addEventListener("click", hideError);
 document.addEventListener("visibilitychange", () => {

@@ -2,9 +2,10 @@
 /**
  * What the codes of the room mean, in words for people.
  *
- * @import { StateChange } from "./edgeroom.js"
+ * @import { Moderation, StateChange } from "./edgeroom.js"
  * @import { Problem } from "./problem.js"
  */
+import { untilWords } from "./times.js";
 
 /** @type {Readonly<Record<string, string>>} */
 const PROBLEMS = Object.freeze({
@@ -29,7 +30,12 @@ const PROBLEMS = Object.freeze({
   bad_request: "This room cannot be joined",
   offline: "You are offline",
   restart: "The room is being restarted",
+  room_failed: "The room had a problem of its own",
+  frame_too_large: "Something that was sent is too large for this room",
+  flooding: "Too much was sent from here",
+  too_slow: "This page could not keep up with the room",
   disconnected: "The connection was lost",
+  not_connected: "There is no connection to the room right now",
   silent: "The connection was lost",
   timeout: "The room does not answer",
   unreachable: "The room cannot be reached",
@@ -45,8 +51,32 @@ const REFUSALS = Object.freeze({
   503: "The room cannot take anyone for now",
 });
 
-/** Details that say no more than the words already do. */
-const PLAIN = new Set(["offline", "disconnected", "silent", "timeout", "unreachable"]);
+/** What a refused deletion means; for the rest a problem is what it is elsewhere. */
+const DELETION_PROBLEMS = Object.freeze({
+  forbidden: "You may not delete this message.",
+  not_found: "It is not in this room any more.",
+});
+
+/** @type {Readonly<Record<string, string>>} */
+const MODERATION = Object.freeze({
+  kick: "removed",
+  ban: "banned",
+  unban: "unbanned",
+  mute: "muted",
+  unmute: "unmuted",
+});
+
+/** Those whose details are for the people in the room, not for its developers. */
+const EXPLAINED = new Set([
+  "muted",
+  "content_refused",
+  "removed",
+  "token_expired",
+  "bad_content",
+  "bad_request",
+  "bad_json",
+  "bad_frame",
+]);
 
 /** @param {Problem} problem */
 export function problemWords(problem) {
@@ -54,8 +84,28 @@ export function problemWords(problem) {
   const words =
     (status === undefined ? PROBLEMS[code] : REFUSALS[status]) ??
     (status === undefined ? `The room answered ${code}` : `The room refused (${status})`);
-  if (PLAIN.has(code) || detail === "") return `${words}.`;
+  const isExplained = status !== undefined || EXPLAINED.has(code) || !Object.hasOwn(PROBLEMS, code);
+  if (!isExplained || detail === "") return `${words}.`;
   return `${words}: ${detail.replace(/\.$/, "")}.`;
+}
+
+/** @param {Problem} problem with a deletion */
+export function deletionWords(problem) {
+  const { code } = problem;
+  return code === "forbidden" || code === "not_found"
+    ? DELETION_PROBLEMS[code]
+    : problemWords(problem);
+}
+
+/**
+ * What a moderator did; names stand for themselves.
+ *
+ * @param {Moderation} record
+ * @returns {(string | { user: string })[]}
+ */
+export function moderationWords({ action, user, by, until }) {
+  const done = Object.hasOwn(MODERATION, action) ? ` ${MODERATION[action]} ` : `: ${action} `;
+  return [{ user: by }, done, { user }, until === undefined ? "" : ` ${untilWords(until)}`];
 }
 
 /**
