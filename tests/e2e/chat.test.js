@@ -233,7 +233,7 @@ scene("a reader is not torn away from older messages, and can go back further", 
     [...texts, "news"],
   );
   assert.ok(await log.evaluate((element) => element.scrollTop > 0), "older messages came in above");
-  await cy.page.getByTestId("beginning").waitFor({ state: "attached" });
+  await cy.beginning.waitFor({ state: "attached" });
   assert.equal(await cy.page.getByTestId("load-earlier").count(), 0);
   await pill.click();
   await pill.waitFor({ state: "hidden" });

@@ -41,7 +41,7 @@ class Inbox {
 
 /** One connection of the client under test. */
 class Peer {
-  /** The frames that are neither pings nor questions who is here. */
+  /** The frames that are neither pings, nor events, nor questions who is here. */
   frames = new Inbox();
   /** Pings, as the bytes that came. */
   pings = new Inbox();
@@ -61,7 +61,7 @@ class Peer {
       if (frame.type === "ping") {
         this.pings.put(text);
         if (this.answersPings) this.say({ type: "pong" });
-      } else if (frame.type !== "presence") {
+      } else if (frame.type !== "presence" && frame.type !== "event") {
         this.frames.put(frame);
       }
     });

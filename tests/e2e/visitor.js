@@ -111,6 +111,11 @@ export class Visitor {
     return this.page.getByTestId("note").getByText(text, { exact: true });
   }
 
+  /** That nothing was said before what is shown. */
+  get beginning() {
+    return this.page.locator("[data-testid=beginning]:not([hidden])");
+  }
+
   /** @param {string} status */
   withStatus(status) {
     return this.page.locator(`[data-testid=message][data-status=${status}]`);

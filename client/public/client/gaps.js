@@ -45,6 +45,12 @@ export class Gaps {
    */
   open(after, before) {
     if (before - after <= 1) return;
+    // With nothing between them two gaps are one.
+    const touching = this.#all.find((gap) => gap.before === after + 1);
+    if (touching !== undefined) {
+      touching.before = before;
+      return;
+    }
     this.#all.push({ after, before });
     this.#all.sort((a, b) => a.after - b.after);
   }

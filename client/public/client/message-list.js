@@ -86,6 +86,7 @@ export class MessageList {
   /** @type {Set<MessageView>} stored, and sent by a connection of ours */ #sent = new Set();
   #gaps = new Gaps();
   /** @type {Map<Gap, GapLine>} */ #gapLines = new Map();
+  /** What a follower of the conversation has missed. @type {Gap | null} */ #missed = null;
   #following = true;
   #unseenCount = 0;
   /** Whether there is a room. */
@@ -135,6 +136,7 @@ export class MessageList {
     this.#sent.clear();
     this.#gaps.clear();
     this.#gapLines.clear();
+    this.#missed = null;
     this.#list.replaceChildren(...Array.from(this.#waiting.values(), ({ item }) => item));
     this.follow();
     this.#regroupAll();
@@ -158,11 +160,9 @@ export class MessageList {
   addGap(after, seq) {
     // Nobody waits any more for what was expected before.
     for (const line of this.#gapLines.values()) line.setState("idle");
-    const line = this.#openGap(after, seq);
-    if (line === undefined || !this.#following || this.#stored.length === 0) return;
-    // Who was reading goes on reading where they were, and sees what is missing.
-    this.#following = false;
-    line.item.scrollIntoView({ block: "center" });
+    const gap = this.#openGap(after, seq);
+    const isBetween = this.#stored.length > 0;
+    this.#missed = this.#following && isBetween ? gap : null;
     this.#settle();
   }
 
@@ -173,10 +173,9 @@ export class MessageList {
   #openGap(after, seq) {
     this.#gaps.open(after, seq + 1);
     this.#placeGaps();
-    const gap = this.#gaps.endingAt(seq + 1);
-    const line = gap && this.#gapLines.get(gap);
-    line?.setState("loading");
-    return line;
+    const gap = this.#gaps.endingAt(seq + 1) ?? null;
+    if (gap !== null) this.#gapLines.get(gap)?.setState("loading");
+    return gap;
   }
 
   /** There is a connection again. */
@@ -194,9 +193,16 @@ export class MessageList {
    */
   takeHistory(page) {
     const gap = this.#gaps.endingAt(page.before);
-    if (gap !== undefined) this.#takePage(gap, page, this.#gaps.fillFromEnd(gap, page));
-    if (page.problem && gap)
-      this.#gapLines.get(gap)?.setState("failed", problemWords(page.problem));
+    if (gap === undefined) return;
+    this.#takePage(gap, page, this.#gaps.fillFromEnd(gap, page));
+    const line = this.#gapLines.get(gap);
+    if (page.problem) line?.setState("failed", problemWords(page.problem));
+    if (this.#missed !== gap) return;
+    this.#missed = null;
+    if (line === undefined || !this.#following) return;
+    // Who followed reads on where they were, and sees what is missing there.
+    line.item.scrollIntoView({ block: "center" });
+    this.#takeScroll();
   }
 
   /** Asks for more of what is missing there. */
@@ -247,8 +253,8 @@ export class MessageList {
   #findPlace() {
     const { top } = this.#log.getBoundingClientRect();
     for (const { item } of this.#stored) {
-      // Not the whole item: a day may come and go above its words.
-      const words = item.querySelector(".bubble, .system-words") ?? item;
+      // Not the whole item: above its words a day or an author may come and go.
+      const words = item.querySelector(".text, .system-words") ?? item;
       const place = words.getBoundingClientRect();
       if (place.bottom > top) return { item: words, top: place.top };
     }

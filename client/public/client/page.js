@@ -120,7 +120,10 @@ function takeState(change) {
 
 function enter() {
   if (room === null) return;
-  if (!entered) hideError();
+  if (!entered) {
+    hideError();
+    messages.follow();
+  }
   entered = true;
   setJoining(false);
   title.textContent = `#${room.room}`;
@@ -132,7 +135,6 @@ function enter() {
   roomView.hidden = false;
   barActions.hidden = false;
   setComposing(true);
-  messages.follow();
   if (document.activeElement === document.body) messageInput.focus();
 }
 
