@@ -19,6 +19,9 @@ export const EventType = Object.freeze({
   loadEnd: 14,
   attemptResult: 15,
   trapped: 16,
+  fetched: 17,
+  import: 18,
+  record: 19,
 });
 
 export const FrameKind = Object.freeze({
@@ -42,6 +45,8 @@ export const EffectType = Object.freeze({
   respond: 12,
   log: 13,
   keepFrame: 14,
+  respondPart: 15,
+  fetch: 16,
 });
 
 export const LogLevel = Object.freeze({

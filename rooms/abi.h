@@ -56,6 +56,13 @@ enum class EventType : uint32_t {
   // The instance before this one trapped on a frame of this connection, which must be told.
   // target: handle.
   kTrapped = 16,
+  // The answer to kFetch. target: its number. number: HTTP status, 0 for no answer. payload: body.
+  kFetched = 17,
+  // For a room that does not exist yet: it becomes the copy of an exported log (rooms/log_text.h),
+  // whose records follow by kRecord. payload: the log's header.
+  kImport = 18,
+  // The next record of that log, appended and told as it is. payload: its line.
+  kRecord = 19,
 };
 
 enum class FrameKind : uint32_t {
@@ -91,7 +98,7 @@ enum class EffectType : uint32_t {
   // POST a batch to the central API. target: attempt. value: timeout in ms. data: body. extra:
   // the Idempotency-Key.
   kForward = 11,
-  // Answer an HTTP request or a refused kConnect. target: its number. value: status. data: body.
+  // Answer an HTTP request, whole, or a refused kConnect. target: its number. value: status. data: body.
   // extra: content type.
   kRespond = 12,
   // Write a log line. value: a LogLevel. data: a JSON object.
@@ -99,6 +106,14 @@ enum class EffectType : uint32_t {
   // Keep the message of this kFrame until a segment is written or the turn has ended: should the
   // instance trap before, the next one must be given it again.
   kKeepFrame = 14,
+  // A part of the answer to an HTTP request: status 200, application/x-ndjson. When the client has
+  // taken it, the same number asks for the rest by another kRequest. target: the number. data: the
+  // part. extra: that request's operation. The last part is a kRespond; one with a status of 400
+  // or more says that there is no rest to be had.
+  kRespondPart = 15,
+  // GET from the central API. target: a number for kFetched. value: timeout in ms. data: path and
+  // query, to be put behind PERSIST_URL.
+  kFetch = 16,
 };
 
 enum class LogLevel : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };

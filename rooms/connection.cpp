@@ -11,7 +11,8 @@ namespace edgeroom {
 
 namespace {
 
-constexpr uint8_t kAttachmentVersion = 1;
+constexpr uint8_t kAttachmentVersion = 2;
+constexpr uint8_t kIsModerator = 1;
 
 }  // namespace
 
@@ -34,6 +35,7 @@ bool TokenBucket::take(double now_ms, double& retry_after_ms) {
 void encode_attachment(std::string& out, const Connection& connection) {
   ByteWriter writer(out);
   writer.u8(kAttachmentVersion);
+  writer.u8(connection.is_moderator ? kIsModerator : 0);
   writer.sized(connection.id);
   writer.sized(connection.user);
 }
@@ -41,6 +43,7 @@ void encode_attachment(std::string& out, const Connection& connection) {
 bool decode_attachment(std::string_view bytes, Connection& connection) {
   ByteReader reader(bytes);
   if (reader.u8() != kAttachmentVersion) return false;
+  connection.is_moderator = (reader.u8() & kIsModerator) != 0;
   connection.id = reader.sized();
   connection.user = reader.sized();
   return reader.ok() && reader.at_end();

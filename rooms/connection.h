@@ -33,13 +33,15 @@ struct Connection {
 
   std::string id;  // what the others see as `conn`
   std::string user;
+  bool is_moderator = false;
+  bool is_draining = false;  // told to reconnect, and about to be closed; not kept over sleep
   TokenBucket bucket;
   uint32_t flood_warnings = 0;
 };
 
 // What a socket carries over the room's sleep:
 //
-//   attachment := version:u8 id:sized user:sized
+//   attachment := version:u8 flags:u8 id:sized user:sized       (flags: 1 for a moderator)
 void encode_attachment(std::string& out, const Connection& connection);
 bool decode_attachment(std::string_view bytes, Connection& connection);
 

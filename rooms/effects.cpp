@@ -10,6 +10,7 @@ namespace {
 // A buffer that one large event has grown beyond this is given back to the allocator.
 constexpr size_t kBufferKeptBytes = 256U << 10U;
 
+constexpr uint32_t kStatusOk = 200;
 constexpr uint32_t kStatusFirstError = 400;
 
 }  // namespace
@@ -83,6 +84,18 @@ void EffectList::respond(uint32_t request, uint32_t status, std::string_view bod
   const std::string_view content_type =
       status >= kStatusFirstError ? "application/problem+json" : "application/json";
   add(EffectType::kRespond, request, body, content_type, status);
+}
+
+void EffectList::respond_part(uint32_t request, std::string_view part, std::string_view next) {
+  if (next.empty()) {
+    add(EffectType::kRespond, request, part, "application/x-ndjson", kStatusOk);
+  } else {
+    add(EffectType::kRespondPart, request, part, next, kStatusOk);
+  }
+}
+
+void EffectList::fetch(uint32_t number, std::string_view path, double timeout_ms) {
+  add(EffectType::kFetch, number, path, {}, timeout_ms);
 }
 
 void EffectList::keep_frame() { add(EffectType::kKeepFrame, 0, {}, {}, 0); }

@@ -30,6 +30,10 @@ class EffectList {
   void forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,
                double timeout_ms);
   void respond(uint32_t request, uint32_t status, std::string_view body);
+  // A part of an NDJSON answer; `next` is the operation that asks for the rest, empty for the last.
+  void respond_part(uint32_t request, std::string_view part, std::string_view next);
+  // `path` with its query.
+  void fetch(uint32_t number, std::string_view path, double timeout_ms);
   void keep_frame();
   // `fields` is a JSON object.
   void log(LogLevel level, std::string_view fields);

@@ -15,25 +15,42 @@ struct TypeName {
   FrameType type;
 };
 
-constexpr std::array<TypeName, 6> kTypeNames = {{
+constexpr std::array<TypeName, 8> kTypeNames = {{
     {"message", FrameType::kMessage},
     {"event", FrameType::kEvent},
     {"history", FrameType::kHistory},
     {"presence", FrameType::kPresence},
     {"delete", FrameType::kDelete},
+    {"moderation", FrameType::kModeration},
+    {"token", FrameType::kToken},
     {"ping", FrameType::kPing},
 }};
 
 // The members that any frame may have. Others are ignored, so that a newer client can talk to an
 // older room.
-enum class Member : uint8_t { kType, kContent, kId, kRef, kName, kBefore, kAfter, kLimit, kSeq };
+enum class Member : uint8_t {
+  kType,
+  kContent,
+  kId,
+  kRef,
+  kName,
+  kBefore,
+  kAfter,
+  kLimit,
+  kSeq,
+  kAction,
+  kUser,
+  kForS,
+  kReason,
+  kToken,
+};
 
 struct MemberName {
   std::string_view name;
   Member member;
 };
 
-constexpr std::array<MemberName, 9> kMemberNames = {{
+constexpr std::array<MemberName, 14> kMemberNames = {{
     {"type", Member::kType},
     {"content", Member::kContent},
     {"id", Member::kId},
@@ -43,6 +60,11 @@ constexpr std::array<MemberName, 9> kMemberNames = {{
     {"after", Member::kAfter},
     {"limit", Member::kLimit},
     {"seq", Member::kSeq},
+    {"action", Member::kAction},
+    {"user", Member::kUser},
+    {"for_s", Member::kForS},
+    {"reason", Member::kReason},
+    {"token", Member::kToken},
 }};
 
 FrameError bad_frame(std::string detail) { return {ErrorCode::kBadFrame, std::move(detail)}; }
@@ -50,7 +72,9 @@ FrameError bad_frame(std::string detail) { return {ErrorCode::kBadFrame, std::mo
 // Collects the members of one frame and the first thing that is wrong with them.
 class FrameParser {
  public:
-  explicit FrameParser(ClientFrame& frame) : frame_(frame) {}
+  // `type` is the one of a text that does not name it.
+  explicit FrameParser(ClientFrame& frame, std::optional<FrameType> type = std::nullopt)
+      : frame_(frame), given_type_(type) {}
 
   void member(const JsonMember& member) {
     for (const MemberName& known : kMemberNames) {
@@ -62,9 +86,11 @@ class FrameParser {
   }
 
   std::optional<FrameError> finish() {
-    if (!has(Member::kType)) return bad_frame("\"type\" is missing");
+    if (!given_type_ && !has(Member::kType)) return bad_frame("\"type\" is missing");
     if (error_) return error_;
-    if (!resolve_type()) {
+    if (given_type_) {
+      frame_.type = *given_type_;
+    } else if (!resolve_type()) {
       return FrameError{ErrorCode::kUnknownType, "unknown type \"" + shown(type_) + "\""};
     }
     return check_members();
@@ -75,8 +101,10 @@ class FrameParser {
     return (seen_ & (1U << static_cast<unsigned>(member))) != 0;
   }
 
-  void fail(std::string detail) {
-    if (!error_) error_ = bad_frame(std::move(detail));
+  // What only moderation and token frames have is wrong in those alone.
+  void fail(const MemberName& known, std::string detail) {
+    auto& error = known.member >= Member::kAction ? rare_error_ : error_;
+    if (!error) error = bad_frame("\"" + std::string(known.name) + "\" " + std::move(detail));
   }
 
   // Long names of strangers are cut before they are told back.
@@ -90,7 +118,7 @@ class FrameParser {
 
   void take(const MemberName& known, const JsonMember& member) {
     if (has(known.member)) {
-      fail("\"" + std::string(known.name) + "\" is given twice");
+      fail(known, "is given twice");
       return;
     }
     seen_ |= 1U << static_cast<unsigned>(known.member);
@@ -104,23 +132,27 @@ class FrameParser {
       case Member::kAfter: number(known, member, frame_.after); break;
       case Member::kLimit: number(known, member, frame_.limit); break;
       case Member::kSeq: number(known, member, frame_.seq); break;
+      case Member::kAction: text(known, member, 1, SIZE_MAX, action_); break;
+      case Member::kUser: text(known, member, 1, kUserCharactersMax, frame_.user); break;
+      case Member::kForS: number(known, member, frame_.for_s); break;
+      case Member::kReason: text(known, member, 0, kReasonCharactersMax, frame_.reason); break;
+      case Member::kToken: text(known, member, 1, SIZE_MAX, frame_.token); break;
     }
   }
 
   void text(const MemberName& known, const JsonMember& member, size_t characters_min,
             size_t characters_max, std::string& out) {
-    const std::string name(known.name);
     if (member.kind != JsonKind::kString) {
-      fail("\"" + name + "\" must be a string");
+      fail(known, "must be a string");
       return;
     }
     std::string value = json_unescape(member.value);
     const size_t characters = utf8_characters(value);
     if (characters < characters_min) {
-      fail("\"" + name + "\" must not be empty");
+      fail(known, "must not be empty");
     } else if (characters > characters_max) {
-      fail("\"" + name + "\" has " + std::to_string(characters) + " characters; the most is " +
-           std::to_string(characters_max));
+      fail(known, "has " + std::to_string(characters) + " characters; the most is " +
+                      std::to_string(characters_max));
     } else {
       out = std::move(value);
     }
@@ -128,9 +160,7 @@ class FrameParser {
 
   void number(const MemberName& known, const JsonMember& member, std::optional<uint64_t>& out) {
     if (member.kind == JsonKind::kNumber) out = json_integer(member.value);
-    if (!out) {
-      fail("\"" + std::string(known.name) + "\" must be a whole number from 0 to 2^53-1");
-    }
+    if (!out) fail(known, "must be a whole number from 0 to 2^53-1");
   }
 
   bool resolve_type() {
@@ -162,16 +192,41 @@ class FrameParser {
       case FrameType::kDelete:
         if (!has(Member::kSeq)) return bad_frame("\"seq\" is missing");
         break;
+      case FrameType::kModeration: return check_moderation();
+      case FrameType::kToken:
+        if (rare_error_) return rare_error_;
+        if (!has(Member::kToken)) return bad_frame("\"token\" is missing");
+        break;
       case FrameType::kPresence:
       case FrameType::kPing: break;
     }
     return std::nullopt;
   }
 
+  std::optional<FrameError> check_moderation() {
+    if (rare_error_) return rare_error_;
+    if (!has(Member::kAction)) return bad_frame("\"action\" is missing");
+    const auto action = parse_moderation_action(action_);
+    if (!action) return bad_frame("\"action\" must be kick, ban, unban, mute or unmute");
+    frame_.action = *action;
+    if (!has(Member::kUser)) return bad_frame("\"user\" is missing");
+    if (!frame_.for_s) return std::nullopt;
+    if (*action != ModerationAction::kBan && *action != ModerationAction::kMute) {
+      return bad_frame("\"for_s\" goes with ban and mute only");
+    }
+    if (*frame_.for_s < 1 || *frame_.for_s > kModerationSecondsMax) {
+      return bad_frame("\"for_s\" must be from 1 to " + std::to_string(kModerationSecondsMax));
+    }
+    return std::nullopt;
+  }
+
   ClientFrame& frame_;
+  std::optional<FrameType> given_type_;
   std::string type_;
+  std::string action_;
   uint32_t seen_ = 0;
   std::optional<FrameError> error_;
+  std::optional<FrameError> rare_error_;
 };
 
 }  // namespace
@@ -183,6 +238,8 @@ std::string_view error_code_name(ErrorCode code) {
     case ErrorCode::kUnknownType: return "unknown_type";
     case ErrorCode::kTooLarge: return "too_large";
     case ErrorCode::kRateLimited: return "rate_limited";
+    case ErrorCode::kMuted: return "muted";
+    case ErrorCode::kContentRefused: return "content_refused";
     case ErrorCode::kForbidden: return "forbidden";
     case ErrorCode::kNotFound: return "not_found";
     case ErrorCode::kOutboxFull: return "outbox_full";
@@ -191,17 +248,28 @@ std::string_view error_code_name(ErrorCode code) {
   return "internal";
 }
 
-std::optional<FrameError> parse_frame(std::string_view text, ClientFrame& frame) {
+namespace {
+
+std::optional<FrameError> parse(std::string_view text, FrameParser parser, std::string_view what) {
   JsonObjectReader reader(text);
-  FrameParser parser(frame);
   JsonMember member;
   while (reader.next(member)) parser.member(member);
-  if (reader.wrong_root()) return bad_frame("a frame must be one JSON object");
+  if (reader.wrong_root()) return bad_frame(std::string(what) + " must be one JSON object");
   if (const auto fault = reader.fault()) {
     return FrameError{ErrorCode::kBadJson,
                       std::string(fault->what) + " at byte " + std::to_string(fault->offset)};
   }
   return parser.finish();
+}
+
+}  // namespace
+
+std::optional<FrameError> parse_frame(std::string_view text, ClientFrame& frame) {
+  return parse(text, FrameParser(frame), "a frame");
+}
+
+std::optional<FrameError> parse_moderation(std::string_view text, ClientFrame& frame) {
+  return parse(text, FrameParser(frame, FrameType::kModeration), "the body");
 }
 
 }  // namespace edgeroom

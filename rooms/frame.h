@@ -7,9 +7,20 @@
 #include <string>
 #include <string_view>
 
+#include "rooms/record.h"
+
 namespace edgeroom {
 
-enum class FrameType : uint8_t { kMessage, kEvent, kHistory, kPresence, kDelete, kPing };
+enum class FrameType : uint8_t {
+  kMessage,
+  kEvent,
+  kHistory,
+  kPresence,
+  kDelete,
+  kModeration,
+  kToken,
+  kPing,
+};
 
 // `content` points into the frame's text; the strings are unescaped copies.
 struct ClientFrame {
@@ -22,6 +33,13 @@ struct ClientFrame {
   std::optional<uint64_t> after;
   std::optional<uint64_t> limit;
   std::optional<uint64_t> seq;
+  // Of a moderation.
+  ModerationAction action = ModerationAction::kKick;
+  std::string user;
+  std::optional<uint64_t> for_s;
+  std::string reason;
+  // Of a token.
+  std::string token;
 };
 
 // An error code of the contract.
@@ -31,6 +49,8 @@ enum class ErrorCode : uint8_t {
   kUnknownType,
   kTooLarge,
   kRateLimited,
+  kMuted,
+  kContentRefused,
   kForbidden,
   kOutboxFull,
   kNotFound,
@@ -47,5 +67,8 @@ struct FrameError {
 // Parses a text frame. On an error `frame` holds the id and the ref, if they could be read, so
 // that the answer can carry them.
 std::optional<FrameError> parse_frame(std::string_view text, ClientFrame& frame);
+
+// The same for the body of a moderation over HTTP, which has no "type".
+std::optional<FrameError> parse_moderation(std::string_view text, ClientFrame& frame);
 
 }  // namespace edgeroom

@@ -41,6 +41,49 @@ inline constexpr uint32_t kHistoryLimitDefault = 50;
 // And bytes of them: a page is one frame. A page that is cut says that there is more.
 inline constexpr size_t kHistoryBytesMax = 896U << 10U;
 
+// Reads from the central API: two under way leave the other four of an object's six outgoing
+// connections to forwarding; beyond the second number the answer is that it can't be reached.
+inline constexpr size_t kCentralReadsUnderWayMax = 2;
+inline constexpr size_t kCentralReadsMax = 64;
+// A person waits for the answer.
+inline constexpr double kCentralReadTimeoutMs = 5000;
+// The room may write over what was the oldest segment while a page is read; then the page is read
+// again, this often.
+inline constexpr uint32_t kCentralReadAttemptsMax = 3;
+
+// A part of an exported log, in bytes of stored segments: small beside the memory of a room.
+inline constexpr size_t kLogPartBytes = 256U << 10U;
+
+// A segment whose messages are deleted one by one may grow by the names of those who did it, up to
+// this; a row holds 2 MB.
+inline constexpr size_t kRewrittenSegmentBytesMax = 1536U << 10U;
+
+// What waking may have to read again to build the room's state: beyond either, a snapshot is
+// written. A row for every 32 flushes is little beside the 32 rows of those, and a quarter of a
+// mebibyte is read and applied within some milliseconds.
+inline constexpr uint32_t kReplaySegmentsMax = 32;
+inline constexpr uint64_t kReplayBytesMax = 256U << 10U;
+
+// The parts of a snapshot. Together with the row's other fields they stay below the 2 MB of a row.
+inline constexpr size_t kBehaviourBytesMax = 512U << 10U;
+inline constexpr size_t kModerationBytesMax = 1U << 20U;
+
+// A ban or mute with an end: at most ten years, in seconds.
+inline constexpr uint64_t kModerationSecondsMax = 10ULL * 365 * 24 * 3600;
+inline constexpr size_t kReasonCharactersMax = 200;
+
+// Deletions that the central API has not confirmed are held in memory (rooms/room_state.h).
+inline constexpr size_t kUnconfirmedDeletionsMax = 10'000;
+
+// Records by which deletions and moderation may pass the outbox's limit: a moderator must be able
+// to act while the central API is away, and his acts must not fill the store either.
+inline constexpr uint64_t kModeratorRecordsMax = 10'000;
+// One of them, stored: two names, a reason and the rest.
+inline constexpr uint64_t kModeratorRecordBytesMax = 2048;
+
+// Between two calls of a behaviour's timer that has passed and was not moved.
+inline constexpr double kBehaviourTimerMinMs = 1000;
+
 // Client-chosen strings, in UTF-8 bytes; characters of the contract are Unicode code points, of
 // at most four bytes each.
 inline constexpr size_t kIdCharactersMax = 64;
@@ -55,6 +98,9 @@ inline constexpr double kDedupMs = 5 * 60 * 1000.0;
 
 // room_count is sent at once and then at most once in this time (contract).
 inline constexpr double kRoomCountIntervalMs = 1000;
+
+// How long a socket stays open after `reconnect`: enough to send what is under way.
+inline constexpr double kDrainMs = 1000;
 
 // Refused frames a connection may send before it is closed with 4029. A client that honours
 // retry_after_ms never comes near.

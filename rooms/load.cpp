@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/json_writer.h"
 #include "rooms/limits.h"
+#include "rooms/log_text.h"
 
 namespace edgeroom {
 
@@ -16,74 +17,6 @@ void RecoveryReader::record(const Record& record) {
   if (record.seq <= after_) return;
   append_client_json(frames_.begin_object(), record);
   frames_.end_object();
-}
-
-std::vector<SegmentEntry> HistoryReader::select(const SegmentIndex& index) {
-  const auto& entries = index.entries();
-  // One message more than the page holds tells whether there are more.
-  const size_t wanted = query_.limit + 1;
-  std::vector<SegmentEntry> selected;
-  size_t messages = 0;
-  const auto take = [&](const SegmentEntry& entry) {
-    if (messages >= wanted) {
-      segments_left_ = true;
-      return;
-    }
-    if (!query_.contains(entry.first_seq) && !query_.contains(entry.last_seq())) return;
-    // Of a segment that a bound cuts, only the part inside counts: none for sure.
-    const bool whole = query_.contains(entry.first_seq) && query_.contains(entry.last_seq());
-    messages += whole ? entry.messages : 0;
-    selected.push_back(entry);
-  };
-  if (query_.forwards()) {
-    std::for_each(entries.begin(), entries.end(), take);
-  } else {
-    std::for_each(entries.rbegin(), entries.rend(), take);
-    std::reverse(selected.begin(), selected.end());
-  }
-  return selected;
-}
-
-void HistoryReader::record(const Record& record) {
-  if (record.kind != RecordKind::kMessage) return;
-  if (!query_.contains(record.seq)) return;
-  if (query_.forwards() && (cut_ || messages_.size() > query_.limit)) return;
-  std::string json;
-  append_history_json(json, record);
-  if (query_.forwards() && !messages_.empty() && bytes_ + json.size() > kHistoryBytesMax) {
-    cut_ = true;
-    return;
-  }
-  bytes_ += json.size();
-  messages_.push_back(std::move(json));
-  // Backwards the page is what stands last: no more of the older ones is kept than it may hold.
-  const bool too_long = bytes_ > kHistoryBytesMax;
-  while (messages_.size() > query_.limit + 1 ||
-         (bytes_ > kHistoryBytesMax && messages_.size() > 1)) {
-    bytes_ -= messages_.front().size();
-    messages_.pop_front();
-  }
-  cut_ = cut_ || too_long;
-}
-
-void HistoryReader::append_members(std::string& out, uint64_t oldest_held_seq) const {
-  const size_t count = std::min(messages_.size(), query_.limit);
-  const size_t first = query_.forwards() ? 0 : messages_.size() - count;
-  const bool more_held = messages_.size() > query_.limit || segments_left_ || cut_;
-  // Messages that only the central API still has are older than all that are held.
-  const bool older_exist = oldest_held_seq > 1 && query_.before.value_or(UINT64_MAX) > 1;
-  const bool reaches_older = !query_.forwards() && !more_held && older_exist;
-  const bool more = more_held || (reaches_older && count == query_.limit);
-  out.append("\"messages\":[");
-  for (size_t i = first; i < first + count; i++) {
-    if (i > first) out.push_back(',');
-    out.append(messages_[i]);
-  }
-  out.append(more ? "],\"more\":true" : "],\"more\":false");
-  // The page itself would hold some of them.
-  const bool partial = query_.forwards() ? *query_.after + 1 < oldest_held_seq
-                                         : reaches_older && count < query_.limit;
-  if (partial) out.append(",\"partial\":true");
 }
 
 BatchReader::BatchReader(BatchPlan plan, std::string_view room, std::string_view epoch)
@@ -138,7 +71,35 @@ void DeletionReader::record(const Record& record) {
     kept.by = by_;
   }
   ByteWriter writer(data_);
+  // A long name cannot make a row of many small messages too large: it is left out before.
+  if (kept.deleted && data_.size() + kept.by.size() > kRewrittenSegmentBytesMax) {
+    kept.by = kept.user;
+  }
   encode_record(writer, kept, segment_ts_);
+}
+
+void RestoreReader::record(const Record& record) {
+  if (record.seq > snapshot_through_) state_.apply(record);
+  deletions_.record(record);
+}
+
+std::vector<SegmentEntry> LogReader::select(const SegmentIndex& index) const {
+  std::vector<SegmentEntry> selected;
+  size_t bytes = 0;
+  for (const SegmentEntry& entry : index.entries()) {
+    if (entry.last_seq() <= after_) continue;
+    if (entry.first_seq > through_ || bytes >= kLogPartBytes) break;
+    selected.push_back(entry);
+    bytes += entry.data_size;
+  }
+  return selected;
+}
+
+void LogReader::record(const Record& record) {
+  if (record.seq <= after_ || record.seq > through_) return;
+  append_log_line(text_, record);
+  after_ = record.seq;
+  records_++;
 }
 
 bool Load::segment(uint32_t slot, std::string_view data) {

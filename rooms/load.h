@@ -7,8 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,7 +14,9 @@
 
 #include "rooms/forwarder.h"
 #include "rooms/frame_builder.h"
+#include "rooms/history.h"
 #include "rooms/record.h"
+#include "rooms/room_state.h"
 #include "rooms/segment.h"
 
 namespace edgeroom {
@@ -34,43 +34,6 @@ class RecoveryReader {
   uint32_t handle_;
   uint64_t after_;
   FrameBuilder frames_;
-};
-
-// Bounds of a page of history: both exclusive, at most one of them given; with none, the newest.
-struct HistoryQuery {
-  std::optional<uint64_t> after;
-  std::optional<uint64_t> before;
-  size_t limit = 0;  // messages, at least one
-
-  [[nodiscard]] bool contains(uint64_t seq) const {
-    return (!after || seq > *after) && (!before || seq < *before);
-  }
-  // Pages run towards newer messages with `after`, else towards older ones.
-  [[nodiscard]] bool forwards() const { return after.has_value(); }
-};
-
-// A page of history, for a connection or for an HTTP request.
-class HistoryReader {
- public:
-  explicit HistoryReader(const HistoryQuery& query) : query_(query) {}
-
-  // The segments that the page needs, ascending.
-  [[nodiscard]] std::vector<SegmentEntry> select(const SegmentIndex& index);
-  void record(const Record& record);
-  // Appends `"messages":[…],"more":…` and, where the room's own memory ends before the page does,
-  // `,"partial":true`.
-  void append_members(std::string& out, uint64_t oldest_held_seq) const;
-
-  uint32_t target = 0;  // the handle or the request number
-  bool is_request = false;
-  std::string ref;  // of the frame that asked
-
- private:
-  HistoryQuery query_;
-  bool segments_left_ = false;  // in the page's direction, beyond what select() took
-  bool cut_ = false;            // by kHistoryBytesMax
-  size_t bytes_ = 0;            // of messages_
-  std::deque<std::string> messages_;
 };
 
 // The body of one attempt to forward.
@@ -112,7 +75,9 @@ class DeletionReader {
 
   uint32_t asker = 0;  // the handle or the request number
   bool is_request = false;
-  std::string ref;  // of the frame that asked
+  bool by_moderator = false;
+  std::string conn;  // the asking connection's id; empty for a request
+  std::string ref;   // of the frame that asked
 
  private:
   uint64_t target_;
@@ -124,10 +89,53 @@ class DeletionReader {
   std::vector<bool> is_message_;
 };
 
+// What the room's state still lacks on waking.
+class RestoreReader {
+ public:
+  // Both must outlive the reader.
+  RestoreReader(RoomState& state, uint64_t snapshot_through, UnconfirmedDeletions& deletions)
+      : state_(state), snapshot_through_(snapshot_through), deletions_(deletions) {}
+
+  void record(const Record& record);
+
+ private:
+  RoomState& state_;
+  uint64_t snapshot_through_;
+  UnconfirmedDeletions& deletions_;
+};
+
+// A part of an exported log.
+class LogReader {
+ public:
+  // For the request `request`: records after `after` up to `through`, behind `text`; `records` were
+  // given in the parts before.
+  LogReader(uint32_t request, uint64_t after, uint64_t through, uint64_t records, std::string text)
+      : request_(request), after_(after), through_(through), records_(records), text_(std::move(text)) {}
+
+  // The segments of this part, ascending: at least one, if there is one, and about
+  // kLogPartBytes.
+  [[nodiscard]] std::vector<SegmentEntry> select(const SegmentIndex& index) const;
+  void record(const Record& record);
+
+  [[nodiscard]] uint32_t request() const { return request_; }
+  [[nodiscard]] uint64_t after() const { return after_; }  // the last record that was given
+  [[nodiscard]] uint64_t through() const { return through_; }
+  [[nodiscard]] uint64_t records() const { return records_; }
+  std::string& text() { return text_; }
+
+ private:
+  uint32_t request_;
+  uint64_t after_;
+  uint64_t through_;
+  uint64_t records_;
+  std::string text_;
+};
+
 // One load under way: the segments that were asked for, and who reads them.
 class Load {
  public:
-  using Reader = std::variant<RecoveryReader, HistoryReader, BatchReader, DeletionReader>;
+  using Reader = std::variant<RecoveryReader, HistoryReader, BatchReader, DeletionReader,
+                              RestoreReader, LogReader>;
 
   Load(std::vector<SegmentEntry> segments, Reader reader)
       : segments_(std::move(segments)), reader_(std::move(reader)) {}

@@ -20,10 +20,14 @@ namespace {
 constexpr uint8_t kStateVersion = 1;
 constexpr uint32_t kStateRow = 0;
 
+// snapshot := version:u8 generation:varint through:varint state:sized
+constexpr uint8_t kSnapshotVersion = 1;
+constexpr uint32_t kSnapshotRow = 1;
+
 }  // namespace
 
-Log::Log(std::string room, const RoomSettings& settings)
-    : settings_(settings), room_(std::move(room)) {}
+Log::Log(std::string room, const RoomSettings& settings, bool messages_matter)
+    : settings_(settings), messages_matter_(messages_matter), room_(std::move(room)) {}
 
 void Log::start_dedup() { dedup_.emplace(dedup_key_, settings_.history_size, settings_.dedup_max); }
 
@@ -36,7 +40,34 @@ void Log::create(double now_ms, Random& random, EffectList& effects) {
   save_state(0, {}, effects);
 }
 
-bool Log::restore_state(std::string_view bytes) {
+void Log::import(const Origin& origin, Random& random, EffectList& effects) {
+  CHECK(!exists());
+  epoch_ = origin.epoch;
+  generation_ = 1;
+  dedup_key_ = {random.next(), random.next()};
+  start_dedup();
+  flushed_seq_ = origin.flushed_seq;
+  appended_seq_ = origin.flushed_seq;
+  snapshot_ = origin.state;
+  snapshot_through_ = origin.through;
+  save_state(origin.flushed_seq, {}, effects);
+}
+
+bool Log::restore_state(uint32_t id, std::string_view bytes) {
+  if (id == kStateRow) return restore_state_row(bytes);
+  return id == kSnapshotRow && restore_snapshot_row(bytes);
+}
+
+bool Log::restore_snapshot_row(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.u8() != kSnapshotVersion) return false;
+  snapshot_generation_ = reader.varint();
+  snapshot_through_ = reader.varint();
+  snapshot_ = reader.sized();
+  return reader.ok() && reader.at_end();
+}
+
+bool Log::restore_state_row(std::string_view bytes) {
   ByteReader reader(bytes);
   if (reader.u8() != kStateVersion) return false;
   const std::string_view room = reader.sized();
@@ -89,6 +120,15 @@ bool Log::restored(double now_ms) {
     last_ts_ = std::max(last_ts_, head.last_ts);
   }
   segments_.restore(entries);
+  if (snapshot_generation_ != generation_) {
+    snapshot_.clear();
+    snapshot_through_ = 0;
+  }
+  for (const SegmentEntry& entry : segments_.entries()) {
+    if (!matters(entry) || entry.last_seq() <= snapshot_through_) continue;
+    segments_after_snapshot_++;
+    bytes_after_snapshot_ += entry.data_size;
+  }
   for (const StoredSegment& stored : restoring_) {
     if (stored.head.first_seq < oldest_held_seq()) continue;  // not of the contiguous run
     const auto count = static_cast<size_t>(stored.head.count);
@@ -108,7 +148,8 @@ bool Log::restored_whole() const {
   const bool ends_at_newest =
       segments_.empty() || segments_.entries().back().last_seq() == flushed_seq_;
   const bool holds_unconfirmed = oldest_held_seq() <= restored_confirmed_ + 1;
-  return ends_at_newest && holds_unconfirmed && restored_confirmed_ <= flushed_seq_;
+  return ends_at_newest && holds_unconfirmed && restored_confirmed_ <= flushed_seq_ &&
+         snapshot_through_ <= flushed_seq_;
 }
 
 std::optional<uint64_t> Log::find_duplicate(std::string_view user, std::string_view id) const {
@@ -149,11 +190,58 @@ void Log::append(Record& record, double now_ms) {
   head.last_ts = record.ts;
 }
 
-bool Log::oldest_done(uint64_t confirmed) const {
+bool Log::matters(const SegmentEntry& entry) const {
+  return messages_matter_ || entry.count > entry.messages;
+}
+
+bool Log::oldest_forwarded_and_forgotten(uint64_t confirmed) const {
   if (segments_.empty()) return false;
   const uint64_t last = segments_.oldest().last_seq();
   return last <= confirmed && last < dedup_->oldest_seq() &&
          segments_.messages_after_oldest() >= settings_.history_size;
+}
+
+bool Log::oldest_done(uint64_t confirmed) const {
+  if (!oldest_forwarded_and_forgotten(confirmed)) return false;
+  const SegmentEntry& oldest = segments_.oldest();
+  return !matters(oldest) || oldest.last_seq() <= snapshot_through_;
+}
+
+bool Log::snapshot_due(uint64_t confirmed) const {
+  if (appended_seq_ < snapshot_through_) return false;  // an import has not come to it yet
+  if (segments_after_snapshot_ >= kReplaySegmentsMax || bytes_after_snapshot_ >= kReplayBytesMax) {
+    return true;
+  }
+  return oldest_forwarded_and_forgotten(confirmed) && !oldest_done(confirmed);
+}
+
+void Log::save_snapshot(std::string state, EffectList& effects) {
+  snapshot_ = std::move(state);
+  snapshot_generation_ = generation_;
+  snapshot_through_ = appended_seq_;
+  segments_after_snapshot_ = 0;
+  bytes_after_snapshot_ = 0;
+  std::string bytes;
+  ByteWriter writer(bytes);
+  writer.u8(kSnapshotVersion);
+  writer.varint(snapshot_generation_);
+  writer.varint(snapshot_through_);
+  writer.sized(snapshot_);
+  effects.put_state(kSnapshotRow, bytes);
+}
+
+std::vector<SegmentEntry> Log::segments_to_replay() const {
+  uint64_t stored_through = restored_confirmed_;
+  for (const DeadLetter& letter : restored_dead_) {
+    stored_through = std::min(stored_through, letter.seq - 1);
+  }
+  std::vector<SegmentEntry> segments;
+  for (const SegmentEntry& entry : segments_.entries()) {
+    const bool after_snapshot = matters(entry) && entry.last_seq() > snapshot_through_;
+    const bool unconfirmed = entry.count > entry.messages && entry.last_seq() > stored_through;
+    if (after_snapshot || unconfirmed) segments.push_back(entry);
+  }
+  return segments;
 }
 
 void Log::flush(double now_ms, uint64_t confirmed, EffectList& effects) {
@@ -170,6 +258,10 @@ void Log::flush(double now_ms, uint64_t confirmed, EffectList& effects) {
     segments_.append({head.first_seq, head.first_ts, head.last_ts, slot,
                       static_cast<uint32_t>(head.count), static_cast<uint32_t>(head.messages),
                       static_cast<uint32_t>(head.data_size)});
+    if (matters(segments_.entries().back()) && head.last_seq() > snapshot_through_) {
+      segments_after_snapshot_++;
+      bytes_after_snapshot_ += head.data_size;
+    }
   }
   pending_.clear();
   pending_bytes_ = 0;

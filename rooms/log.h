@@ -2,7 +2,11 @@
 // of both.
 //
 // Use: append() any number of records, then flush() once; between the two nothing is durable, and
-// nothing may be told to anybody. State = the state row + the segments after it.
+// nothing may be told to anybody.
+//
+// What the records amount to (rooms/room_state.h) is stored now and then as a snapshot, in a row of
+// its own; the segments after it are read again on waking. Which segments matter to it: those
+// with other records than messages, and all of them when the behaviour keeps a state.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +33,13 @@ struct DeadLetter {
 
 class Log {
  public:
-  // `settings` must outlive the log.
-  // `room` is the room's name, empty if the state row is to tell it.
-  Log(std::string room, const RoomSettings& settings);
+  // `room` is the room's name, empty if the state row is to tell it. `settings` must outlive the
+  // log. `messages_matter`: messages change what the records amount to.
+  Log(std::string room, const RoomSettings& settings, bool messages_matter);
 
   // --- restoring, before anything else ---
-  bool restore_state(std::string_view bytes);
+  // `id` is the row's.
+  bool restore_state(uint32_t id, std::string_view bytes);
   bool restore_segment(uint32_t slot, std::string_view head);
   // False when what was given is not one unbroken log with all that is not confirmed in it.
   [[nodiscard]] bool restored(double now_ms);
@@ -43,6 +48,15 @@ class Log {
   [[nodiscard]] bool exists() const { return !epoch_.empty(); }
   // Begins the first epoch and stores it.
   void create(double now_ms, Random& random, EffectList& effects);
+  // Begins as the copy of another room's log whose records after `flushed_seq` will be appended:
+  // with its epoch, and with its snapshot `state`, which holds all records up to `through`.
+  struct Origin {
+    std::string_view epoch;
+    uint64_t flushed_seq = 0;
+    uint64_t through = 0;
+    std::string_view state;
+  };
+  void import(const Origin& origin, Random& random, EffectList& effects);
 
   // --- appending ---
   // The seq under which (user, id) was appended before, flushed or not.
@@ -57,6 +71,12 @@ class Log {
   // its records whether it is a message. Nothing may be appended and not flushed.
   void rewrite(uint64_t seq, std::string_view data, const std::vector<bool>& is_message,
                uint64_t confirmed, EffectList& effects);
+  // Stores `state` as the snapshot that holds all that was appended. The segments of what is not
+  // flushed must follow in the same commit.
+  void save_snapshot(std::string state, EffectList& effects);
+  // It is time for one: waking would have much to read, or a segment whose slot could be written
+  // over is not in the snapshot yet.
+  [[nodiscard]] bool snapshot_due(uint64_t confirmed) const;
   // Stores the state row.
   void save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects);
 
@@ -69,6 +89,13 @@ class Log {
   // Nobody needs the oldest segment any more: its slot may be written over.
   [[nodiscard]] bool oldest_done(uint64_t confirmed) const;
   [[nodiscard]] const SegmentIndex& segments() const { return segments_; }
+  // The snapshot: the state after the record `snapshot_through()`. Empty when there is none: the
+  // records up to it have left the state as it was in the beginning.
+  [[nodiscard]] const std::string& snapshot() const { return snapshot_; }
+  [[nodiscard]] uint64_t snapshot_through() const { return snapshot_through_; }
+  // The segments that are to be read on waking: those that matter and are after the snapshot, and
+  // those with other records than messages that the central API has not stored.
+  [[nodiscard]] std::vector<SegmentEntry> segments_to_replay() const;
   // The oldest record that is still held; flushed_seq() + 1 when none is.
   [[nodiscard]] uint64_t oldest_held_seq() const;
   // As read by restore_state and restore_segment.
@@ -86,9 +113,14 @@ class Log {
   };
 
   void start_dedup();
+  bool restore_state_row(std::string_view bytes);
+  bool restore_snapshot_row(std::string_view bytes);
+  [[nodiscard]] bool matters(const SegmentEntry& entry) const;
+  [[nodiscard]] bool oldest_forwarded_and_forgotten(uint64_t confirmed) const;
   [[nodiscard]] bool restored_whole() const;
 
   const RoomSettings& settings_;
+  bool messages_matter_;
   std::string room_;
   std::string epoch_;
   uint64_t generation_ = 0;
@@ -100,6 +132,11 @@ class Log {
   uint64_t last_ts_ = 0;
   std::vector<PendingSegment> pending_;
   size_t pending_bytes_ = 0;
+  std::string snapshot_;
+  uint64_t snapshot_generation_ = 0;
+  uint64_t snapshot_through_ = 0;
+  uint32_t segments_after_snapshot_ = 0;  // those that matter
+  uint64_t bytes_after_snapshot_ = 0;     // of their data
   std::vector<StoredSegment> restoring_;
   uint64_t restored_confirmed_ = 0;
   std::vector<DeadLetter> restored_dead_;

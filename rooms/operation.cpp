@@ -1,26 +1,36 @@
 #include "rooms/operation.h"
 
+#include <array>
+
 #include "base/json_scanner.h"
 
 namespace edgeroom {
 
 namespace {
 
+struct KindName {
+  std::string_view name;
+  OperationKind kind;
+};
+
+constexpr std::array<KindName, 8> kKindNames = {{
+    {"connect", OperationKind::kConnect},
+    {"state", OperationKind::kState},
+    {"messages", OperationKind::kMessages},
+    {"publish", OperationKind::kPublish},
+    {"delete", OperationKind::kDelete},
+    {"moderate", OperationKind::kModerate},
+    {"drain", OperationKind::kDrain},
+    {"log", OperationKind::kLog},
+}};
+
 bool set_kind(std::string_view name, Operation& operation) {
-  if (name == "connect") {
-    operation.kind = OperationKind::kConnect;
-  } else if (name == "state") {
-    operation.kind = OperationKind::kState;
-  } else if (name == "messages") {
-    operation.kind = OperationKind::kMessages;
-  } else if (name == "publish") {
-    operation.kind = OperationKind::kPublish;
-  } else if (name == "delete") {
-    operation.kind = OperationKind::kDelete;
-  } else {
-    return false;
+  for (const KindName& known : kKindNames) {
+    if (known.name != name) continue;
+    operation.kind = known.kind;
+    return true;
   }
-  return true;
+  return false;
 }
 
 bool set_text(const JsonMember& member, std::string& out) {
@@ -34,6 +44,12 @@ bool set_number(const JsonMember& member, std::optional<uint64_t>& out) {
   return out.has_value();
 }
 
+bool set_role(const JsonMember& member, Operation& operation) {
+  std::string role;
+  operation.is_moderator = set_text(member, role) && role == "moderator";
+  return operation.is_moderator;
+}
+
 bool set_member(const JsonMember& member, Operation& operation) {
   if (member.key == "user") return set_text(member, operation.user);
   if (member.key == "epoch") return set_text(member, operation.epoch);
@@ -41,6 +57,13 @@ bool set_member(const JsonMember& member, Operation& operation) {
   if (member.key == "before") return set_number(member, operation.before);
   if (member.key == "seq") return set_number(member, operation.seq);
   if (member.key == "limit") return set_number(member, operation.limit);
+  if (member.key == "through") return set_number(member, operation.through);
+  if (member.key == "role") return set_role(member, operation);
+  if (member.key == "records") {
+    std::optional<uint64_t> records;
+    if (!set_number(member, records)) return false;
+    operation.records = *records;
+  }
   return true;
 }
 

@@ -14,16 +14,22 @@ enum class OperationKind : uint8_t {
   kMessages,  // GET /api/rooms/{room}/messages
   kPublish,   // POST /api/rooms/{room}/messages, by a moderator
   kDelete,    // DELETE /api/rooms/{room}/messages/{seq}, by a moderator
+  kModerate,  // POST /api/rooms/{room}/moderation, by a moderator
+  kDrain,     // POST /api/rooms/{room}/drain, by a moderator
+  kLog,       // GET /api/rooms/{room}/log, by a moderator
 };
 
 struct Operation {
   OperationKind kind = OperationKind::kState;
   std::string user;   // of kConnect; empty: the room makes up a name
-  std::string epoch;  // of kConnect and kMessages; empty: not given
+  bool is_moderator = false;  // of kConnect: "role":"moderator"
+  std::string epoch;  // of kConnect, kMessages and the rest of a kLog; empty: not given
   std::optional<uint64_t> after;
   std::optional<uint64_t> before;
   std::optional<uint64_t> limit;
-  std::optional<uint64_t> seq;  // of kDelete
+  std::optional<uint64_t> seq;      // of kDelete
+  std::optional<uint64_t> through;  // of the rest of a kLog: its last record…
+  uint64_t records = 0;             // … and how many were given already
 };
 
 // Nothing when the text is no operation: the Worker and the room do not fit together.

@@ -1,5 +1,7 @@
 #include "rooms/record.h"
 
+#include <array>
+
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/json_writer.h"
@@ -10,39 +12,24 @@ namespace {
 
 constexpr uint8_t kHasId = 1;
 constexpr uint8_t kIsDeleted = 2;
+constexpr uint8_t kIsDeletedByUser = 3;
 
-bool decode_message(ByteReader& in, Record& record) {
-  const uint8_t flags = in.u8();
-  if (flags > kIsDeleted) return false;
-  record.deleted = flags == kIsDeleted;
-  if (record.deleted) {
-    record.by = in.sized();
-    return in.ok();
-  }
-  if (flags == kHasId) record.id = in.sized();
-  record.conn = in.sized();
-  record.content = in.sized();
-  return in.ok();
-}
+struct ActionName {
+  std::string_view name;
+  ModerationAction action;
+};
 
-void append_message_members(JsonObjectWriter& object, const Record& record) {
-  if (record.deleted) {
-    object.boolean("deleted", true);
-    return;
-  }
-  if (!record.id.empty()) object.string("id", record.id);
-  object.raw("content", record.content);
-}
+constexpr std::array<ActionName, 5> kActionNames = {{
+    {"kick", ModerationAction::kKick},
+    {"ban", ModerationAction::kBan},
+    {"unban", ModerationAction::kUnban},
+    {"mute", ModerationAction::kMute},
+    {"unmute", ModerationAction::kUnmute},
+}};
 
-}  // namespace
-
-void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts) {
-  CHECK(record.ts >= segment_ts);
-  out.u8(static_cast<uint8_t>(record.kind));
-  out.varint(record.ts - segment_ts);
-  out.sized(record.user);
-  if (record.kind == RecordKind::kDeletion) {
-    out.varint(record.target);
+void encode_message(ByteWriter& out, const Record& record) {
+  if (record.deleted && record.by == record.user) {
+    out.u8(kIsDeletedByUser);
     return;
   }
   if (record.deleted) {
@@ -56,12 +43,113 @@ void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts) {
   out.sized(record.content);
 }
 
+bool decode_message(ByteReader& in, Record& record) {
+  const uint8_t flags = in.u8();
+  if (flags > kIsDeletedByUser) return false;
+  record.deleted = flags >= kIsDeleted;
+  if (record.deleted) {
+    record.by = flags == kIsDeletedByUser ? record.user : in.sized();
+    return in.ok();
+  }
+  if (flags == kHasId) record.id = in.sized();
+  record.conn = in.sized();
+  record.content = in.sized();
+  return in.ok();
+}
+
+bool decode_moderation(ByteReader& in, Record& record) {
+  record.conn = in.sized();
+  record.action = static_cast<ModerationAction>(in.u8());
+  record.subject = in.sized();
+  record.until = in.varint();
+  record.reason = in.sized();
+  return in.ok() && !moderation_action_name(record.action).empty();
+}
+
+void append_moderation_members(JsonObjectWriter& object, const Record& record) {
+  object.string("action", moderation_action_name(record.action));
+  object.string("user", record.subject);
+  object.string("by", record.user);
+  if (record.until > 0) object.integer("until", record.until);
+  if (!record.reason.empty()) object.string("reason", record.reason);
+}
+
+void append_message_members(JsonObjectWriter& object, const Record& record) {
+  if (record.deleted) {
+    object.boolean("deleted", true);
+    return;
+  }
+  if (!record.id.empty()) object.string("id", record.id);
+  object.raw("content", record.content);
+}
+
+void append_forwarded_members(JsonObjectWriter& object, const Record& record) {
+  object.integer("seq", record.seq);
+  switch (record.kind) {
+    case RecordKind::kMessage:
+      object.string("type", "message");
+      object.integer("ts", record.ts);
+      object.string("user", record.user);
+      append_message_members(object, record);
+      return;
+    case RecordKind::kDeletion:
+      object.string("type", "delete");
+      object.integer("ts", record.ts);
+      object.integer("target", record.target);
+      object.string("by", record.user);
+      return;
+    case RecordKind::kModeration:
+      object.string("type", "moderation");
+      object.integer("ts", record.ts);
+      append_moderation_members(object, record);
+      return;
+  }
+}
+
+}  // namespace
+
+std::string_view moderation_action_name(ModerationAction action) {
+  for (const ActionName& known : kActionNames) {
+    if (known.action == action) return known.name;
+  }
+  return {};
+}
+
+std::optional<ModerationAction> parse_moderation_action(std::string_view name) {
+  for (const ActionName& known : kActionNames) {
+    if (known.name == name) return known.action;
+  }
+  return std::nullopt;
+}
+
+void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts) {
+  CHECK(record.ts >= segment_ts);
+  out.u8(static_cast<uint8_t>(record.kind));
+  out.varint(record.ts - segment_ts);
+  out.sized(record.user);
+  switch (record.kind) {
+    case RecordKind::kMessage: encode_message(out, record); return;
+    case RecordKind::kDeletion:
+      out.sized(record.conn);
+      out.varint(record.target);
+      return;
+    case RecordKind::kModeration:
+      out.sized(record.conn);
+      out.u8(static_cast<uint8_t>(record.action));
+      out.sized(record.subject);
+      out.varint(record.until);
+      out.sized(record.reason);
+      return;
+  }
+}
+
 size_t encoded_bytes_max(const Record& record) {
   constexpr size_t kVarintBytesMax = 10;
-  constexpr size_t kFixedBytes = 2;  // kind and flags
-  constexpr size_t kVarints = 6;     // ts_delta, the four sizes, target
+  constexpr size_t kFixedBytes = 2;  // kind, and flags or action
+  constexpr size_t kVarints = 8;     // ts_delta, target, until and at most five sizes
   return kFixedBytes + kVarints * kVarintBytesMax + record.user.size() + record.id.size() +
-         record.conn.size() + record.content.size() + record.by.size();
+         record.conn.size() + record.content.size() + record.by.size() + record.subject.size() +
+         record.reason.size();
 }
 
 bool decode_record(ByteReader& in, uint64_t seq, uint64_t segment_ts, Record& record) {
@@ -72,7 +160,11 @@ bool decode_record(ByteReader& in, uint64_t seq, uint64_t segment_ts, Record& re
   record.user = in.sized();
   switch (record.kind) {
     case RecordKind::kMessage: return decode_message(in, record);
-    case RecordKind::kDeletion: record.target = in.varint(); return in.ok();
+    case RecordKind::kDeletion:
+      record.conn = in.sized();
+      record.target = in.varint();
+      return in.ok();
+    case RecordKind::kModeration: return decode_moderation(in, record);
   }
   return false;
 }
@@ -84,6 +176,14 @@ void append_client_json(std::string& out, const Record& record) {
     object.integer("seq", record.seq);
     object.integer("target", record.target);
     object.string("by", record.user);
+    object.integer("ts", record.ts);
+    object.close();
+    return;
+  }
+  if (record.kind == RecordKind::kModeration) {
+    object.string("type", "moderation");
+    object.integer("seq", record.seq);
+    append_moderation_members(object, record);
     object.integer("ts", record.ts);
     object.close();
     return;
@@ -114,19 +214,15 @@ void append_history_json(std::string& out, const Record& record) {
 
 void append_central_json(std::string& out, const Record& record) {
   JsonObjectWriter object(out);
-  object.integer("seq", record.seq);
-  if (record.kind == RecordKind::kDeletion) {
-    object.string("type", "delete");
-    object.integer("ts", record.ts);
-    object.integer("target", record.target);
-    object.string("by", record.user);
-    object.close();
-    return;
-  }
-  object.string("type", "message");
-  object.integer("ts", record.ts);
-  object.string("user", record.user);
-  append_message_members(object, record);
+  append_forwarded_members(object, record);
+  object.close();
+}
+
+void append_log_json(std::string& out, const Record& record) {
+  JsonObjectWriter object(out);
+  append_forwarded_members(object, record);
+  if (record.deleted) object.string("by", record.by);
+  if (!record.conn.empty()) object.string("conn", record.conn);
   object.close();
 }
 

@@ -3,10 +3,12 @@
 // Stored form, inside a segment's data (integers as in base/bytes.h):
 //
 //   record  := kind:u8 ts_delta:varint user:sized body
-//   body    := message | deletion                        (by kind)
+//   body    := message | deletion | moderation           (by kind)
 //   message := flags:u8 [id:sized] conn:sized content:sized
 //            | 2:u8 by:sized                             (a deleted one: its content is gone)
-//   deletion := target:varint
+//            | 3:u8                                      (the same, deleted by its own user)
+//   deletion := conn:sized target:varint
+//   moderation := conn:sized action:u8 subject:sized until:varint reason:sized
 //
 // `seq` is not stored: it is the segment's first_seq plus the record's index. `ts_delta` counts
 // from the segment's first record.
@@ -14,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,7 +25,19 @@ namespace edgeroom {
 class ByteReader;
 class ByteWriter;
 
-enum class RecordKind : uint8_t { kMessage = 1, kDeletion = 2 };
+enum class RecordKind : uint8_t { kMessage = 1, kDeletion = 2, kModeration = 3 };
+
+enum class ModerationAction : uint8_t {
+  kKick = 1,
+  kBan = 2,
+  kUnban = 3,
+  kMute = 4,
+  kUnmute = 5,
+};
+
+// The action's name in the protocol: kick, ban, unban, mute, unmute.
+std::string_view moderation_action_name(ModerationAction action);
+std::optional<ModerationAction> parse_moderation_action(std::string_view name);
 
 // A view of a record: the strings belong to whoever made it.
 struct Record {
@@ -36,6 +51,11 @@ struct Record {
   bool deleted = false;      // a message whose id, conn and content are gone
   std::string_view by;       // who deleted it
   uint64_t target = 0;       // the message that a deletion deletes
+  // Of a moderation: what is done to whom, and until when (ms since 1970; 0: for good).
+  ModerationAction action = ModerationAction::kKick;
+  std::string_view subject;
+  uint64_t until = 0;
+  std::string_view reason;  // empty when none was given
 };
 
 void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts);
@@ -47,8 +67,9 @@ size_t encoded_bytes_max(const Record& record);
 bool decode_record(ByteReader& in, uint64_t seq, uint64_t segment_ts, Record& record);
 
 // In a frame: {"type":"new_message","seq":…,"user":…,"ts":…,"content":…,"id":…}, with
-// "deleted":true instead of content and id when it is deleted, or
-// {"type":"message_deleted","seq":…, "target":…,"by":…,"ts":…}.
+// "deleted":true instead of content and id when it is deleted,
+// {"type":"message_deleted","seq":…,"target":…,"by":…,"ts":…} or
+// {"type":"moderation","seq":…,"action":…,"user":…,"by":…,"until":…,"reason":…,"ts":…}.
 void append_client_json(std::string& out, const Record& record);
 
 // In a page of history: {"seq":…,"ts":…,"user":…,"id":…,"content":…}, or {"seq":…,"ts":…,"user":…,
@@ -56,7 +77,12 @@ void append_client_json(std::string& out, const Record& record);
 void append_history_json(std::string& out, const Record& record);
 
 // In a batch for the central API: {"seq":…,"type":"message","ts":…,"user":…,"id":…,"content":…},
-// the same with "deleted":true, or {"seq":…,"type":"delete","ts":…,"target":…,"by":…}.
+// the same with "deleted":true, {"seq":…,"type":"delete","ts":…,"target":…,"by":…} or
+// {"seq":…,"type":"moderation","ts":…,"action":…,"user":…,"by":…,"until":…,"reason":…}.
 void append_central_json(std::string& out, const Record& record);
+
+// In an exported log: as for the central API, and with all else that is stored: "conn", and "by" of
+// a deleted message.
+void append_log_json(std::string& out, const Record& record);
 
 }  // namespace edgeroom

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -10,10 +11,12 @@
 
 namespace edgeroom {
 
-Room::Room(std::string name, const RoomSettings& settings, uint64_t seed)
+Room::Room(std::string name, const RoomSettings& settings, std::unique_ptr<Behaviour> behaviour,
+           uint64_t seed)
     : settings_(settings),
       random_(seed),
-      log_(std::move(name), settings_),
+      state_(std::move(behaviour)),
+      log_(std::move(name), settings_, state_.behaviour().has_state()),
       forwarder_(random_),
       pending_(kOutboundFrameBytesMax) {}
 
@@ -34,7 +37,7 @@ std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) 
 std::optional<RoomStatus> Room::handle_restore(const Event& event, EffectList& effects) {
   switch (event.type) {
     case EventType::kRestoreState:
-      if (!log_.restore_state(event.payload)) return RoomStatus::kCorrupt;
+      if (!log_.restore_state(event.target, event.payload)) return RoomStatus::kCorrupt;
       return std::nullopt;
     case EventType::kRestoreSegment:
       if (!log_.restore_segment(event.target, event.payload)) return RoomStatus::kCorrupt;
@@ -45,25 +48,46 @@ std::optional<RoomStatus> Room::handle_restore(const Event& event, EffectList& e
       connections_.add(event.target, std::move(connection));
       return std::nullopt;
     }
-    case EventType::kRestored: return restored(effects);
+    case EventType::kRestored: return begin_restored(effects);
     default: return RoomStatus::kOutOfOrder;
   }
 }
 
-std::optional<RoomStatus> Room::restored(EffectList& effects) {
+std::optional<RoomStatus> Room::begin_restored(EffectList& effects) {
   // A room that went on without records that nobody has confirmed would lose them unnoticed.
   if (!log_.restored(now_ms_)) return RoomStatus::kCorrupt;
+  bool other_kind = false;
+  if (!log_.snapshot().empty() && !state_.decode(log_.snapshot(), other_kind)) {
+    return RoomStatus::kCorrupt;
+  }
+  if (other_kind) {
+    log_line(LogThreshold::kWarn, "other_kind", "the stored state is of another kind of room",
+             effects);
+  }
+  std::vector<SegmentEntry> segments = log_.segments_to_replay();
+  if (segments.empty()) {
+    restored(effects);
+  } else {
+    RestoreReader reader(state_, log_.snapshot_through(), deletions_);
+    start_load(Load(std::move(segments), std::move(reader)), effects);
+  }
+  return std::nullopt;
+}
+
+void Room::finish(RestoreReader& /*reader*/, EffectList& effects) { restored(effects); }
+
+void Room::restored(EffectList& effects) {
   restored_ = true;
   confirmation_stored_ = log_.restored_confirmed();
   confirmation_sent_ = confirmation_stored_;
+  deletions_.confirmed(confirmation_stored_, log_.restored_dead());
   forwarder_.restore(confirmation_stored_, log_.restored_dead());
-  if (!log_.exists()) return std::nullopt;
+  if (!log_.exists()) return;
   for (const SegmentEntry& entry : log_.segments().entries()) {
     if (entry.last_seq() > confirmation_stored_) outbox_bytes_ += entry.data_size;
   }
   forwarder_.appended(log_.flushed_seq(), now_ms_);
   log_line(LogThreshold::kDebug, "restored", {}, effects);
-  return std::nullopt;
 }
 
 std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effects) {
@@ -76,6 +100,7 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
     case EventType::kAlarm:
       alarm_at_ms_ = 0;
       if (cursor_dirty()) store_cursor(effects);
+      behaviour_timer(effects);
       return std::nullopt;
     case EventType::kRequest: return request(event, effects);
     case EventType::kAttemptResult: return attempt_answered(event, effects);
@@ -89,7 +114,49 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
                    effects);
       }
       return std::nullopt;
+    case EventType::kFetched: return fetched(event, effects);
+    case EventType::kImport: return import(event, effects);
+    case EventType::kRecord: return import_record(event, effects);
     default: return RoomStatus::kOutOfOrder;
+  }
+}
+
+void Room::append_record(Record& record, double ts_ms) {
+  log_.append(record, ts_ms);
+  deletions_.record(record);
+  // The snapshot of an imported log may hold it already.
+  if (record.seq > log_.snapshot_through()) state_.apply(record);
+  append_client_json(pending_.begin_object(), record);
+  pending_.end_object();
+  behaviour_speaks_ = true;
+  // What is deleted cannot be read again on waking: the state that knows of it must be stored.
+  if (record.kind == RecordKind::kDeletion && state_.behaviour().has_state()) {
+    snapshot_wanted_ = true;
+  }
+}
+
+void Room::say(const Reply& reply, uint32_t handle, EffectList& effects) {
+  for (const Reply::Signal& signal : reply.signals()) {
+    std::string told;
+    JsonObjectWriter object(told);
+    object.string("type", "event");
+    object.string("name", signal.name);
+    object.raw("content", signal.content);
+    object.close();
+    if (signal.to_all) {
+      pending_.begin_object().append(told);
+      pending_.end_object();
+      want_flush(effects);
+    } else if (connections_.find(handle) != nullptr) {
+      effects.send(handle, "[" + told + "]");
+    }
+  }
+  for (const std::string& content : reply.messages()) {
+    Record record;
+    record.user = state_.behaviour().name();
+    record.content = content;
+    append_record(record, now_ms_);
+    want_flush(effects);
   }
 }
 
@@ -101,8 +168,20 @@ void Room::want_flush(EffectList& effects) {
 
 void Room::flush(EffectList& effects) {
   flush_wanted_ = false;
+  if (std::exchange(behaviour_speaks_, false)) {
+    Reply reply;
+    state_.behaviour().on_flush(reply);
+    CHECK(reply.messages().empty());
+    flush_wanted_ = true;  // this is the flush that tells it
+    say(reply, 0, effects);
+    flush_wanted_ = false;
+  }
   if (log_.appended_seq() > log_.flushed_seq()) {
     const uint64_t bytes = log_.pending_bytes();
+    if (snapshot_wanted_ || log_.snapshot_due(forwarder_.confirmed())) {
+      log_.save_snapshot(state_.encode(), effects);
+      snapshot_wanted_ = false;
+    }
     log_.flush(now_ms_, forwarder_.confirmed(), effects);
     outbox_bytes_ += bytes;
     confirmation_stored_ = forwarder_.confirmed();
@@ -162,7 +241,23 @@ void Room::append_confirmation() {
 void Room::timer(EffectList& effects) {
   timer_at_ms_ = 0;
   if (room_count_dirty_) want_flush(effects);
+  behaviour_timer(effects);
+  close_drained(effects);
   if (cursor_dirty() && now_ms_ >= cursor_dirty_at_ms_ + kCursorDelayMs) store_cursor(effects);
+}
+
+double Room::behaviour_deadline_ms() const {
+  if (!log_.exists()) return std::numeric_limits<double>::infinity();
+  const double deadline = state_.behaviour().deadline_ms();
+  return std::max(deadline, behaviour_called_ms_ + kBehaviourTimerMinMs);
+}
+
+void Room::behaviour_timer(EffectList& effects) {
+  if (now_ms_ < behaviour_deadline_ms()) return;
+  behaviour_called_ms_ = now_ms_;
+  Reply reply;
+  state_.behaviour().on_timer(now_ms_, reply);
+  say(reply, 0, effects);
 }
 
 bool Room::cursor_dirty() const {
@@ -181,15 +276,24 @@ void Room::arm(EffectList& effects) {
     due = std::min(due, room_count_sent_ms_ + kRoomCountIntervalMs);
   }
   if (cursor_dirty()) due = std::min(due, cursor_dirty_at_ms_ + kCursorDelayMs);
-  const bool by_timer = due - now_ms_ <= kTimerDelayMaxMs;
-  const double timer_at = by_timer ? std::max(due, now_ms_) : 0;
+  if (drain_at_ms_ > 0) due = std::min(due, drain_at_ms_);
+  const double behaviour_due = behaviour_deadline_ms();
+  const double soonest = std::min(due, behaviour_due);
+  const bool by_timer = soonest - now_ms_ <= kTimerDelayMaxMs;
+  const double timer_at = by_timer ? std::max(soonest, now_ms_) : 0;
   if (timer_at != timer_at_ms_) {
     timer_at_ms_ = timer_at;
     effects.timer(by_timer ? std::ceil(timer_at - now_ms_) : -1);
   }
+  double alarm_at = std::numeric_limits<double>::infinity();
   if (alarm_at_ms_ == 0 && forwarder_.pending() > 0) {
     const double safety = now_ms_ + kSafetyAlarmMs;
-    alarm_at_ms_ = std::isfinite(due) ? std::max(due, safety) : safety;
+    alarm_at = std::isfinite(due) ? std::max(due, safety) : safety;
+  }
+  // A room may sleep until then.
+  if (behaviour_due - now_ms_ > kTimerDelayMaxMs) alarm_at = std::min(alarm_at, behaviour_due);
+  if (std::isfinite(alarm_at) && (alarm_at_ms_ == 0 || alarm_at < alarm_at_ms_)) {
+    alarm_at_ms_ = alarm_at;
     effects.alarm(alarm_at_ms_);
   }
 }

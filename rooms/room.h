@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@
 #include "base/random.h"
 #include "base/settings.h"
 #include "rooms/abi.h"
+#include "rooms/behaviour.h"
+#include "rooms/central_page.h"
+#include "rooms/central_reads.h"
 #include "rooms/connection.h"
 #include "rooms/effects.h"
 #include "rooms/forwarder.h"
@@ -25,7 +29,9 @@
 #include "rooms/frame_builder.h"
 #include "rooms/load.h"
 #include "rooms/log.h"
+#include "rooms/log_text.h"
 #include "rooms/operation.h"
+#include "rooms/room_state.h"
 
 namespace edgeroom {
 
@@ -40,8 +46,9 @@ struct Event {
 
 class Room {
  public:
-  // `name` is the room's name, `seed` random bits.
-  Room(std::string name, const RoomSettings& settings, uint64_t seed);
+  // `name` is the room's name, `behaviour` what kind of room it is, `seed` random bits.
+  Room(std::string name, const RoomSettings& settings, std::unique_ptr<Behaviour> behaviour,
+       uint64_t seed);
   Room(const Room&) = delete;
   Room& operator=(const Room&) = delete;
 
@@ -55,7 +62,8 @@ class Room {
   Refusal handle_restore(const Event& event, EffectList& effects);
   Refusal handle_load(const Event& event, EffectList& effects);
   Refusal handle_work(const Event& event, EffectList& effects);
-  Refusal restored(EffectList& effects);
+  Refusal begin_restored(EffectList& effects);
+  void restored(EffectList& effects);
 
   // Connections (room_connections.cpp).
   Refusal connect(const Event& event, EffectList& effects);
@@ -66,6 +74,8 @@ class Room {
   // The connection is gone at once; whatever it still sends is not heard.
   void close(uint32_t handle, uint32_t code, std::string_view reason, EffectList& effects);
   void presence_changed(std::string_view type, const Connection& connection, EffectList& effects);
+  void drain(EffectList& effects);
+  void close_drained(EffectList& effects);
 
   // Frames (room_frames.cpp).
   void frame(const Event& event, EffectList& effects);
@@ -75,16 +85,27 @@ class Room {
            EffectList& effects);
   void publish(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                EffectList& effects);
+  // What the size limit, the behaviour and the outbox say to a message; its new content, if it
+  // has one, goes to `rewritten`.
+  [[nodiscard]] std::optional<FrameError> message_refusal(const Member& member,
+                                                          std::string_view content,
+                                                          std::string& rewritten) const;
   // Numbers a message and lets the turn's flush store and tell it.
   void append_message(Record& record, EffectList& effects);
+  // The same for any record, at `ts_ms`.
+  void append_record(Record& record, double ts_ms);
+  // What a behaviour says: to `handle`, where it speaks to one.
+  void say(const Reply& reply, uint32_t handle, EffectList& effects);
   void signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
               EffectList& effects);
-  void delete_own(uint32_t handle, const Connection& connection, const ClientFrame& frame,
-                  EffectList& effects);
+  void delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+                      EffectList& effects);
   void send_pong(uint32_t handle, const ClientFrame& frame, EffectList& effects);
   void send_presence(uint32_t handle, const ClientFrame& frame, EffectList& effects);
   [[nodiscard]] std::optional<FrameError> content_refusal(std::string_view content) const;
-  [[nodiscard]] std::optional<FrameError> outbox_refusal() const;
+  // `reserve`: records by which the limit may be passed.
+  [[nodiscard]] std::optional<FrameError> outbox_refusal(uint64_t reserve = 0) const;
+  [[nodiscard]] std::optional<FrameError> mute_refusal(const Connection& connection) const;
   void send_error(uint32_t handle, const ClientFrame& frame, const FrameError& error,
                   double retry_after_ms, EffectList& effects);
 
@@ -94,6 +115,8 @@ class Room {
   void append_room_count();
   void append_confirmation();
   void timer(EffectList& effects);
+  void behaviour_timer(EffectList& effects);
+  [[nodiscard]] double behaviour_deadline_ms() const;
   // Storage does not know the watermark yet.
   [[nodiscard]] bool cursor_dirty() const;
   void store_cursor(EffectList& effects);
@@ -104,27 +127,54 @@ class Room {
   // HTTP requests (room_requests.cpp).
   Refusal request(const Event& event, EffectList& effects);
   void publish_request(uint32_t request, std::string_view body, EffectList& effects);
+  void refuse_publication(uint32_t request, const FrameError& refusal, EffectList& effects);
+  void drain_request(uint32_t request, EffectList& effects);
   void delete_request(uint32_t request, uint64_t target, EffectList& effects);
   void answer_published(EffectList& effects);
   [[nodiscard]] std::string state_json() const;
-  [[nodiscard]] std::string other_epoch_json(std::string_view epoch) const;
   void refuse(uint32_t request, uint32_t status, std::string_view title, std::string_view detail,
               EffectList& effects);
 
+  // Moderation (room_moderation.cpp).
+  void moderate_by_frame(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+                         EffectList& effects);
+  void moderate_request(uint32_t request, std::string_view body, EffectList& effects);
+  [[nodiscard]] std::optional<FrameError> moderation_refusal() const;
+  void moderate(const ClientFrame& ask, std::string_view by, std::string_view conn,
+                EffectList& effects);
+  void close_user(std::string_view user, std::string_view reason, EffectList& effects);
+
+  // Exported logs (room_log.cpp).
+  void read_log(uint32_t request, const Operation& operation, EffectList& effects);
+  [[nodiscard]] LogHeader log_header(uint64_t after) const;
+  Refusal import(const Event& event, EffectList& effects);
+  Refusal import_record(const Event& event, EffectList& effects);
+
   // Deletion (room_deletion.cpp).
   void read_deletion(DeletionReader reader, EffectList& effects);
-  void append_deletion(const DeletionReader& reader, std::string_view conn, EffectList& effects);
+  void read_central_message(DeletionReader reader, EffectList& effects);
+  void append_deletion(const DeletionReader& reader, EffectList& effects);
   void refuse_deletion(const DeletionReader& reader, ErrorCode code, std::string_view detail,
                        EffectList& effects);
 
   // What is read back from storage (room_reads.cpp).
-  void read_history(HistoryReader reader, EffectList& effects);
+  void read_history(HistoryAsk ask, std::optional<CentralPart> central, EffectList& effects);
+  void answer_history(const HistoryReader& reader, EffectList& effects);
+  void read_central(CentralRead read, EffectList& effects);
+  void begin_central_reads(EffectList& effects);
+  void central_failed(CentralRead& read, EffectList& effects);
+  Refusal fetched(const Event& event, EffectList& effects);
+  void central_answered(HistoryAsk ask, const CentralRead& read, const CentralPage& page,
+                        EffectList& effects);
+  void central_answered(DeletionReader& reader, const CentralPage& page, EffectList& effects);
   void read_recovery(uint32_t handle, uint64_t after, EffectList& effects);
   void start_load(Load load, EffectList& effects);
   void finish(RecoveryReader& reader, EffectList& effects);
   void finish(HistoryReader& reader, EffectList& effects);
   void finish(BatchReader& reader, EffectList& effects);
   void finish(DeletionReader& reader, EffectList& effects);
+  void finish(RestoreReader& reader, EffectList& effects);
+  void finish(LogReader& reader, EffectList& effects);
 
   // Forwarding (room_forwarding.cpp).
   void forward_next(EffectList& effects);
@@ -136,10 +186,13 @@ class Room {
   double now_ms_ = 0;
   bool restored_ = false;
 
+  RoomState state_;
+  UnconfirmedDeletions deletions_;
   Log log_;
   ConnectionTable connections_;
   Forwarder forwarder_;
   std::optional<Load> load_;
+  CentralReads central_reads_;
 
   // A publication over HTTP, answered when its record is stored.
   struct PublishedAnswer {
@@ -151,6 +204,8 @@ class Room {
   FrameBuilder pending_;  // what the flush will tell everybody
   std::vector<PublishedAnswer> published_;
   bool flush_wanted_ = false;
+  bool snapshot_wanted_ = false;  // the flush must write one
+  bool behaviour_speaks_ = false;  // the turn has records: on_flush is to be called
   bool room_count_dirty_ = false;
   double room_count_sent_ms_ = 0;
   bool confirmation_dirty_ = false;
@@ -159,6 +214,9 @@ class Room {
   double cursor_dirty_at_ms_ = 0;     // since when storage knows of an older watermark
   bool dead_dirty_ = false;           // dead letters that storage does not know of
   uint64_t outbox_bytes_ = 0;         // of the segments above the watermark
+
+  double behaviour_called_ms_ = 0;  // on_timer, last
+  double drain_at_ms_ = 0;          // when those who drain are closed; 0: nobody drains
 
   double timer_at_ms_ = 0;  // 0: none is set
   double alarm_at_ms_ = 0;  // 0: none is set

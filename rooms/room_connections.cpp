@@ -16,13 +16,23 @@ namespace {
 constexpr unsigned kConnectionIdCharacters = 10;  // 50 random bits
 constexpr unsigned kAnonymousNameCharacters = 6;
 
+constexpr uint32_t kStatusForbidden = 403;
 constexpr uint32_t kStatusUnavailable = 503;
+
+// RFC 6455, section 7.4.1, and its registry: the service restarts.
+constexpr uint32_t kCloseRestart = 1012;
 
 }  // namespace
 
 std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects) {
   const auto operation = parse_operation(event.payload);
   if (!operation || operation->kind != OperationKind::kConnect) return RoomStatus::kBadPayload;
+  if (state_.moderation().banned_until(operation->user, now_ms_) > 0) {
+    effects.respond(
+        event.target, kStatusForbidden,
+        problem_json(kStatusForbidden, "Forbidden", "This user is banned from the room."));
+    return std::nullopt;
+  }
   if (connections_.size() >= settings_.connections_max) {
     effects.respond(event.target, kStatusUnavailable,
                     problem_json(kStatusUnavailable, "Room full",
@@ -36,11 +46,15 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
   connection.user = operation->user.empty()
                         ? "anon-" + make_token(kAnonymousNameCharacters, random_)
                         : operation->user;
+  connection.is_moderator = operation->is_moderator;
   std::string attachment;
   encode_attachment(attachment, connection);
   effects.accept(event.target, attachment);
   const Connection& added = connections_.add(event.target, std::move(connection));
   welcome(event.target, added, *operation, effects);
+  Reply reply;
+  state_.behaviour().on_join({added.user, added.id, added.is_moderator}, reply);
+  say(reply, event.target, effects);
   presence_changed("join", added, effects);
   if (recoverable(*operation)) read_recovery(event.target, *operation->after, effects);
   return std::nullopt;
@@ -126,6 +140,34 @@ void Room::closed(uint32_t handle, EffectList& effects) {
 void Room::close(uint32_t handle, uint32_t code, std::string_view reason, EffectList& effects) {
   effects.close(handle, code, reason);
   closed(handle, effects);
+}
+
+// Everybody is asked to come back over a new connection; whoever has not gone by himself is closed
+// after kDrainMs.
+void Room::drain(EffectList& effects) {
+  std::string frame = "[";
+  JsonObjectWriter object(frame);
+  object.string("type", "reconnect");
+  object.integer("after_ms", static_cast<uint64_t>(kDrainMs));
+  object.close();
+  frame.push_back(']');
+  for (const auto& [handle, unused] : connections_.all()) {
+    Connection* connection = connections_.find(handle);
+    if (connection->is_draining) continue;
+    connection->is_draining = true;
+    effects.send(handle, frame);
+  }
+  if (connections_.size() > 0 && drain_at_ms_ == 0) drain_at_ms_ = now_ms_ + kDrainMs;
+}
+
+void Room::close_drained(EffectList& effects) {
+  if (drain_at_ms_ == 0 || now_ms_ < drain_at_ms_) return;
+  drain_at_ms_ = 0;
+  std::vector<uint32_t> handles;
+  for (const auto& [handle, connection] : connections_.all()) {
+    if (connection.is_draining) handles.push_back(handle);
+  }
+  for (const uint32_t handle : handles) close(handle, kCloseRestart, "drained", effects);
 }
 
 }  // namespace edgeroom

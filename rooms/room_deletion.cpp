@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "base/check.h"
 #include "base/json_writer.h"
+#include "rooms/limits.h"
 #include "rooms/room.h"
 
 namespace edgeroom {
@@ -19,7 +19,12 @@ constexpr uint32_t kStatusUnavailable = 503;
 }  // namespace
 
 void Room::read_deletion(DeletionReader reader, EffectList& effects) {
-  if (auto refusal = outbox_refusal()) {
+  auto refusal = outbox_refusal(kModeratorRecordsMax);
+  if (!refusal && deletions_.size() >= kUnconfirmedDeletionsMax) {
+    refusal = FrameError{ErrorCode::kOutboxFull,
+                         "the central API has too many deletions to confirm before"};
+  }
+  if (refusal) {
     refuse_deletion(reader, refusal->code, refusal->detail, effects);
     return;
   }
@@ -27,6 +32,10 @@ void Room::read_deletion(DeletionReader reader, EffectList& effects) {
   // hold nothing but the deletion, for the two writes to be one commit.
   if (log_.appended_seq() > log_.flushed_seq()) flush(effects);
   const uint64_t target = reader.target();
+  if (reader.by_moderator && target > 0 && target < log_.oldest_held_seq()) {
+    read_central_message(std::move(reader), effects);
+    return;
+  }
   if (target < log_.oldest_held_seq() || target > log_.flushed_seq()) {
     refuse_deletion(reader, ErrorCode::kNotFound, "the room holds no such message", effects);
     return;
@@ -35,35 +44,28 @@ void Room::read_deletion(DeletionReader reader, EffectList& effects) {
   start_load(Load({index.entries()[index.find(target)]}, std::move(reader)), effects);
 }
 
+// The room has let go of the message: only the central API can say whether there is one.
+void Room::read_central_message(DeletionReader reader, EffectList& effects) {
+  CentralRead read;
+  read.epoch = log_.epoch();
+  read.path =
+      central_page_path(log_.room(), log_.epoch(), reader.target() - 1, std::nullopt, 1);
+  read.purpose = std::move(reader);
+  read_central(std::move(read), effects);
+}
+
 void Room::finish(DeletionReader& reader, EffectList& effects) {
   if (!reader.found()) {
     refuse_deletion(reader, ErrorCode::kNotFound,
                     "no message has this seq, or it is deleted already", effects);
     return;
   }
-  if (reader.is_request) {
-    append_deletion(reader, {}, effects);
-    std::string body;
-    JsonObjectWriter object(body);
-    object.string("epoch", log_.epoch());
-    object.integer("seq", log_.flushed_seq());
-    object.integer("target", reader.target());
-    object.close();
-    effects.respond(reader.asker, kStatusOk, body);
-    return;
-  }
-  const Connection* connection = connections_.find(reader.asker);
-  CHECK(connection != nullptr);
-  if (reader.author() != connection->id) {
+  if (!reader.by_moderator && reader.author() != reader.conn) {
     refuse_deletion(reader, ErrorCode::kForbidden,
-                    "only the connection that sent it may delete a message", effects);
+                    "only a moderator or the connection that sent it may delete a message",
+                    effects);
     return;
   }
-  append_deletion(reader, connection->id, effects);
-}
-
-void Room::append_deletion(const DeletionReader& reader, std::string_view conn,
-                           EffectList& effects) {
   const SegmentIndex& index = log_.segments();
   const SegmentEntry before = index.entries()[index.find(reader.target())];
   log_.rewrite(reader.target(), reader.data(), reader.is_message(), forwarder_.confirmed(),
@@ -71,25 +73,37 @@ void Room::append_deletion(const DeletionReader& reader, std::string_view conn,
   if (before.last_seq() > forwarder_.confirmed()) {
     outbox_bytes_ = outbox_bytes_ - before.data_size + reader.data().size();
   }
+  append_deletion(reader, effects);
+}
+
+void Room::append_deletion(const DeletionReader& reader, EffectList& effects) {
   Record record;
   record.kind = RecordKind::kDeletion;
   record.user = reader.by();
-  record.conn = conn;
+  record.conn = reader.conn;
   record.target = reader.target();
-  log_.append(record, now_ms_);
-  append_client_json(pending_.begin_object(), record);
-  pending_.end_object();
+  append_record(record, now_ms_);
+  const uint64_t seq = record.seq;
   flush(effects);
+  if (!reader.is_request) return;
+  std::string body;
+  JsonObjectWriter object(body);
+  object.string("epoch", log_.epoch());
+  object.integer("seq", seq);
+  object.integer("target", reader.target());
+  object.close();
+  effects.respond(reader.asker, kStatusOk, body);
 }
 
 void Room::refuse_deletion(const DeletionReader& reader, ErrorCode code, std::string_view detail,
                            EffectList& effects) {
   if (reader.is_request) {
-    const bool full = code == ErrorCode::kOutboxFull;
-    refuse(reader.asker, full ? kStatusUnavailable : kStatusNotFound,
-           full ? "Outbox full" : "Not Found", detail, effects);
+    const bool is_missing = code == ErrorCode::kNotFound;
+    refuse(reader.asker, is_missing ? kStatusNotFound : kStatusUnavailable,
+           is_missing ? "Not Found" : "Service Unavailable", detail, effects);
     return;
   }
+  if (connections_.find(reader.asker) == nullptr) return;
   ClientFrame frame;
   frame.ref = reader.ref;
   send_error(reader.asker, frame, {code, std::string(detail)}, 0, effects);

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
+#include "base/json_scanner.h"
 #include "base/json_writer.h"
 #include "rooms/limits.h"
 #include "rooms/room.h"
@@ -13,6 +15,17 @@ namespace {
 
 constexpr uint32_t kCloseFrameTooLarge = 1009;
 constexpr uint32_t kCloseFlooding = 4029;
+
+Member member_of(const Connection& connection) {
+  return {connection.user, connection.id, connection.is_moderator};
+}
+
+// Whether the text is one JSON value: what a behaviour has made must be.
+bool is_json(std::string_view text) {
+  JsonCursor cursor(text);
+  JsonKind kind = JsonKind::kNull;
+  return cursor.value(kind) && cursor.at_end();
+}
 
 }  // namespace
 
@@ -60,18 +73,23 @@ void Room::act(uint32_t handle, const Connection& connection, const ClientFrame&
     case FrameType::kMessage: publish(handle, connection, frame, effects); return;
     case FrameType::kEvent: signal(handle, connection, frame, effects); return;
     case FrameType::kHistory: {
-      HistoryQuery query;
-      query.after = frame.after;
-      query.before = frame.before;
-      query.limit = static_cast<size_t>(frame.limit.value_or(kHistoryLimitDefault));
-      HistoryReader reader(query);
-      reader.target = handle;
-      reader.ref = frame.ref;
-      read_history(std::move(reader), effects);
+      HistoryAsk ask;
+      ask.query.after = frame.after;
+      ask.query.before = frame.before;
+      ask.query.limit = static_cast<size_t>(frame.limit.value_or(kHistoryLimitDefault));
+      ask.asker = handle;
+      ask.ref = frame.ref;
+      read_history(std::move(ask), std::nullopt, effects);
       return;
     }
     case FrameType::kPresence: send_presence(handle, frame, effects); return;
-    case FrameType::kDelete: delete_own(handle, connection, frame, effects); return;
+    case FrameType::kDelete: delete_message(handle, connection, frame, effects); return;
+    case FrameType::kModeration:
+      moderate_by_frame(handle, connection, frame, effects);
+      return;
+    case FrameType::kToken:
+      send_error(handle, frame, {ErrorCode::kForbidden, "this room asks for no token"}, 0, effects);
+      return;
     case FrameType::kPing: send_pong(handle, frame, effects); return;
   }
 }
@@ -83,16 +101,39 @@ std::optional<FrameError> Room::content_refusal(std::string_view content) const 
                                               std::to_string(settings_.message_bytes_max)};
 }
 
-std::optional<FrameError> Room::outbox_refusal() const {
+std::optional<FrameError> Room::outbox_refusal(uint64_t reserve) const {
   const uint64_t unforwarded = log_.appended_seq() - forwarder_.confirmed();
   const uint64_t bytes = outbox_bytes_ + log_.pending_bytes();
-  const bool segments_full =
-      log_.segments().entries().size() >= kSegmentsMax && !log_.oldest_done(forwarder_.confirmed());
-  if (unforwarded >= settings_.outbox_records_max || bytes >= settings_.outbox_bytes_max ||
-      segments_full) {
+  const bool segments_full = log_.segments().entries().size() >= kSegmentsMax + reserve &&
+                             !log_.oldest_done(forwarder_.confirmed());
+  // Of the reserve, each record may take as many bytes as the longest names.
+  const uint64_t reserve_bytes = reserve * kModeratorRecordBytesMax;
+  if (unforwarded >= settings_.outbox_records_max + reserve ||
+      bytes >= settings_.outbox_bytes_max + reserve_bytes || segments_full) {
     return FrameError{ErrorCode::kOutboxFull, "the room waits for the central API with " +
                                                   std::to_string(unforwarded) +
                                                   " records and takes no more until it answers"};
+  }
+  return std::nullopt;
+}
+
+std::optional<FrameError> Room::mute_refusal(const Connection& connection) const {
+  const uint64_t until = state_.moderation().muted_until(connection.user, now_ms_);
+  if (until == 0) return std::nullopt;
+  if (until == kForGood) return FrameError{ErrorCode::kMuted, "a moderator has muted this user"};
+  return FrameError{ErrorCode::kMuted, "a moderator has muted this user until " +
+                                           std::to_string(until) + " (ms since 1970)"};
+}
+
+std::optional<FrameError> Room::message_refusal(const Member& member, std::string_view content,
+                                                std::string& rewritten) const {
+  if (auto refusal = content_refusal(content)) return refusal;
+  if (auto refusal = outbox_refusal()) return refusal;
+  const Verdict verdict = state_.behaviour().on_message(member, content, now_ms_);
+  if (verdict.is_refused()) return FrameError{ErrorCode::kContentRefused, verdict.text()};
+  if (verdict.is_rewritten()) {
+    rewritten = verdict.text();
+    CHECK(rewritten.size() <= settings_.message_bytes_max && is_json(rewritten));
   }
   return std::nullopt;
 }
@@ -116,8 +157,9 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
       return;
     }
   }
-  auto refusal = content_refusal(frame.content);
-  if (!refusal) refusal = outbox_refusal();
+  auto refusal = mute_refusal(connection);
+  std::string rewritten;
+  if (!refusal) refusal = message_refusal(member_of(connection), frame.content, rewritten);
   if (refusal) {
     send_error(handle, frame, *refusal, 0, effects);
     return;
@@ -126,42 +168,54 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
   record.user = connection.user;
   record.conn = connection.id;
   record.id = frame.id;
-  record.content = frame.content;
+  record.content = rewritten.empty() ? frame.content : std::string_view(rewritten);
   append_message(record, effects);
 }
 
 void Room::append_message(Record& record, EffectList& effects) {
   effects.keep_frame();
-  log_.append(record, now_ms_);
-  append_client_json(pending_.begin_object(), record);
-  pending_.end_object();
+  append_record(record, now_ms_);
   want_flush(effects);
   if (log_.pending_bytes() > kPendingBytesMax) flush(effects);
 }
 
 void Room::signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                   EffectList& effects) {
-  if (const auto refusal = content_refusal(frame.content)) {
+  auto refusal = mute_refusal(connection);
+  if (!refusal) refusal = content_refusal(frame.content);
+  Reply reply;
+  const Verdict verdict =
+      refusal ? Verdict::accept()
+              : state_.behaviour().on_event(member_of(connection), frame.name, frame.content,
+                                            now_ms_, reply);
+  if (verdict.is_refused()) refusal = FrameError{ErrorCode::kContentRefused, verdict.text()};
+  if (refusal) {
     send_error(handle, frame, *refusal, 0, effects);
     return;
   }
+  const std::string_view content =
+      verdict.is_rewritten() ? std::string_view(verdict.text()) : frame.content;
+  CHECK(!verdict.is_rewritten() || is_json(content));
   effects.keep_frame();
   JsonObjectWriter object(pending_.begin_object());
   object.string("type", "event");
   object.string("name", frame.name);
   object.string("user", connection.user);
   object.string("conn", connection.id);
-  if (!frame.content.empty()) object.raw("content", frame.content);
+  if (!content.empty()) object.raw("content", content);
   object.close();
   pending_.end_object();
+  say(reply, handle, effects);
   want_flush(effects);
   if (pending_.bytes() > kPendingBytesMax) flush(effects);
 }
 
-void Room::delete_own(uint32_t handle, const Connection& connection, const ClientFrame& frame,
+void Room::delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                       EffectList& effects) {
   DeletionReader reader(*frame.seq, connection.user);
   reader.asker = handle;
+  reader.by_moderator = connection.is_moderator;
+  reader.conn = connection.id;
   reader.ref = frame.ref;
   read_deletion(std::move(reader), effects);
 }

@@ -15,7 +15,14 @@ constexpr uint32_t kStatusOk = 200;
 
 }  // namespace
 
-void Room::read_history(HistoryReader reader, EffectList& effects) {
+void Room::read_history(HistoryAsk ask, std::optional<CentralPart> central,
+                        EffectList& effects) {
+  HistoryReader reader(std::move(ask), std::move(central));
+  if (!reader.ask().epoch.empty()) {
+    // Of another epoch the room holds nothing itself.
+    finish(reader, effects);
+    return;
+  }
   std::vector<SegmentEntry> segments = reader.select(log_.segments());
   start_load(Load(std::move(segments), std::move(reader)), effects);
 }
@@ -57,30 +64,53 @@ void Room::finish(RecoveryReader& reader, EffectList& effects) {
 }
 
 void Room::finish(HistoryReader& reader, EffectList& effects) {
+  const bool is_own = reader.ask().epoch.empty();
+  const uint64_t boundary = is_own ? log_.oldest_held_seq() : UINT64_MAX;
+  const auto missing = reader.missing(boundary);
+  if (!missing) {
+    answer_history(reader, effects);
+    return;
+  }
+  HistoryAsk ask = reader.ask();
+  ask.attempts++;
+  CentralRead read;
+  read.epoch = is_own ? log_.epoch() : ask.epoch;
+  read.path =
+      central_page_path(log_.room(), read.epoch, missing->after, missing->before, missing->limit);
+  read.boundary = boundary;
+  read.purpose = std::move(ask);
+  read_central(std::move(read), effects);
+}
+
+void Room::answer_history(const HistoryReader& reader, EffectList& effects) {
+  const HistoryAsk& ask = reader.ask();
   std::string out;
-  if (reader.is_request) {
+  if (ask.is_request) {
     out.append("{\"room\":");
     append_json_string(out, log_.room());
     out.append(",\"epoch\":");
-    if (log_.exists()) {
-      append_json_string(out, log_.epoch());
-    } else {
+    const std::string& epoch = ask.epoch.empty() ? log_.epoch() : ask.epoch;
+    if (epoch.empty()) {
       out.append("null");
+    } else {
+      append_json_string(out, epoch);
     }
     out.push_back(',');
-    reader.append_members(out, log_.oldest_held_seq());
+    reader.append_members(out);
     out.push_back('}');
-    effects.respond(reader.target, kStatusOk, out);
+    effects.respond(ask.asker, kStatusOk, out);
     return;
   }
+  // Whoever asked may have gone while the central API was read.
+  if (connections_.find(ask.asker) == nullptr) return;
   out.append("[{\"type\":\"history\",");
-  reader.append_members(out, log_.oldest_held_seq());
-  if (!reader.ref.empty()) {
+  reader.append_members(out);
+  if (!ask.ref.empty()) {
     out.append(",\"ref\":");
-    append_json_string(out, reader.ref);
+    append_json_string(out, ask.ref);
   }
   out.append("}]");
-  effects.send(reader.target, out);
+  effects.send(ask.asker, out);
 }
 
 }  // namespace edgeroom

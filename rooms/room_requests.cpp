@@ -17,6 +17,7 @@ constexpr uint32_t kStatusOk = 200;
 constexpr uint32_t kStatusCreated = 201;
 constexpr uint32_t kStatusBadRequest = 400;
 constexpr uint32_t kStatusTooLarge = 413;
+constexpr uint32_t kStatusUnprocessable = 422;
 constexpr uint32_t kStatusUnavailable = 503;
 
 // Who publishes and deletes over HTTP, unless the request names somebody.
@@ -33,49 +34,49 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
       effects.respond(event.target, kStatusOk, state_json());
       return std::nullopt;
     case OperationKind::kMessages: {
-      if (!operation->epoch.empty() && operation->epoch != log_.epoch()) {
-        effects.respond(event.target, kStatusOk, other_epoch_json(operation->epoch));
-        return std::nullopt;
-      }
-      HistoryQuery query;
-      query.after = operation->after;
-      query.before = operation->before;
-      query.limit = static_cast<size_t>(operation->limit.value_or(kHistoryLimitDefault));
-      if (query.limit == 0 || query.limit > kHistoryLimitMax) return RoomStatus::kBadPayload;
-      HistoryReader reader(query);
-      reader.target = event.target;
-      reader.is_request = true;
-      read_history(std::move(reader), effects);
+      HistoryAsk ask;
+      ask.query.after = operation->after;
+      ask.query.before = operation->before;
+      ask.query.limit = static_cast<size_t>(operation->limit.value_or(kHistoryLimitDefault));
+      if (ask.query.limit == 0 || ask.query.limit > kHistoryLimitMax) return RoomStatus::kBadPayload;
+      ask.asker = event.target;
+      ask.is_request = true;
+      if (operation->epoch != log_.epoch()) ask.epoch = operation->epoch;
+      read_history(std::move(ask), std::nullopt, effects);
       return std::nullopt;
     }
     case OperationKind::kPublish:
+    case OperationKind::kModerate:
       if (event.number == static_cast<uint32_t>(FrameKind::kOversize)) {
         refuse(event.target, kStatusTooLarge, "Content Too Large", "the body holds at most 1 MiB",
                effects);
         return std::nullopt;
       }
       if (line_end == std::string_view::npos) return RoomStatus::kBadPayload;
-      publish_request(event.target, event.payload.substr(line_end + 1), effects);
+      if (operation->kind == OperationKind::kPublish) {
+        publish_request(event.target, event.payload.substr(line_end + 1), effects);
+      } else {
+        moderate_request(event.target, event.payload.substr(line_end + 1), effects);
+      }
       return std::nullopt;
     case OperationKind::kDelete:
       delete_request(event.target, *operation->seq, effects);
       return std::nullopt;
+    case OperationKind::kLog: read_log(event.target, *operation, effects); return std::nullopt;
+    case OperationKind::kDrain: drain_request(event.target, effects); return std::nullopt;
     case OperationKind::kConnect: return RoomStatus::kBadPayload;
   }
   return RoomStatus::kBadPayload;
 }
 
-// Of another epoch the room holds nothing itself.
-std::string Room::other_epoch_json(std::string_view epoch) const {
-  std::string out;
-  JsonObjectWriter object(out);
-  object.string("room", log_.room());
-  object.string("epoch", epoch);
-  object.raw("messages", "[]");
-  object.boolean("more", false);
-  object.boolean("partial", true);
+void Room::drain_request(uint32_t request, EffectList& effects) {
+  std::string body;
+  JsonObjectWriter object(body);
+  object.integer("connections", connections_.size());
+  object.integer("after_ms", static_cast<uint64_t>(kDrainMs));
   object.close();
-  return out;
+  drain(effects);
+  effects.respond(request, kStatusOk, body);
 }
 
 void Room::publish_request(uint32_t request, std::string_view body, EffectList& effects) {
@@ -85,34 +86,43 @@ void Room::publish_request(uint32_t request, std::string_view body, EffectList& 
     return;
   }
   const Publication& published = publication.value();
-  if (!log_.exists()) log_.create(now_ms_, random_, effects);
   Record record;
   record.user = published.user.empty() ? kModerator : std::string_view(published.user);
   record.id = published.id;
-  record.content = published.content;
-  if (!record.id.empty()) {
+  if (!record.id.empty() && log_.exists()) {
     if (const auto seq = log_.find_duplicate(record.user, record.id)) {
       published_.push_back({request, *seq, true});
       want_flush(effects);
       return;
     }
   }
-  if (const auto refusal = content_refusal(record.content)) {
-    refuse(request, kStatusTooLarge, "Content Too Large", refusal->detail, effects);
+  std::string rewritten;
+  const Member member{record.user, {}, true};
+  if (const auto refusal = message_refusal(member, published.content, rewritten)) {
+    refuse_publication(request, *refusal, effects);
     return;
   }
-  if (const auto refusal = outbox_refusal()) {
-    refuse(request, kStatusUnavailable, "Outbox full", refusal->detail, effects);
-    return;
-  }
+  record.content = rewritten.empty() ? published.content : std::string_view(rewritten);
+  if (!log_.exists()) log_.create(now_ms_, random_, effects);
   append_message(record, effects);
   published_.push_back({request, record.seq, false});
+}
+
+void Room::refuse_publication(uint32_t request, const FrameError& refusal, EffectList& effects) {
+  if (refusal.code == ErrorCode::kTooLarge) {
+    refuse(request, kStatusTooLarge, "Content Too Large", refusal.detail, effects);
+  } else if (refusal.code == ErrorCode::kOutboxFull) {
+    refuse(request, kStatusUnavailable, "Outbox full", refusal.detail, effects);
+  } else {
+    refuse(request, kStatusUnprocessable, "Content refused", refusal.detail, effects);
+  }
 }
 
 void Room::delete_request(uint32_t request, uint64_t target, EffectList& effects) {
   DeletionReader reader(target, std::string(kModerator));
   reader.asker = request;
   reader.is_request = true;
+  reader.by_moderator = true;
   read_deletion(std::move(reader), effects);
 }
 

@@ -21,6 +21,8 @@ using edgeroom::BatchPlan;
 using edgeroom::BatchReader;
 using edgeroom::ByteWriter;
 using edgeroom::encode_record;
+using edgeroom::CentralPart;
+using edgeroom::HistoryAsk;
 using edgeroom::HistoryQuery;
 using edgeroom::HistoryReader;
 using edgeroom::kBatchBytesMax;
@@ -174,14 +176,59 @@ Page expected_page(const StoredLog& log, const HistoryQuery& query) {
   return page;
 }
 
+HistoryReader reader_of(const HistoryQuery& query,
+                        std::optional<CentralPart> central = std::nullopt) {
+  HistoryAsk ask;
+  ask.query = query;
+  return HistoryReader(std::move(ask), std::move(central));
+}
+
+// The messages before what the room holds, as the central API would answer for them.
+CentralPart central_part(const std::vector<Message>& older, const HistoryQuery& query,
+                         uint64_t boundary) {
+  CentralPart part;
+  part.boundary = boundary;
+  std::vector<uint64_t> fitting;
+  for (const Message& message : older) {
+    if (query.contains(message.seq)) fitting.push_back(message.seq);
+  }
+  part.more = fitting.size() > query.limit;
+  if (part.more && query.forwards()) fitting.resize(query.limit);
+  if (part.more && !query.forwards()) {
+    fitting.erase(fitting.begin(), fitting.end() - static_cast<std::ptrdiff_t>(query.limit));
+  }
+  for (const uint64_t seq : fitting) part.messages.push_back("{\"seq\":" + std::to_string(seq) + "}");
+  return part;
+}
+
+// Reads a page the way the room does: what is held, then, if there is something before it, that
+// from the central API (`older`; null when it can't be reached), then what is held again.
+std::string read_members(const StoredLog& log, const HistoryQuery& query,
+                         const std::vector<Message>* older) {
+  std::optional<CentralPart> central;
+  for (;;) {
+    HistoryReader reader = reader_of(query, central);
+    std::vector<SegmentEntry> segments = reader.select(log.index);
+    Load load(std::move(segments), std::move(reader));
+    log.feed(load);
+    const auto& fed = std::get<HistoryReader>(load.reader());
+    const auto missing = fed.missing(log.oldest());
+    if (missing) {
+      REQUIRE_FALSE(central);
+      central.emplace();
+      central->failed = true;
+      if (older != nullptr) central = central_part(*older, *missing, log.oldest());
+      continue;
+    }
+    std::string out = "{";
+    fed.append_members(out);
+    return out + "}";
+  }
+}
+
 Page read_page(const StoredLog& log, const HistoryQuery& query) {
-  HistoryReader reader(query);
-  std::vector<SegmentEntry> segments = reader.select(log.index);
-  Load load(std::move(segments), std::move(reader));
-  log.feed(load);
-  std::string out = "{";
-  std::get<HistoryReader>(load.reader()).append_members(out, log.oldest());
-  const json body = json::parse(out + "}");
+  const std::string out = read_members(log, query, nullptr);
+  const json body = json::parse(out);
   Page page;
   page.more = body.at("more").get<bool>();
   page.partial = body.contains("partial");
@@ -298,13 +345,55 @@ TEST_CASE("whoever pages to the end, in either direction, has seen every message
   }
 }
 
+TEST_CASE("pages over the edge of what is held are those of the whole log, without a seam") {
+  Dice dice(7);
+  for (int round = 0; round < 100; round++) {
+    const uint64_t held_from = dice.between(2, 40);
+    const StoredLog log(dice, held_from, dice.between(1, 40), small_content);
+    std::vector<Message> all;
+    for (uint64_t seq = 1; seq < held_from; seq++) {
+      if (dice.one_in(4)) continue;  // records that are no messages
+      Message message;
+      message.seq = seq;
+      all.push_back(message);
+    }
+    const std::vector<Message> older = all;
+    all.insert(all.end(), log.messages.begin(), log.messages.end());
+    for (int i = 0; i < 40; i++) {
+      HistoryQuery query;
+      query.limit = dice.index(dice.one_in(2) ? 5 : 70) + 1;
+      if (dice.one_in(3)) {
+        query.after = dice.below(held_from + 20);
+      } else if (dice.one_in(2)) {
+        query.before = dice.below(held_from + 20);
+      }
+      CentralPart expected = central_part(all, query, UINT64_MAX);
+      std::string seqs;
+      for (const std::string& message : expected.messages) seqs += message;
+      const json body = json::parse(read_members(log, query, &older));
+      std::string got;
+      for (const json& message : body.at("messages")) {
+        got += "{\"seq\":" + std::to_string(message.at("seq").get<uint64_t>()) + "}";
+      }
+      CAPTURE(held_from);
+      CAPTURE(query.after.value_or(999));
+      CAPTURE(query.before.value_or(999));
+      CAPTURE(query.limit);
+      CHECK(got == seqs);
+      CHECK(body.at("more").get<bool>() == expected.more);
+      CHECK_FALSE(body.contains("partial"));
+    }
+  }
+}
+
 TEST_CASE("a room without a record has an empty page") {
   HistoryQuery query;
   query.limit = 50;
-  HistoryReader reader(query);
+  HistoryReader reader = reader_of(query);
   CHECK(reader.select(SegmentIndex()).empty());
+  CHECK_FALSE(reader.missing(1));
   std::string out;
-  reader.append_members(out, 1);
+  reader.append_members(out);
   CHECK(out == "\"messages\":[],\"more\":false");
 }
 
@@ -319,7 +408,7 @@ TEST_CASE("a page reads no more segments than it needs") {
     } else {
       query.before = dice.between(1, 501);
     }
-    HistoryReader reader(query);
+    HistoryReader reader = reader_of(query);
     const auto segments = reader.select(log.index);
     uint64_t messages = 0;
     for (const SegmentEntry& entry : segments) messages += entry.messages;

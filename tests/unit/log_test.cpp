@@ -19,6 +19,7 @@
 #include "rooms/limits.h"
 #include "rooms/load.h"
 #include "rooms/room.h"
+#include "tests/unit/room_harness.h"
 #include "tests/unit/dice.h"
 
 using edgeroom::ByteReader;
@@ -64,7 +65,7 @@ struct Kept {
 class LogWorld {
  public:
   explicit LogWorld(const RoomSettings& settings) : settings_(settings) {
-    log_.emplace("lobby", settings_);
+    log_.emplace("lobby", settings_, false);
     REQUIRE(log_->restored(now_ms));
     EffectList effects;
     log_->create(now_ms, random_, effects);
@@ -145,8 +146,8 @@ class LogWorld {
     const std::string epoch = log_->epoch();
     const uint64_t oldest_held = log_->oldest_held_seq();
     const uint64_t flushed = log_->flushed_seq();
-    log_.emplace("", settings_);
-    REQUIRE(log_->restore_state(state_));
+    log_.emplace("", settings_, false);
+    REQUIRE(log_->restore_state(0, state_));
     std::vector<uint32_t> order;
     for (const auto& [slot, unused] : segments_) order.push_back(slot);
     for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[dice.index(i)]);
@@ -362,7 +363,7 @@ struct Stored {
 Stored three_segments(const RoomSettings& settings) {
   Stored stored;
   Random random(1);
-  Log log("lobby", settings);
+  Log log("lobby", settings, false);
   REQUIRE(log.restored(kStartMs));
   EffectList effects;
   log.create(kStartMs, random, effects);
@@ -385,8 +386,8 @@ Stored three_segments(const RoomSettings& settings) {
 // Restores a log and, if it lets itself be restored, works with it.
 bool restore(const RoomSettings& settings, std::string_view state,
              const std::vector<std::string>& heads) {
-  Log log("lobby", settings);
-  if (!log.restore_state(state)) return false;
+  Log log("lobby", settings, false);
+  if (!log.restore_state(0, state)) return false;
   for (size_t i = 0; i < heads.size(); i++) {
     if (!heads[i].empty() && !log.restore_segment(static_cast<uint32_t>(i), heads[i])) return false;
   }
@@ -522,7 +523,7 @@ TEST_CASE("an empty flush writes nothing, and an untouched log is no room") {
   EffectList effects;
   world.log().flush(kStartMs, 0, effects);
   CHECK(effects.records().empty());
-  Log unused("lobby", settings);
+  Log unused("lobby", settings, false);
   CHECK(unused.restored(kStartMs));
   CHECK_FALSE(unused.exists());
   CHECK(unused.oldest_held_seq() == 1);
@@ -566,8 +567,8 @@ TEST_CASE("segments of another epoch are written over, and count for nothing") {
   other.confirmed = 1000;
   std::string bytes;
   encode_segment_head(bytes, other);
-  Log log("lobby", settings);
-  REQUIRE(log.restore_state(stored.state));
+  Log log("lobby", settings, false);
+  REQUIRE(log.restore_state(0, stored.state));
   REQUIRE(log.restore_segment(5, bytes));
   for (uint32_t slot = 0; slot < 3; slot++) REQUIRE(log.restore_segment(slot, stored.heads[slot]));
   REQUIRE(log.restored(kStartMs));
@@ -603,14 +604,14 @@ TEST_CASE("stored rows that are cut, or have a flipped bit, never bring the log 
   }
   CHECK(restored > 0);  // a flipped bit of a hash or of the epoch is not to be noticed
   CHECK_FALSE(restore(settings, stored.state + "x", stored.heads));
-  Log log("lobby", settings);
+  Log log("lobby", settings, false);
   CHECK_FALSE(log.restore_segment(0, stored.heads[0]));  // before the state
 }
 
 TEST_CASE("a room refuses to wake without records that nobody has confirmed") {
   const RoomSettings settings;
   const Stored stored = three_segments(settings);
-  edgeroom::Room room("lobby", settings, 1);
+  edgeroom::Room room("lobby", settings, edgeroom::test::RoomHarness::chat(), 1);
   EffectList effects;
   using edgeroom::EventType;
   CHECK_FALSE(room.handle({EventType::kRestoreState, 0, 0, kStartMs, stored.state}, effects));

@@ -9,10 +9,17 @@
 
 namespace edgeroom::test {
 
+std::unique_ptr<Behaviour> RoomHarness::chat() {
+  auto behaviour = make_behaviour(SettingMap::parse("{}").value());
+  REQUIRE(behaviour.ok());
+  return std::move(behaviour.value());
+}
+
 void RoomHarness::wake() {
   room_.reset();
-  room_.emplace("lobby", settings_, seed_++);
+  room_.emplace("lobby", settings_, make_behaviour_(), seed_++);
   attempts.clear();
+  fetches.clear();
   timer_delay_ms.reset();
   alarm_at_ms.reset();
   flush_scheduled = false;
@@ -78,8 +85,15 @@ void RoomHarness::apply(const EffectList& effects) {
         attempts.push_back({effect.target, data, std::string(effects.extra(effect))});
         break;
       case EffectType::kRespond:
-        answers_[effect.target] = {static_cast<uint32_t>(effect.value), data};
+        answers_[effect.target].status = static_cast<uint32_t>(effect.value);
+        answers_[effect.target].body += data;
+        answers_[effect.target].next.clear();
         break;
+      case EffectType::kRespondPart:
+        answers_[effect.target].body += data;
+        answers_[effect.target].next = effects.extra(effect);
+        break;
+      case EffectType::kFetch: fetches.push_back({effect.target, data, {}}); break;
       case EffectType::kLog:
       case EffectType::kKeepFrame: break;
     }
@@ -159,6 +173,32 @@ Answer RoomHarness::request_and_turn(std::string_view operation) {
   turn();
   REQUIRE(answers_.count(number) == 1);
   return answers_[number];
+}
+
+Answer RoomHarness::whole(std::string_view operation) {
+  const uint32_t number = next_request_++;
+  REQUIRE_FALSE(event(EventType::kRequest, number, 0, operation));
+  while (!answers_[number].next.empty()) {
+    const std::string next = answers_[number].next;
+    REQUIRE_FALSE(event(EventType::kRequest, number, 0, next));
+  }
+  return answers_[number];
+}
+
+uint32_t RoomHarness::begin_request(std::string_view operation) {
+  const uint32_t number = next_request_++;
+  REQUIRE_FALSE(event(EventType::kRequest, number, 0, operation));
+  return number;
+}
+
+Answer RoomHarness::answer_of(uint32_t request) { return answers_[request]; }
+
+std::string RoomHarness::fetched(uint32_t status, std::string_view body) {
+  REQUIRE_FALSE(fetches.empty());
+  const Attempt fetch = fetches.front();
+  fetches.erase(fetches.begin());
+  REQUIRE_FALSE(event(EventType::kFetched, fetch.number, status, body));
+  return fetch.body;
 }
 
 void RoomHarness::answer(uint32_t status, std::string_view body, std::string_view retry_after) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +25,7 @@ struct Attempt {
 struct Answer {
   uint32_t status = 0;
   std::string body;
+  std::string next;  // of an answer in parts: the operation that asks for the rest
 };
 
 // What survives the room's sleep.
@@ -34,7 +37,13 @@ struct Storage {
 
 class RoomHarness {
  public:
-  explicit RoomHarness(RoomSettings settings = {}) : settings_(settings) { wake(); }
+  using MakeBehaviour = std::function<std::unique_ptr<Behaviour>()>;
+
+  explicit RoomHarness(RoomSettings settings = {}, MakeBehaviour make_behaviour = chat)
+      : settings_(settings), make_behaviour_(std::move(make_behaviour)) {
+    wake();
+  }
+  static std::unique_ptr<Behaviour> chat();
 
   // Throws the instance away and restores another one from storage and attachments.
   void wake();
@@ -53,6 +62,13 @@ class RoomHarness {
   Answer request(std::string_view operation);
   // The same for one that is answered at the end of the turn, if not at once.
   Answer request_and_turn(std::string_view operation);
+  // A request whose answer may come in parts, asked for until it is whole.
+  Answer whole(std::string_view operation);
+  // A request that is answered later; its number, for answer_of().
+  uint32_t begin_request(std::string_view operation);
+  Answer answer_of(uint32_t request);
+  // Answers the oldest read from the central API; its path and query.
+  std::string fetched(uint32_t status, std::string_view body);
   // Answers the oldest attempt under way.
   void answer(uint32_t status, std::string_view body, std::string_view retry_after = "");
   // Answers it as the central API does when it stores every record.
@@ -69,6 +85,7 @@ class RoomHarness {
   double now_ms = 1'800'000'000'000.0;
   Storage storage;
   std::vector<Attempt> attempts;        // under way, oldest first
+  std::vector<Attempt> fetches;         // reads under way, oldest first; `body` is the path
   std::map<uint32_t, uint32_t> closed;  // handle -> code, by the room
   std::vector<std::string> order;       // "put", "broadcast", … of the last event, in order
   std::optional<double> timer_delay_ms;
@@ -80,6 +97,7 @@ class RoomHarness {
   void load(const EffectList& effects, const Effect& effect);
 
   RoomSettings settings_;
+  MakeBehaviour make_behaviour_;
   std::optional<Room> room_;
   std::map<uint32_t, std::string> attachments_;
   std::map<uint32_t, std::vector<std::string>> inbox_;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/siphash.h"
 #include "rooms/record.h"
 #include "rooms/segment.h"
 #include "tests/unit/dice.h"
@@ -33,6 +34,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr uint32_t kRefusedHandle = 1'000'000;
+
 // What one connection was told.
 struct Listener {
   std::string user;
@@ -49,12 +52,45 @@ struct Stored {
   uint64_t deleted = 0;  // the deletion, if there is one
 };
 
+// A kind of room whose state is a chain over every record: it differs when a record is missed, comes
+// twice, in another order or changed.
+class Chain final : public edgeroom::Behaviour {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "chain"; }
+  [[nodiscard]] bool has_state() const override { return true; }
+  void on_record(const Record& record) override {
+    CHECK_FALSE(record.deleted);
+    std::string link = std::to_string(link_) + " " + std::to_string(record.seq) + " ";
+    link += record.content;
+    link += record.user;
+    link += record.subject;
+    link_ = edgeroom::siphash({}, link + std::to_string(record.target));
+  }
+  void save(edgeroom::ByteWriter& out) const override { out.u64(link_); }
+  bool restore(ByteReader& in) override {
+    link_ = in.u64();
+    return true;
+  }
+
+ private:
+  uint64_t link_ = 0;
+};
+
 class World {
  public:
-  explicit World(uint64_t seed) : dice_(seed), settings_(settings(dice_)), room_(settings_) {}
+  explicit World(uint64_t seed)
+      : dice_(seed),
+        settings_(settings(dice_)),
+        room_(settings_, dice_.one_in(2) ? RoomHarness::chat : chain) {}
+
+  static std::unique_ptr<edgeroom::Behaviour> chain() { return std::make_unique<Chain>(); }
 
   void step() {
-    switch (dice_.below(16)) {
+    switch (dice_.below(18)) {
+      case 16: answer_read(); break;
+      case 17:
+        if (dice_.one_in(3)) moderate();
+        break;
       case 0: join(); break;
       case 1: leave(); break;
       case 2:
@@ -81,6 +117,7 @@ class World {
   void settle() {
     for (int i = 0; i < 500; i++) {
       turn();
+      while (!room_.fetches.empty()) answer_read();
       while (!room_.attempts.empty()) store(room_.attempts.front());
       turn();
       listen();
@@ -103,6 +140,7 @@ class World {
       }
     }
     check_deletions();
+    check_pages();
   }
 
   [[nodiscard]] size_t records() const { return records_.size(); }
@@ -131,7 +169,14 @@ class World {
     if (listeners_.size() == settings_.connections_max) return;
     const uint64_t stored = stored_seq();
     const uint64_t after = dice_.below(stored + 2);
-    std::string members = ",\"user\":\"u" + std::to_string(dice_.below(4)) + "\"";
+    const std::string user = "u" + std::to_string(dice_.below(4));
+    if (banned_.count(user) == 1 && banned_[user] > room_.now_ms) {
+      const auto operation = "{\"op\":\"connect\",\"user\":\"" + user + "\"}";
+      REQUIRE_FALSE(room_.event(edgeroom::EventType::kConnect, kRefusedHandle, 0, operation));
+      CHECK(room_.answer_of(kRefusedHandle).status == 403);
+      return;
+    }
+    std::string members = ",\"user\":\"" + user + "\"";
     const bool asks = dice_.one_in(2) && !epoch_.empty();
     if (asks) members += ",\"epoch\":\"" + epoch_ + "\",\"after\":" + std::to_string(after);
     const uint32_t handle = room_.join(members);
@@ -185,8 +230,10 @@ class World {
     if (dice_.one_in(3)) {
       const uint64_t target = dice_.between(1, records_.size() + 1);
       const bool was_there = records_.count(target) == 1 && records_[target].deleted == 0;
-      const auto answer =
-          room_.request("{\"op\":\"delete\",\"seq\":" + std::to_string(target) + "}");
+      const uint32_t request =
+          room_.begin_request("{\"op\":\"delete\",\"seq\":" + std::to_string(target) + "}");
+      while (room_.answer_of(request).status == 0) answer_read();
+      const auto answer = room_.answer_of(request);
       CHECK((answer.status == 200 || answer.status == 404 || answer.status == 503));
       look_at_storage();
       if (answer.status == 200) CHECK(json::parse(answer.body)["seq"] == stored_seq());
@@ -204,6 +251,92 @@ class World {
     if (epoch_.empty()) epoch_ = body["epoch"];
     REQUIRE(records_.count(body["seq"]) == 1);  // it is answered when it is stored
     CHECK(records_[body["seq"]].user == "moderator");
+  }
+
+  void moderate() {
+    static const std::vector<std::string> kActions = {"kick", "ban", "unban", "mute", "unmute"};
+    const std::string action = dice_.pick(kActions);
+    const std::string user = "u" + std::to_string(dice_.below(4));
+    const bool ends = (action == "ban" || action == "mute") && dice_.one_in(2);
+    const uint64_t until = static_cast<uint64_t>(room_.now_ms) + 60'000;
+    const auto answer = room_.request("{\"op\":\"moderate\"}\n{\"action\":\"" + action +
+                                      "\",\"user\":\"" + user + "\"" +
+                                      (ends ? ",\"for_s\":60" : "") + "}");
+    look_at_storage();
+    if (answer.status == 503) return;
+    REQUIRE(answer.status == 200);
+    const json body = json::parse(answer.body);
+    if (epoch_.empty()) epoch_ = body["epoch"];
+    CHECK(body["seq"] == stored_seq());
+    if (action == "ban") banned_[user] = ends ? static_cast<double>(until) : 1e18;
+    if (action == "unban") banned_.erase(user);
+    listen();
+    for (auto place = listeners_.begin(); place != listeners_.end();) {
+      const bool goes = (action == "ban" || action == "kick") && place->second.user == user;
+      CHECK((room_.closed.count(place->first) == 1) == goes);
+      place = goes ? listeners_.erase(place) : std::next(place);
+    }
+    room_.closed.clear();
+  }
+
+  // Reads the whole log page by page, in both directions.
+  void check_pages() {
+    std::vector<uint64_t> expected;
+    for (const auto& [seq, record] : records_) {
+      if (record.kind == RecordKind::kMessage) expected.push_back(seq);
+    }
+    std::vector<uint64_t> got;
+    for (std::string bound = ",\"after\":0"; !bound.empty();) bound = next_page(bound, "after", got);
+    check_seen(got, expected);
+    got.clear();
+    for (std::string bound = ",\"limit\":7"; !bound.empty();) bound = next_page(bound, "before", got);
+    std::sort(got.begin(), got.end());
+    check_seen(got, expected);
+  }
+
+  // Dead letters are all that may be missing.
+  void check_seen(const std::vector<uint64_t>& got, const std::vector<uint64_t>& expected) {
+    CHECK(std::adjacent_find(got.begin(), got.end()) == got.end());
+    for (const uint64_t seq : expected) {
+      const bool seen = std::binary_search(got.begin(), got.end(), seq);
+      if (!seen) CHECK(dead_.count(seq) == 1);
+    }
+  }
+
+  std::string next_page(const std::string& bound, const std::string& direction,
+                        std::vector<uint64_t>& got) {
+    const uint32_t request = room_.begin_request("{\"op\":\"messages\"" + bound + "}");
+    while (room_.answer_of(request).status == 0) answer_read();
+    const json page = json::parse(room_.answer_of(request).body);
+    CHECK_FALSE(page.contains("partial"));
+    check_page(page, stored_seq());
+    const json& messages = page["messages"];
+    for (const json& message : messages) got.push_back(message["seq"]);
+    if (!page["more"]) return "";
+    REQUIRE_FALSE(messages.empty());
+    const json& last = direction == "after" ? messages.back() : messages.front();
+    return ",\"limit\":7,\"" + direction + "\":" + last["seq"].dump();
+  }
+
+  // No page holds what was deleted by a record up to `seen`, or leaves out what stands between two
+  // of its messages.
+  void check_page(const json& page, uint64_t seen) {
+    uint64_t before = 0;
+    for (const json& message : page["messages"]) {
+      const uint64_t seq = message["seq"];
+      CHECK(seq > before);
+      REQUIRE(records_.count(seq) == 1);
+      const Stored& record = records_[seq];
+      CHECK(record.kind == RecordKind::kMessage);
+      CHECK(message.contains("deleted") != message.contains("content"));
+      if (message.contains("deleted")) CHECK(record.deleted > 0);
+      // The page may have been read before a deletion that was told since.
+      if (record.deleted > 0 && record.deleted <= seen) CHECK(message.contains("deleted"));
+      for (uint64_t between = before + 1; before > 0 && between < seq; between++) {
+        if (records_[between].kind == RecordKind::kMessage) CHECK(dead_.count(between) == 1);
+      }
+      before = seq;
+    }
   }
 
   void ask() {
@@ -250,12 +383,53 @@ class World {
 
   // The room sleeps and wakes, after its turn's end, or it is thrown away in the middle of it.
   void wake() {
-    if (!dice_.one_in(3)) turn();
+    const bool is_quiet = !dice_.one_in(3);
+    if (is_quiet) turn();
+    const std::string before = is_quiet ? state_digest() : "";
     room_.wake();
+    if (is_quiet) CHECK(state_digest() == before);
     told_through_ = 0;
   }
 
+  // The digest of what the records amount to, which the log's header tells.
+  std::string state_digest() {
+    if (epoch_.empty()) return "";
+    const std::string log = room_.whole(R"({"op":"log"})").body;
+    return json::parse(log.substr(0, log.find('\n')))["state"];
+  }
+
   // --- the central API ---
+
+  // Answers a page of what is stored, or nothing now and then.
+  void answer_read() {
+    if (room_.fetches.empty()) return;
+    const std::string path = room_.fetches.front().body;
+    const auto number = [&path](const std::string& name) -> std::optional<uint64_t> {
+      const size_t at = path.find("&" + name + "=");
+      if (at == std::string::npos) return std::nullopt;
+      return std::stoull(path.substr(at + name.size() + 2));
+    };
+    const uint64_t after = number("after").value_or(0);
+    const uint64_t before = number("before").value_or(UINT64_MAX);
+    const size_t limit = number("limit").value();
+    std::vector<json> found;
+    for (const auto& [seq, record] : central_) {
+      if (record["type"] != "message" || seq <= after || seq >= before) continue;
+      json message = {{"seq", seq}, {"ts", record["ts"]}, {"user", record["user"]}};
+      if (record.contains("content") && central_deleted_.count(seq) == 0) {
+        message["content"] = record["content"];
+      } else {
+        message["deleted"] = true;
+      }
+      found.push_back(std::move(message));
+    }
+    const bool more = found.size() > limit;
+    if (more && number("after")) found.resize(limit);
+    if (more && !number("after")) found.erase(found.begin(), found.end() - static_cast<long>(limit));
+    const json page = {{"v", 1},           {"room", "lobby"},   {"epoch", epoch_},
+                       {"messages", found}, {"more", more}};
+    room_.fetched(200, page.dump());
+  }
 
   void answer() {
     if (room_.attempts.empty()) return;
@@ -288,6 +462,7 @@ class World {
       const bool known = central_.count(seq) == 1;
       if (known && !record.contains("deleted")) CHECK(central_[seq] == record);
       central_[seq] = record;
+      if (record["type"] == "delete") central_deleted_.insert(record["target"].get<uint64_t>());
       dead_.erase(seq);
       results.push_back({{"seq", seq}, {"status", known ? "duplicate" : "stored"}});
     }
@@ -342,7 +517,10 @@ class World {
     REQUIRE_FALSE(array.empty());
     for (const json& object : array) {
       const std::string type = object["type"];
-      if (type == "new_message" || type == "message_deleted") hear_record(listener, object);
+      if (type == "new_message" || type == "message_deleted" || type == "moderation") {
+        hear_record(listener, object);
+      }
+      if (type == "history") check_page(object, listener.seen);
       if (type == "message_confirmed") hear_confirmation(object);
       if (type == "ack") CHECK(records_.at(object["seq"]).kind == RecordKind::kMessage);
       if (type == "room_count") CHECK(object["count"] <= settings_.connections_max);
@@ -358,6 +536,11 @@ class World {
     if (record.kind == RecordKind::kDeletion) {
       CHECK(object["type"] == "message_deleted");
       CHECK(object["target"] == record.target);
+      CHECK(object["by"] == record.user);
+      return;
+    }
+    if (record.kind == RecordKind::kModeration) {
+      CHECK(object["type"] == "moderation");
       CHECK(object["by"] == record.user);
       return;
     }
@@ -422,7 +605,9 @@ class World {
   std::map<uint32_t, Listener> listeners_;
   std::map<uint64_t, Stored> records_;  // all that ever were stored, by seq
   std::map<uint64_t, json> central_;
+  std::set<uint64_t> central_deleted_;
   std::set<uint64_t> dead_;
+  std::map<std::string, double> banned_;  // until when, ms
   uint64_t told_through_ = 0;
   uint64_t published_ = 0;
 };
