@@ -1,9 +1,10 @@
 // What each effect of the room's core does on the platform: one function each.
 
 import { EffectType, EventType, LogLevel } from "./abi.generated.js";
-import { postBatch } from "./forward.js";
+import { getPage, postBatch } from "./central.js";
 
 /** @typedef {import("./room-runtime.js").RoomRuntime} RoomRuntime */
+/** @typedef {import("./central.js").CentralAnswer} CentralAnswer */
 
 /**
  * An effect. The functions copy its data out of the module's memory: call them before the next
@@ -39,6 +40,8 @@ const effects = {
   [EffectType.respond]: respond,
   [EffectType.log]: log,
   [EffectType.keepFrame]: keepFrame,
+  [EffectType.respondPart]: respondPart,
+  [EffectType.fetch]: fetchCentral,
 };
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -136,23 +139,45 @@ function alarm(room, effect) {
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function forward(room, effect) {
-  const { generation } = room;
   const attempt = effect.target;
   const answered = postBatch(room.env, effect.text(), effect.extraText(), effect.value);
+  whenAnswered(room, answered, (answer) => {
+    const payload = `${answer.retryAfter}\n${answer.date}\n${answer.body}`;
+    room.background(EventType.attemptResult, attempt, answer.status, payload);
+  });
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function fetchCentral(room, effect) {
+  const number = effect.target;
+  whenAnswered(room, getPage(room.env, effect.text(), effect.value), (answer) => {
+    room.background(EventType.fetched, number, answer.status, answer.body);
+  });
+}
+
+/**
+ * @param {RoomRuntime} room
+ * @param {Promise<CentralAnswer>} answered
+ * @param {(answer: CentralAnswer) => void} tell
+ */
+function whenAnswered(room, answered, tell) {
+  const { generation } = room;
   room.ctx.waitUntil(
     answered.then((answer) => {
-      // An instance that was rebuilt has made the attempt again.
-      if (room.generation !== generation) return;
-      const payload = `${answer.retryAfter}\n${answer.date}\n${answer.body}`;
-      room.background(EventType.attemptResult, attempt, answer.status, payload);
+      // An instance that was rebuilt has asked again, or nobody waits any more.
+      if (room.generation === generation) tell(answer);
     }),
   );
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function respond(room, effect) {
-  const headers = { "content-type": effect.extraText() };
-  room.answer(effect.target, new Response(effect.text(), { status: effect.value, headers }));
+  room.answers.answer(effect.target, effect.value, effect.extraText(), effect.text());
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function respondPart(room, effect) {
+  room.answers.part(effect.target, effect.text(), effect.extraText());
 }
 
 /** @param {RoomRuntime} room */

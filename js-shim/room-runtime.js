@@ -14,6 +14,7 @@ import {
   ROOM_ABI_VERSION,
   RoomStatus,
 } from "./abi.generated.js";
+import { Answers } from "./answers.js";
 import { applyEffect } from "./effects.js";
 import { settingsText } from "./settings.js";
 import { TrapError, WasmHost } from "./wasm-host.js";
@@ -54,11 +55,10 @@ export class RoomRuntime {
   sockets = new Map();
   /** The socket of the join that is being decided. @type {WebSocket | null} */
   joining = null;
-  /**
-   * Who waits for the answer to a request or a join, by its number.
-   * @type {Map<number, PromiseWithResolvers<Response>>}
-   */
-  #waiting = new Map();
+  /** Of requests and of joins that are refused. */
+  answers = new Answers((number, operation) => {
+    this.handle(EventType.request, number, FrameKind.text, operation);
+  });
   /** @type {number | null} */
   timer = null;
   flushScheduled = false;
@@ -92,7 +92,7 @@ export class RoomRuntime {
    */
   request(operation, body) {
     const number = this.newHandle();
-    const answered = this.#expectAnswer(number);
+    const answered = this.answers.expect(number);
     const payload = body === null ? operation : `${operation}\n${body}`;
     const kind = body === null ? FrameKind.oversize : FrameKind.text;
     this.handle(EventType.request, number, kind, payload);
@@ -106,7 +106,7 @@ export class RoomRuntime {
    */
   join(socket, operation) {
     const handle = this.newHandle();
-    const refused = this.#expectAnswer(handle);
+    const refused = this.answers.expect(handle);
     this.joining = socket;
     try {
       this.handle(EventType.connect, handle, 0, operation);
@@ -115,7 +115,7 @@ export class RoomRuntime {
       throw error;
     }
     if (!this.sockets.has(handle)) return refused;
-    this.#waiting.delete(handle);
+    this.answers.forget(handle);
     return undefined;
   }
 
@@ -126,21 +126,6 @@ export class RoomRuntime {
     this.removeSocket(handle);
     socket.close(INTERNAL_ERROR);
     this.background(EventType.closed, handle, INTERNAL_ERROR);
-  }
-
-  /** @param {number} number @param {Response} response */
-  answer(number, response) {
-    this.#waiting.get(number)?.resolve(response);
-    this.#waiting.delete(number);
-  }
-
-  /** @param {number} number */
-  #expectAnswer(number) {
-    const waiting = Promise.withResolvers();
-    // Nobody may be left to hear of a failure that was thrown already.
-    waiting.promise.catch(() => {});
-    this.#waiting.set(number, waiting);
-    return waiting.promise;
   }
 
   /**
@@ -374,8 +359,7 @@ export class RoomRuntime {
     this.#turn = [];
     // What they asked for may or may not have happened: they have to ask again.
     const lost = new Error("the room was rebuilt before it could answer");
-    for (const waiting of this.#waiting.values()) waiting.reject(lost);
-    this.#waiting.clear();
+    this.answers.fail(lost);
     clearTimeout(this.timer);
     try {
       this.#open();

@@ -1,17 +1,20 @@
-// One attempt to bring a batch to the central API: signing and the POST. What the answer means,
-// and whether there is another attempt, is decided in the core.
+// Requests to the central API: signing, sending, and reading no more of the answer than it may have.
+// What an answer means, and whether there is another attempt, is decided in the core.
 
 import { AwsClient } from "aws4fetch";
 import { boundedText } from "./bounded-text.js";
 
-/** An answer larger than this is none: the central API says less. */
-const ANSWER_BYTES_MAX = 256 << 10;
+/** An answer to a batch that is larger than this is none: the central API says less. */
+const RESULTS_BYTES_MAX = 256 << 10;
+
+/** The same for a page of messages: what the room's core takes at once. */
+const PAGE_BYTES_MAX = 3 << 20;
 
 /** Characters of a header that are read. */
 const HEADER_CHARACTERS_MAX = 256;
 
 /**
- * @typedef {object} AttemptAnswer
+ * @typedef {object} CentralAnswer
  * @property {number} status 0 for no answer
  * @property {string} retryAfter the header, or ""
  * @property {string} date the header, or ""
@@ -24,24 +27,55 @@ const HEADER_CHARACTERS_MAX = 256;
  * @param {string} body
  * @param {string} idempotencyKey
  * @param {number} timeoutMs
- * @returns {Promise<AttemptAnswer>}
  */
-export async function postBatch(env, body, idempotencyKey, timeoutMs) {
+export function postBatch(env, body, idempotencyKey, timeoutMs) {
+  const headers = { "content-type": "application/json", "idempotency-key": idempotencyKey };
+  const init = { method: "POST", headers, body };
+  return ask(env, "/v1/batches", init, timeoutMs, RESULTS_BYTES_MAX);
+}
+
+/**
+ * The same for a page of messages.
+ * @param {Record<string, unknown>} env
+ * @param {string} path with its query
+ * @param {number} timeoutMs
+ */
+export function getPage(env, path, timeoutMs) {
+  return ask(env, path, { method: "GET", headers: {}, body: "" }, timeoutMs, PAGE_BYTES_MAX);
+}
+
+/**
+ * @typedef {object} CentralRequest
+ * @property {string} method
+ * @property {Record<string, string>} headers
+ * @property {string} body "" for none
+ */
+
+/**
+ * @param {Record<string, unknown>} env
+ * @param {string} path
+ * @param {CentralRequest} init
+ * @param {number} timeoutMs
+ * @param {number} bytesMax
+ * @returns {Promise<CentralAnswer>}
+ */
+async function ask(env, path, init, timeoutMs, bytesMax) {
   // AbortSignal.timeout() would keep its timer after the answer, and the room awake with it.
   const controller = new AbortController();
   const timeout = setTimeout(() => controller.abort(new Error("no answer in time")), timeoutMs);
   try {
-    const request = await signed(env, body, idempotencyKey);
+    const request = await signed(env, path, init);
     const response = await fetch(request, { redirect: "manual", signal: controller.signal });
     return {
       status: response.status,
       retryAfter: oneLine(response.headers.get("retry-after")),
       date: oneLine(response.headers.get("date")),
-      body: (await boundedText(response.body, ANSWER_BYTES_MAX)) ?? "",
+      body: (await boundedText(response.body, bytesMax)) ?? "",
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    console.warn(JSON.stringify({ level: "warn", event: "attempt", key: idempotencyKey, reason }));
+    const request = `${init.method} ${path}`;
+    console.warn(JSON.stringify({ level: "warn", event: "attempt", request, reason }));
     return { status: 0, retryAfter: "", date: "", body: "" };
   } finally {
     clearTimeout(timeout);
@@ -50,17 +84,14 @@ export async function postBatch(env, body, idempotencyKey, timeoutMs) {
 
 /**
  * @param {Record<string, unknown>} env
- * @param {string} body
- * @param {string} idempotencyKey
+ * @param {string} path
+ * @param {CentralRequest} request
  */
-async function signed(env, body, idempotencyKey) {
-  const url = `${String(env.PERSIST_URL).replace(/\/+$/, "")}/v1/batches`;
-  const headers = new Headers({
-    "content-type": "application/json",
-    "idempotency-key": idempotencyKey,
-    traceparent: `00-${randomHex(16)}-${randomHex(8)}-01`,
-  });
-  const init = { method: "POST", headers, body };
+async function signed(env, path, { method, headers: plain, body }) {
+  const url = `${String(env.PERSIST_URL).replace(/\/+$/, "")}${path}`;
+  const traceparent = `00-${randomHex(16)}-${randomHex(8)}-01`;
+  const headers = new Headers({ ...plain, traceparent });
+  const init = { method, headers, ...(body === "" ? {} : { body }) };
   switch (env.PERSIST_AUTH) {
     case "sigv4": {
       const client = new AwsClient({
@@ -75,8 +106,10 @@ async function signed(env, body, idempotencyKey) {
       return client.sign(url, init);
     }
     case "hmac": {
+      // Of a request without a body, its path and query are what is signed.
       const timestamp = Math.floor(Date.now() / 1000);
-      const signature = await hmacHex(String(env.PERSIST_SECRET), `${timestamp}.${body}`);
+      const text = `${timestamp}.${body === "" ? path : body}`;
+      const signature = await hmacHex(String(env.PERSIST_SECRET), text);
       headers.set("x-edgeroom-signature", `t=${timestamp},v1=${signature}`);
       return new Request(url, init);
     }
