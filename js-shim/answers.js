@@ -42,7 +42,10 @@ export class Answers {
   answer(number, status, contentType, text) {
     const begun = this.#begun.get(number);
     if (!begun) {
-      this.#resolve(number, new Response(text, { status, headers: { "content-type": contentType } }));
+      this.#resolve(
+        number,
+        new Response(text, { status, headers: { "content-type": contentType } }),
+      );
       return;
     }
     this.#begun.delete(number);

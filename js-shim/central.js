@@ -2,13 +2,15 @@
 // What an answer means, and whether there is another attempt, is decided in the core.
 
 import { AwsClient } from "aws4fetch";
-import { boundedText } from "./bounded-text.js";
+import { boundedBytes } from "./bounded-body.js";
 
 /** An answer to a batch that is larger than this is none: the central API says less. */
 const RESULTS_BYTES_MAX = 256 << 10;
 
 /** The same for a page of messages: what the room's core takes at once. */
 const PAGE_BYTES_MAX = 3 << 20;
+
+const NO_BYTES = new Uint8Array();
 
 /** Characters of a header that are read. */
 const HEADER_CHARACTERS_MAX = 256;
@@ -18,7 +20,7 @@ const HEADER_CHARACTERS_MAX = 256;
  * @property {number} status 0 for no answer
  * @property {string} retryAfter the header, or ""
  * @property {string} date the header, or ""
- * @property {string} body
+ * @property {Uint8Array} body
  */
 
 /**
@@ -70,13 +72,13 @@ async function ask(env, path, init, timeoutMs, bytesMax) {
       status: response.status,
       retryAfter: oneLine(response.headers.get("retry-after")),
       date: oneLine(response.headers.get("date")),
-      body: (await boundedText(response.body, bytesMax)) ?? "",
+      body: (await boundedBytes(response.body, bytesMax)) ?? NO_BYTES,
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const request = `${init.method} ${path}`;
     console.warn(JSON.stringify({ level: "warn", event: "attempt", request, reason }));
-    return { status: 0, retryAfter: "", date: "", body: "" };
+    return { status: 0, retryAfter: "", date: "", body: NO_BYTES };
   } finally {
     clearTimeout(timeout);
   }

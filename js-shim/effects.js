@@ -1,6 +1,7 @@
 // What each effect of the room's core does on the platform: one function each.
 
 import { EffectType, EventType, LogLevel } from "./abi.generated.js";
+import { joined } from "./bounded-body.js";
 import { getPage, postBatch } from "./central.js";
 
 /** @typedef {import("./room-runtime.js").RoomRuntime} RoomRuntime */
@@ -18,6 +19,8 @@ import { getPage, postBatch } from "./central.js";
  * @property {() => string} extraText
  * @property {() => Uint8Array} extraBytes
  */
+
+const encoder = new TextEncoder();
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS segments (slot INTEGER PRIMARY KEY, head BLOB NOT NULL, data BLOB NOT NULL);
@@ -142,7 +145,8 @@ function forward(room, effect) {
   const attempt = effect.target;
   const answered = postBatch(room.env, effect.text(), effect.extraText(), effect.value);
   whenAnswered(room, answered, (answer) => {
-    const payload = `${answer.retryAfter}\n${answer.date}\n${answer.body}`;
+    const headers = encoder.encode(`${answer.retryAfter}\n${answer.date}\n`);
+    const payload = joined([headers, answer.body]);
     room.background(EventType.attemptResult, attempt, answer.status, payload);
   });
 }

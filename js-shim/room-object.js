@@ -2,7 +2,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { EventType } from "./abi.generated.js";
-import { boundedText } from "./bounded-text.js";
+import { boundedBytes } from "./bounded-body.js";
 import { RoomRuntime } from "./room-runtime.js";
 
 /** The header in which the Worker says what it wants: URI-encoded JSON, made by its core. */
@@ -35,7 +35,7 @@ export class Room extends DurableObject {
   async fetch(request) {
     const operation = decodeURIComponent(request.headers.get(OPERATION_HEADER) ?? "");
     if (request.headers.get("upgrade") === "websocket") return this.#join(request, operation);
-    return this.#runtime.request(operation, await boundedText(request.body, BODY_BYTES_MAX));
+    return this.#runtime.request(operation, await boundedBytes(request.body, BODY_BYTES_MAX));
   }
 
   /** @param {Request} request @param {string} operation */

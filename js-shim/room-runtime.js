@@ -15,9 +15,12 @@ import {
   RoomStatus,
 } from "./abi.generated.js";
 import { Answers } from "./answers.js";
+import { joined } from "./bounded-body.js";
 import { applyEffect } from "./effects.js";
 import { settingsText } from "./settings.js";
 import { TrapError, WasmHost } from "./wasm-host.js";
+
+const encoder = new TextEncoder();
 
 /** The close code of a room that failed (RFC 6455, section 7.4.1). */
 const INTERNAL_ERROR = 1011;
@@ -88,12 +91,12 @@ export class RoomRuntime {
   /**
    * An HTTP request: its answer, once the core gives it.
    * @param {string} operation
-   * @param {string | null} body null for one that is too large
+   * @param {Uint8Array | null} body null for one that is too large
    */
   request(operation, body) {
     const number = this.newHandle();
     const answered = this.answers.expect(number);
-    const payload = body === null ? operation : `${operation}\n${body}`;
+    const payload = body === null ? operation : joined([encoder.encode(`${operation}\n`), body]);
     const kind = body === null ? FrameKind.oversize : FrameKind.text;
     this.handle(EventType.request, number, kind, payload);
     return answered;
@@ -184,7 +187,7 @@ export class RoomRuntime {
    * @param {number} type
    * @param {number} [target]
    * @param {number} [number]
-   * @param {string} [payload]
+   * @param {string | Uint8Array} [payload]
    */
   background(type, target, number, payload) {
     try {

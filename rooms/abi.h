@@ -98,7 +98,8 @@ enum class EffectType : uint32_t {
   // POST a batch to the central API. target: attempt. value: timeout in ms. data: body. extra:
   // the Idempotency-Key.
   kForward = 11,
-  // Answer an HTTP request, whole, or a refused kConnect. target: its number. value: status. data: body.
+  // Answer an HTTP request, whole, or a refused kConnect. target: its number. value: status. data:
+  // body.
   // extra: content type.
   kRespond = 12,
   // Write a log line. value: a LogLevel. data: a JSON object.

@@ -17,8 +17,8 @@ struct CentralRead {
   // What the answer is for: a page of history, or a message that somebody wants to delete.
   using Purpose = std::variant<HistoryAsk, DeletionReader>;
 
-  std::string path;   // behind PERSIST_URL
-  std::string epoch;  // the one that is asked for
+  std::string path;       // behind PERSIST_URL
+  std::string epoch;      // the one that is asked for
   uint64_t boundary = 0;  // of what the room held when it was asked
   Purpose purpose;
 };

@@ -32,15 +32,15 @@ struct HistoryAsk {
   HistoryQuery query;
   uint32_t asker = 0;  // the handle or the request number
   bool is_request = false;
-  std::string ref;    // of the frame that asked
-  std::string epoch;  // another one than the room's; empty: the room's own
+  std::string ref;        // of the frame that asked
+  std::string epoch;      // another one than the room's; empty: the room's own
   uint32_t attempts = 0;  // at the central API's part of it
 };
 
 // The central API's part of a page.
 struct CentralPart {
-  bool failed = false;   // it gave no answer
-  uint64_t boundary = 0;  // it was asked for what is older than this record
+  bool failed = false;                // it gave no answer
+  uint64_t boundary = 0;              // it was asked for what is older than this record
   std::vector<std::string> messages;  // as JSON, ascending, older than the boundary
   bool more = false;                  // in the direction asked, before the boundary
 };

@@ -10,9 +10,10 @@ namespace edgeroom {
 // One inbound WebSocket message. Beyond it the socket is closed with 1009.
 inline constexpr size_t kInboundFrameBytesMax = 1U << 20U;
 
-// What room_input gives at most: an inbound frame as UTF-16 code units of three bytes each, or a
-// stored row (2 MB is the platform's limit for one).
-inline constexpr size_t kInputBytesMax = 3 * kInboundFrameBytesMax + 64;
+// What room_input gives at most: an inbound frame as UTF-16 code units of three bytes each, a
+// request's operation and its body, a page of the central API, or a stored row (2 MB is the
+// platform's limit for one).
+inline constexpr size_t kInputBytesMax = 3 * kInboundFrameBytesMax + 4096;
 
 // Stored segments. Waking has to read the heads of all of them: with twice as many it was seen to
 // run out of memory. A room that has so many that are still needed takes no more messages.

@@ -36,16 +36,22 @@ void BatchReader::record(const Record& record) {
   }
   constexpr size_t kClosingBytes = 2;  // ]}
   const size_t size_before = body_.size();
-  if (!first_) body_.push_back(',');
+  const bool is_first = first_in_body_ == 0;
+  if (!is_first) body_.push_back(',');
   append_central_json(body_, record);
   // A single record may be as large as it is: only the central API can say that it is too large.
-  if (!first_ && body_.size() + kClosingBytes > kBatchBytesMax) {
+  if (!is_first && body_.size() + kClosingBytes > kBatchBytesMax) {
     body_.resize(size_before);
     full_ = true;
     return;
   }
-  first_ = false;
+  if (is_first) first_in_body_ = record.seq;
+  last_in_body_ = record.seq;
   last_ = record.seq;
+}
+
+std::string BatchReader::range() const {
+  return std::to_string(first_in_body_) + "-" + std::to_string(last_in_body_);
 }
 
 std::string BatchReader::finish() {

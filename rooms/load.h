@@ -45,15 +45,18 @@ class BatchReader {
   // The whole body. No record may follow.
   std::string finish();
   [[nodiscard]] const BatchPlan& plan() const { return plan_; }
-  // The last record that found room.
+  // The last record that found room, or need not go.
   [[nodiscard]] uint64_t last() const { return last_; }
+  // The first and the last record of the body, as `first-last`.
+  [[nodiscard]] std::string range() const;
 
  private:
   BatchPlan plan_;
   std::string body_;
   uint64_t last_ = 0;
+  uint64_t first_in_body_ = 0;  // 0: it is empty
+  uint64_t last_in_body_ = 0;
   bool full_ = false;
-  bool first_ = true;
 };
 
 // The segment that holds a message to be deleted, and what it is to hold afterwards.
@@ -110,7 +113,11 @@ class LogReader {
   // For the request `request`: records after `after` up to `through`, behind `text`; `records` were
   // given in the parts before.
   LogReader(uint32_t request, uint64_t after, uint64_t through, uint64_t records, std::string text)
-      : request_(request), after_(after), through_(through), records_(records), text_(std::move(text)) {}
+      : request_(request),
+        after_(after),
+        through_(through),
+        records_(records),
+        text_(std::move(text)) {}
 
   // The segments of this part, ascending: at least one, if there is one, and about
   // kLogPartBytes.

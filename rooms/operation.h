@@ -21,9 +21,9 @@ enum class OperationKind : uint8_t {
 
 struct Operation {
   OperationKind kind = OperationKind::kState;
-  std::string user;   // of kConnect; empty: the room makes up a name
+  std::string user;           // of kConnect; empty: the room makes up a name
   bool is_moderator = false;  // of kConnect: "role":"moderator"
-  std::string epoch;  // of kConnect, kMessages and the rest of a kLog; empty: not given
+  std::string epoch;          // of kConnect, kMessages and the rest of a kLog; empty: not given
   std::optional<uint64_t> after;
   std::optional<uint64_t> before;
   std::optional<uint64_t> limit;

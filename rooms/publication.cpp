@@ -32,7 +32,11 @@ std::optional<Error> read_member(const JsonMember& member, Publication& out) {
     out.content = member.value;
   }
   if (member.key == "id") return read_text(member, kIdCharactersMax, out.id);
-  if (member.key == "user") return read_text(member, kUserCharactersMax, out.user);
+  if (member.key == "user") {
+    if (auto error = read_text(member, kUserCharactersMax, out.user)) return error;
+    if (has_control_character(out.user))
+      return wrong(member.key, "must have no control characters");
+  }
   return std::nullopt;
 }
 

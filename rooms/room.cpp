@@ -272,7 +272,7 @@ void Room::store_cursor(EffectList& effects) {
 // Sets the timer and the alarm to what the state asks for.
 void Room::arm(EffectList& effects) {
   double due = forwarder_.deadline_ms();
-  if (room_count_dirty_ && !flush_wanted_) {
+  if (room_count_dirty_ && !flush_wanted_ && connections_.size() > 0) {
     due = std::min(due, room_count_sent_ms_ + kRoomCountIntervalMs);
   }
   if (cursor_dirty()) due = std::min(due, cursor_dirty_at_ms_ + kCursorDelayMs);

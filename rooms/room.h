@@ -204,7 +204,7 @@ class Room {
   FrameBuilder pending_;  // what the flush will tell everybody
   std::vector<PublishedAnswer> published_;
   bool flush_wanted_ = false;
-  bool snapshot_wanted_ = false;  // the flush must write one
+  bool snapshot_wanted_ = false;   // the flush must write one
   bool behaviour_speaks_ = false;  // the turn has records: on_flush is to be called
   bool room_count_dirty_ = false;
   double room_count_sent_ms_ = 0;

@@ -1,5 +1,5 @@
-// What only the central API still has: pages of history that are older than what the room holds, and
-// messages to be deleted there.
+// What only the central API still has: pages of history that are older than what the room holds,
+// and messages to be deleted there.
 
 #include <utility>
 

@@ -26,8 +26,7 @@ void Room::forward_next(EffectList& effects) {
 void Room::finish(BatchReader& reader, EffectList& effects) {
   const std::string body = reader.finish();
   const uint32_t attempt = forwarder_.started(reader.plan(), reader.last());
-  const std::string key = log_.room() + ":" + log_.epoch() + ":" +
-                          std::to_string(reader.plan().first) + "-" + std::to_string(reader.last());
+  const std::string key = log_.room() + ":" + log_.epoch() + ":" + reader.range();
   effects.forward(attempt, body, key, kAttemptTimeoutMs);
 }
 

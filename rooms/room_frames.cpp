@@ -84,9 +84,7 @@ void Room::act(uint32_t handle, const Connection& connection, const ClientFrame&
     }
     case FrameType::kPresence: send_presence(handle, frame, effects); return;
     case FrameType::kDelete: delete_message(handle, connection, frame, effects); return;
-    case FrameType::kModeration:
-      moderate_by_frame(handle, connection, frame, effects);
-      return;
+    case FrameType::kModeration: moderate_by_frame(handle, connection, frame, effects); return;
     case FrameType::kToken:
       send_error(handle, frame, {ErrorCode::kForbidden, "this room asks for no token"}, 0, effects);
       return;
@@ -184,10 +182,9 @@ void Room::signal(uint32_t handle, const Connection& connection, const ClientFra
   auto refusal = mute_refusal(connection);
   if (!refusal) refusal = content_refusal(frame.content);
   Reply reply;
-  const Verdict verdict =
-      refusal ? Verdict::accept()
-              : state_.behaviour().on_event(member_of(connection), frame.name, frame.content,
-                                            now_ms_, reply);
+  const Verdict verdict = refusal ? Verdict::accept()
+                                  : state_.behaviour().on_event(member_of(connection), frame.name,
+                                                                frame.content, now_ms_, reply);
   if (verdict.is_refused()) refusal = FrameError{ErrorCode::kContentRefused, verdict.text()};
   if (refusal) {
     send_error(handle, frame, *refusal, 0, effects);
@@ -211,7 +208,7 @@ void Room::signal(uint32_t handle, const Connection& connection, const ClientFra
 }
 
 void Room::delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
-                      EffectList& effects) {
+                          EffectList& effects) {
   DeletionReader reader(*frame.seq, connection.user);
   reader.asker = handle;
   reader.by_moderator = connection.is_moderator;

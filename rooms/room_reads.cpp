@@ -15,8 +15,7 @@ constexpr uint32_t kStatusOk = 200;
 
 }  // namespace
 
-void Room::read_history(HistoryAsk ask, std::optional<CentralPart> central,
-                        EffectList& effects) {
+void Room::read_history(HistoryAsk ask, std::optional<CentralPart> central, EffectList& effects) {
   HistoryReader reader(std::move(ask), std::move(central));
   if (!reader.ask().epoch.empty()) {
     // Of another epoch the room holds nothing itself.

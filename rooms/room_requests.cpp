@@ -38,7 +38,8 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
       ask.query.after = operation->after;
       ask.query.before = operation->before;
       ask.query.limit = static_cast<size_t>(operation->limit.value_or(kHistoryLimitDefault));
-      if (ask.query.limit == 0 || ask.query.limit > kHistoryLimitMax) return RoomStatus::kBadPayload;
+      if (ask.query.limit == 0 || ask.query.limit > kHistoryLimitMax)
+        return RoomStatus::kBadPayload;
       ask.asker = event.target;
       ask.is_request = true;
       if (operation->epoch != log_.epoch()) ask.epoch = operation->epoch;

@@ -20,8 +20,8 @@
 using edgeroom::BatchPlan;
 using edgeroom::BatchReader;
 using edgeroom::ByteWriter;
-using edgeroom::encode_record;
 using edgeroom::CentralPart;
+using edgeroom::encode_record;
 using edgeroom::HistoryAsk;
 using edgeroom::HistoryQuery;
 using edgeroom::HistoryReader;
@@ -197,7 +197,8 @@ CentralPart central_part(const std::vector<Message>& older, const HistoryQuery& 
   if (part.more && !query.forwards()) {
     fitting.erase(fitting.begin(), fitting.end() - static_cast<std::ptrdiff_t>(query.limit));
   }
-  for (const uint64_t seq : fitting) part.messages.push_back("{\"seq\":" + std::to_string(seq) + "}");
+  for (const uint64_t seq : fitting)
+    part.messages.push_back("{\"seq\":" + std::to_string(seq) + "}");
   return part;
 }
 

@@ -19,8 +19,8 @@
 #include "rooms/limits.h"
 #include "rooms/load.h"
 #include "rooms/room.h"
-#include "tests/unit/room_harness.h"
 #include "tests/unit/dice.h"
+#include "tests/unit/room_harness.h"
 
 using edgeroom::ByteReader;
 using edgeroom::DeadLetter;

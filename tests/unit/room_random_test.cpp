@@ -52,8 +52,8 @@ struct Stored {
   uint64_t deleted = 0;  // the deletion, if there is one
 };
 
-// A kind of room whose state is a chain over every record: it differs when a record is missed, comes
-// twice, in another order or changed.
+// A kind of room whose state is a chain over every record: it differs when a record is missed,
+// comes twice, in another order or changed.
 class Chain final : public edgeroom::Behaviour {
  public:
   [[nodiscard]] std::string_view name() const override { return "chain"; }
@@ -259,9 +259,9 @@ class World {
     const std::string user = "u" + std::to_string(dice_.below(4));
     const bool ends = (action == "ban" || action == "mute") && dice_.one_in(2);
     const uint64_t until = static_cast<uint64_t>(room_.now_ms) + 60'000;
-    const auto answer = room_.request("{\"op\":\"moderate\"}\n{\"action\":\"" + action +
-                                      "\",\"user\":\"" + user + "\"" +
-                                      (ends ? ",\"for_s\":60" : "") + "}");
+    const auto answer =
+        room_.request("{\"op\":\"moderate\"}\n{\"action\":\"" + action + "\",\"user\":\"" + user +
+                      "\"" + (ends ? ",\"for_s\":60" : "") + "}");
     look_at_storage();
     if (answer.status == 503) return;
     REQUIRE(answer.status == 200);
@@ -286,10 +286,12 @@ class World {
       if (record.kind == RecordKind::kMessage) expected.push_back(seq);
     }
     std::vector<uint64_t> got;
-    for (std::string bound = ",\"after\":0"; !bound.empty();) bound = next_page(bound, "after", got);
+    for (std::string bound = ",\"after\":0"; !bound.empty();)
+      bound = next_page(bound, "after", got);
     check_seen(got, expected);
     got.clear();
-    for (std::string bound = ",\"limit\":7"; !bound.empty();) bound = next_page(bound, "before", got);
+    for (std::string bound = ",\"limit\":7"; !bound.empty();)
+      bound = next_page(bound, "before", got);
     std::sort(got.begin(), got.end());
     check_seen(got, expected);
   }
@@ -425,9 +427,10 @@ class World {
     }
     const bool more = found.size() > limit;
     if (more && number("after")) found.resize(limit);
-    if (more && !number("after")) found.erase(found.begin(), found.end() - static_cast<long>(limit));
-    const json page = {{"v", 1},           {"room", "lobby"},   {"epoch", epoch_},
-                       {"messages", found}, {"more", more}};
+    if (more && !number("after"))
+      found.erase(found.begin(), found.end() - static_cast<long>(limit));
+    const json page = {
+        {"v", 1}, {"room", "lobby"}, {"epoch", epoch_}, {"messages", found}, {"more", more}};
     room_.fetched(200, page.dump());
   }
 

@@ -627,8 +627,8 @@ TEST_CASE("messages of another epoch are the central API's") {
   const uint32_t unreached = room.begin_request(operation);
   const std::string page =
       "{\"seq\":7,\"ts\":1,\"user\":\"eve\",\"content\":1e400}],\"more\":false}";
-  const std::string path = room.fetched(
-      200, "{\"v\":1,\"room\":\"lobby\",\"epoch\":\"other\",\"messages\":[" + page);
+  const std::string path =
+      room.fetched(200, "{\"v\":1,\"room\":\"lobby\",\"epoch\":\"other\",\"messages\":[" + page);
   CHECK(path == "/v1/rooms/lobby/messages?epoch=other&limit=50");
   CHECK(room.answer_of(reached).body ==
         "{\"room\":\"lobby\",\"epoch\":\"other\",\"messages\":[" + page);
