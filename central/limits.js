@@ -33,11 +33,12 @@ export const PAGE_MESSAGES_MAX = 100;
 export const PAGE_MESSAGES_DEFAULT = 50;
 
 /**
- * UTF-16 units of message content in one page. AWS Lambda answers with 6 MB at most, and a unit
- * takes up to three bytes there (a quote is escaped once more, other characters have three in UTF-8).
- * A page is cut here, so that the names and ids have room too, and says `more`.
+ * UTF-16 units of message content in one page. A room takes 3 MiB at most (js-shim/central.js), and
+ * AWS Lambda answers with 6 MB; a unit takes up to three bytes (a quote is escaped once more in
+ * Lambda's answer, other characters have three in UTF-8). A page is cut here, so that the names and
+ * ids have room too, and says `more`.
  */
-export const PAGE_CONTENT_UNITS_MAX = 1536 * 1024;
+export const PAGE_CONTENT_UNITS_MAX = 768 * 1024;
 
 /** Items asked of DynamoDB at once when a page is read: a full page and the one that proves `more`. */
 export const QUERY_ITEMS_MAX = PAGE_MESSAGES_MAX + 1;
