@@ -331,6 +331,12 @@ bool JsonObjectReader::next(JsonMember& member) {
   return true;
 }
 
+bool is_json(std::string_view text) {
+  JsonCursor cursor(text);
+  JsonKind kind = JsonKind::kNull;
+  return cursor.value(kind) && cursor.at_end();
+}
+
 std::string json_unescape(std::string_view quoted) {
   CHECK(quoted.size() >= 2 && quoted.front() == '"' && quoted.back() == '"');
   const std::string_view body = quoted.substr(1, quoted.size() - 2);

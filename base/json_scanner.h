@@ -103,6 +103,9 @@ class JsonObjectReader {
   bool wrong_root_ = false;
 };
 
+// Whether the text is one JSON value and nothing else.
+bool is_json(std::string_view text);
+
 // The text of a JSON string value, given with its quotes and already checked by the scanner.
 std::string json_unescape(std::string_view quoted);
 

@@ -72,7 +72,12 @@ export class Answers {
       },
       pull: () => {
         const { next } = /** @type {Parts} */ (this.#begun.get(number));
-        this.#askRest(number, next);
+        try {
+          this.#askRest(number, next);
+        } catch (error) {
+          this.#begun.delete(number);
+          throw error;
+        }
       },
       cancel: () => {
         this.#begun.delete(number);

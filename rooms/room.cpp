@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/json_scanner.h"
 #include "base/json_writer.h"
 #include "rooms/limits.h"
 
@@ -124,11 +125,11 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
 void Room::append_record(Record& record, double ts_ms) {
   log_.append(record, ts_ms);
   deletions_.record(record);
-  // The snapshot of an imported log may hold it already.
-  if (record.seq > log_.snapshot_through()) state_.apply(record);
   append_client_json(pending_.begin_object(), record);
   pending_.end_object();
   behaviour_speaks_ = true;
+  if (record.seq <= log_.snapshot_through()) return;  // the snapshot of an imported log holds it
+  state_.apply(record);
   // What is deleted cannot be read again on waking: the state that knows of it must be stored.
   if (record.kind == RecordKind::kDeletion && state_.behaviour().has_state()) {
     snapshot_wanted_ = true;
@@ -137,6 +138,7 @@ void Room::append_record(Record& record, double ts_ms) {
 
 void Room::say(const Reply& reply, uint32_t handle, EffectList& effects) {
   for (const Reply::Signal& signal : reply.signals()) {
+    CHECK(is_json(signal.content));
     std::string told;
     JsonObjectWriter object(told);
     object.string("type", "event");
@@ -152,6 +154,7 @@ void Room::say(const Reply& reply, uint32_t handle, EffectList& effects) {
     }
   }
   for (const std::string& content : reply.messages()) {
+    CHECK(is_json(content) && content.size() <= settings_.message_bytes_max);
     Record record;
     record.user = state_.behaviour().name();
     record.content = content;

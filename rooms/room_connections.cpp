@@ -83,6 +83,7 @@ void Room::welcome(uint32_t handle, const Connection& connection, const Operatio
   object.string("room", log_.room());
   object.string("conn", connection.id);
   object.string("user", connection.user);
+  if (connection.is_moderator) object.string("role", "moderator");
   object.string("epoch", log_.epoch());
   object.integer("seq", log_.flushed_seq());
   object.integer("confirmed", forwarder_.confirmed());

@@ -20,13 +20,6 @@ Member member_of(const Connection& connection) {
   return {connection.user, connection.id, connection.is_moderator};
 }
 
-// Whether the text is one JSON value: what a behaviour has made must be.
-bool is_json(std::string_view text) {
-  JsonCursor cursor(text);
-  JsonKind kind = JsonKind::kNull;
-  return cursor.value(kind) && cursor.at_end();
-}
-
 }  // namespace
 
 void Room::frame(const Event& event, EffectList& effects) {

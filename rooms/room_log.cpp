@@ -22,6 +22,8 @@ void Room::read_log(uint32_t request, const Operation& operation, EffectList& ef
            effects);
     return;
   }
+  // The header tells the state after the newest record, so that one has to be stored.
+  if (log_.appended_seq() > log_.flushed_seq()) flush(effects);
   const uint64_t after = operation.after.value_or(0);
   std::string text;
   uint64_t through = log_.flushed_seq();
