@@ -5,15 +5,19 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
 /** @typedef {import("node:net").Socket} Socket */
-/** @typedef {"up" | "down"} Direction up: to the edge */
+
+/** What may still pass to the edge (up) and from it, in bytes. @typedef {{up: number, down: number}} Left */
+
+const ALL = Number.POSITIVE_INFINITY;
 
 export class Cable {
   #server;
-  /** Both ends of what passes. @type {Set<Socket>} */
-  #ends = new Set();
-  /** How many bytes may still pass before the cut. */
-  #left = { up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY };
-  #dead = false;
+  /** The connections that pass. @type {Set<{ends: Socket[], left: Left}>} */
+  #connections = new Set();
+  /** Of each connection to come. @type {Left} */
+  #left = { up: ALL, down: ALL };
+  /** @type {Record<keyof Left, boolean>} */
+  #dead = { up: false, down: false };
 
   /** @param {import("node:net").Server} server @param {string} target */
   constructor(server, target) {
@@ -36,20 +40,28 @@ export class Cable {
     return `http://127.0.0.1:${port}`;
   }
 
-  /** The cut comes when so many more bytes have passed, once. @param {{up?: number, down?: number}} bytes */
-  cutAfter({ up = Number.POSITIVE_INFINITY, down = Number.POSITIVE_INFINITY }) {
+  /** Each connection to come is cut when so many bytes have passed. @param {Partial<Left>} bytes */
+  cutNextAfter({ up = ALL, down = ALL }) {
     this.#left = { up, down };
+  }
+
+  /** The same, and those that pass now are cut after as many more. @param {Partial<Left>} bytes */
+  cutAfter(bytes) {
+    this.cutNextAfter(bytes);
+    for (const connection of this.#connections) connection.left = { ...this.#left };
   }
 
   /** Ends all that passes, at once. */
   cut() {
-    this.cutAfter({});
-    for (const end of this.#ends) end.destroy();
+    for (const { ends } of this.#connections) for (const end of ends) end.destroy();
   }
 
-  /** From now on nothing passes any more, and nobody is told. */
-  goDead() {
-    this.#dead = true;
+  /**
+   * From now on nothing passes any more in these directions, and nobody is told.
+   * @param {(keyof Left)[]} directions
+   */
+  goDead(...directions) {
+    for (const direction of directions) this.#dead[direction] = true;
   }
 
   async close() {
@@ -62,28 +74,28 @@ export class Cable {
   #connected(client) {
     const { hostname, port } = new URL(this.target);
     const edge = connect(Number(port), hostname);
-    this.#carry(client, edge, "up");
-    this.#carry(edge, client, "down");
-  }
-
-  /** @param {Socket} from @param {Socket} to @param {Direction} direction */
-  #carry(from, to, direction) {
-    this.#ends.add(from);
-    from.setNoDelay();
-    from.on("data", (data) => {
-      if (this.#dead) return;
-      const left = this.#left[direction];
-      this.#left[direction] -= data.length;
-      to.write(left < data.length ? data.subarray(0, left) : data);
-      if (left <= data.length) this.cut();
-    });
-    from.on("end", () => {
-      if (!this.#dead) to.end();
-    });
-    from.on("error", () => {});
-    from.on("close", () => {
-      this.#ends.delete(from);
-      if (!this.#dead) to.destroy();
-    });
+    const connection = { ends: [client, edge], left: { ...this.#left } };
+    this.#connections.add(connection);
+    /** @param {Socket} from @param {Socket} to @param {keyof Left} direction */
+    const carry = (from, to, direction) => {
+      from.setNoDelay();
+      from.on("data", (data) => {
+        if (this.#dead[direction]) return;
+        const left = connection.left[direction];
+        connection.left[direction] -= data.length;
+        to.write(left < data.length ? data.subarray(0, left) : data);
+        if (left <= data.length) for (const end of connection.ends) end.destroy();
+      });
+      from.on("end", () => {
+        if (!this.#dead[direction]) to.end();
+      });
+      from.on("error", () => {});
+      from.on("close", () => {
+        this.#connections.delete(connection);
+        if (!this.#dead[direction]) to.destroy();
+      });
+    };
+    carry(client, edge, "up");
+    carry(edge, client, "down");
   }
 }

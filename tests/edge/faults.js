@@ -5,15 +5,17 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   closeSync,
-  mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandOf, startedProcesses } from "../../scripts/process-tree.js";
 import { temporaryFolder } from "./harness.js";
@@ -43,9 +45,14 @@ export function killWorkerd() {
 
 /**
  * Files that can grow no further: writing fails with EFBIG.
- * @returns {Promise<StorageFault>}
+ * @returns {Promise<StorageFault | string>} or why there can be none
  */
 export async function limitedFiles() {
+  try {
+    execFileSync("prlimit", ["--version"], { stdio: "pipe" });
+  } catch (error) {
+    return `the limit of another process cannot be set: ${error}`;
+  }
   const stateDir = await temporaryFolder();
   // The limit would end workerd with a signal. Ignored, it is an error of the write.
   const miniflare = createRequire(import.meta.resolve("miniflare"));
@@ -77,19 +84,26 @@ export async function limitedFiles() {
  * @returns {Promise<StorageFault | string>} or why there can be none
  */
 export async function fullDisk() {
-  const stateDir = join(await temporaryFolder(), "disk");
-  mkdirSync(stateDir);
+  const stateDir = mkdtempSync(join(tmpdir(), "edgeroom-disk-"));
+  const mount = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", stateDir];
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", stateDir], { stdio: "pipe" });
+    execFileSync("mount", mount, { stdio: "pipe" });
     execFileSync("umount", [stateDir]);
   } catch (error) {
+    rmdirSync(stateDir);
     return `a file system of its own cannot be mounted: ${error}`;
   }
+  const remove = () => {
+    process.off("exit", remove);
+    execFileSync("umount", ["--lazy", stateDir]);
+    rmdirSync(stateDir);
+  };
   const ballast = join(stateDir, "ballast");
   return {
     stateDir,
     prepare: () => {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", stateDir]);
+      execFileSync("mount", mount);
+      process.once("exit", remove);
     },
     begin: (bytes) => {
       const file = openSync(ballast, "w");
@@ -102,9 +116,7 @@ export async function fullDisk() {
       execFileSync("truncate", ["--size", `-${bytes}`, ballast]);
     },
     end: () => rmSync(ballast),
-    remove: () => {
-      execFileSync("umount", [stateDir]);
-    },
+    remove,
   };
 }
 

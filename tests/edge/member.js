@@ -120,6 +120,7 @@ export class Member {
   meet(fates) {
     this.#fates = [...fates];
     this.#nextFate();
+    this.#cable.cutAfter(this.#fate);
   }
 
   /** Publishes a message. @param {string} id @param {unknown} content */
@@ -156,7 +157,7 @@ export class Member {
     this.#fate = fate;
     this.#sends = 0;
     this.#records = 0;
-    this.#cable.cutAfter(fate);
+    this.#cable.cutNextAfter(fate);
     if (fate.afterMs === undefined) return;
     setTimeout(() => {
       if (this.#fate === fate) this.cut();

@@ -138,7 +138,7 @@ describe("presence", { concurrency: true }, () => {
     }
     // A network that is dead tells nothing. What is said meanwhile reaches everybody else, and whoever
     // comes back by another way is one user with the ghosts.
-    const dead = await gone((cable) => cable.goDead());
+    const dead = await gone((cable) => cable.goDead("up", "down"));
     const back = await edge.join(room, { user: "x" });
     await hasPeople(edge, room, 7, 2);
     for (let n = 1; n <= 20; n++) ana.send({ type: "message", content: "x".repeat(50_000) });
@@ -152,6 +152,30 @@ describe("presence", { concurrency: true }, () => {
     await isTold(ana, 2, 2);
   });
 
+  it("does not count, when it wakes, whom it sent away and who does not answer", async () => {
+    const room = newRoom();
+    const ana = await edge.join(room, { user: "ana" });
+    const cable = await Cable.lay(edge.url);
+    const client = new Client(`${cable.url.replace("http", "ws")}/rooms/${room}?user=x`, {});
+    await client.opened;
+    await client.next("welcome");
+    await isTold(ana, 2, 2);
+    // The close frame does not arrive, so the socket never gets beyond closing.
+    cable.goDead("down");
+    client.send("x".repeat((1 << 20) + 1));
+    await isTold(ana, 1, 1);
+    await edge.evict(room);
+    await hasPeople(edge, room, 1, 1);
+    ana.send({ type: "presence" });
+    assert.equal((await ana.next("presence")).members.length, 1);
+    await cable.close();
+    await hasPeople(edge, room, 1, 1);
+    assert.deepEqual(
+      ana.all("leave").map(({ user }) => user),
+      ["x"],
+    );
+  });
+
   it("forgets who was cut off while joining", async () => {
     const room = newRoom();
     const ana = await edge.join(room, { user: "ana" });
@@ -162,7 +186,7 @@ describe("presence", { concurrency: true }, () => {
     const query = `user=x&epoch=${epoch}&after=0`;
     for (let n = 0; n < 25; n++) {
       // In the upgrade, its answer, the welcome or the replay.
-      cable.cutAfter({ down: 1 + n * 40 });
+      cable.cutNextAfter({ down: 1 + n * 40 });
       const address = `${cable.url.replace("http", "ws")}/rooms/${room}?${query}`;
       const socket = new WebSocket(address, { perMessageDeflate: false });
       socket.on("error", () => {});

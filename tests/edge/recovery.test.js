@@ -356,6 +356,39 @@ describe("recovery", { concurrency: true }, () => {
     }
   });
 
+  it("meets what is said in the same moment without a gap and without a doubling", async () => {
+    const room = newRoom();
+    const ana = await edge.join(room, { user: "ana" });
+    const { epoch } = ana.told[0];
+    const dice = new Dice(1);
+    const MESSAGES = 200;
+    let said = 0;
+    // With ids, which the room knows for minutes, it holds them all.
+    const say = () => ana.send({ type: "message", content: ++said, id: `i-${said}` });
+    /** @type {Promise<{client: Awaited<ReturnType<Edge["join"]>>, asked?: number}>[]} */
+    const joins = [];
+    while (said < MESSAGES) {
+      // A few messages, somebody who joins, and more messages, all on their way at once.
+      for (let n = dice.roll(0, 3); n > 0 && said < MESSAGES; n--) say();
+      const asked = dice.oneIn(3) ? undefined : dice.roll(0, ana.all("new_message").length);
+      /** @type {Record<string, string | number>} */
+      const query = asked === undefined ? {} : { epoch, after: asked };
+      joins.push(edge.join(room, query).then((client) => ({ client, asked })));
+      for (let n = dice.roll(1, 6); n > 0 && said < MESSAGES; n--) say();
+      await ana.next("new_message", ({ seq }) => seq >= said - 3);
+    }
+    await ana.next("new_message", ({ seq }) => seq === MESSAGES);
+    const truth = ana.all("new_message");
+    for (const { client, asked } of await Promise.all(joins)) {
+      const [welcome] = client.told;
+      assert.equal(welcome.recovered, asked !== undefined);
+      const from = asked ?? welcome.seq;
+      if (from < MESSAGES) await client.next("new_message", ({ seq }) => seq === MESSAGES);
+      assert.deepEqual(client.all("new_message"), truth.slice(from));
+      await client.close();
+    }
+  });
+
   it("finds a message that was cut off right after it was sent", async () => {
     const room = newRoom();
     const bob = await edge.join(room, { user: "bob" });
