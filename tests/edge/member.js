@@ -139,9 +139,9 @@ export class Member {
     return this.seq < seq ? `${this.user} has ${this.seq} of ${seq}` : "";
   }
 
-  /** What it knows, from `seq` on. @param {number} [seq] */
-  list(seq = 0) {
-    return [...this.messages.values()].filter((message) => message.seq >= seq).map(comparable);
+  /** What it knows. */
+  list() {
+    return [...this.messages.values()].map(comparable);
   }
 
   /** The connection is lost, now, and with it all that is still on its way. */
@@ -301,11 +301,9 @@ export class Member {
       return;
     }
     const target = this.messages.get(told.target);
-    // A room that forgets has forgotten it before us, or we would have it.
-    if (target) {
-      const { seq, ts, user } = target;
-      this.messages.set(seq, { seq, ts, user, deleted: true, by: told.by });
-    }
+    if (target === undefined) return this.#fault("deletes what was never told", told);
+    const { seq, ts, user } = target;
+    this.messages.set(seq, { seq, ts, user, deleted: true, by: told.by });
   }
 
   /** @param {Told} ack */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { AwsClient } from "aws4fetch";
-import { CREDENTIALS, search } from "./harness.js";
+import { CREDENTIALS, search, until } from "./harness.js";
 
 /** @typedef {{seq: number, ts: number, user: string, id?: string, content?: any, deleted?: true, by?: string}} Message */
 /** @typedef {{epoch: string | null, messages: Message[], more: boolean, partial?: true}} Page */
@@ -38,6 +38,18 @@ export function fromCentral(url, room, epoch) {
 }
 
 /**
+ * A page, asked for again while the room cannot reach the central API for a part of it.
+ * @param {ReadPage} read
+ * @param {Record<string, string | number>} query
+ */
+async function wholePage(read, query) {
+  return until(
+    () => read(query),
+    (page) => page.partial === undefined,
+  );
+}
+
+/**
  * All messages, from the oldest. Every page must go on where the last one ended.
  * @param {ReadPage} read
  * @param {number} [limit] messages a page
@@ -46,7 +58,7 @@ export async function walkForwards(read, limit = 100) {
   /** @type {Message[]} */
   const messages = [];
   for (;;) {
-    const page = await read({ after: messages.at(-1)?.seq ?? 0, limit });
+    const page = await wholePage(read, { after: messages.at(-1)?.seq ?? 0, limit });
     checkPage(page, limit);
     for (const message of page.messages) {
       assert.ok(message.seq > (messages.at(-1)?.seq ?? 0), `${message.seq} comes again`);
@@ -67,7 +79,9 @@ export async function walkBackwards(read, limit = 100) {
   let messages = [];
   for (;;) {
     const oldest = messages[0]?.seq;
-    const page = await read(oldest === undefined ? { limit } : { before: oldest, limit });
+    /** @type {Record<string, number>} */
+    const bound = oldest === undefined ? {} : { before: oldest };
+    const page = await wholePage(read, { ...bound, limit });
     checkPage(page, limit);
     const newest = page.messages.at(-1)?.seq ?? 0;
     assert.ok(oldest === undefined || newest < oldest, `${newest} comes again`);
