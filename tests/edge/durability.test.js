@@ -2,6 +2,8 @@
 // unknown, and a retry finds out. With real faults of the real storage.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, request as httpRequest } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Dice, seeds } from "./dice.js";
@@ -355,4 +357,158 @@ describe("workerd is killed", () => {
       for (const member of members) await member.end();
     });
   }
+
+  it("and who was banned or muted stays so, when the room has forgotten the record", async (t) => {
+    const store = await central();
+    const stateDir = await temporaryFolder();
+    const vars = { HISTORY_SIZE: "1", DEDUP_MAX: "1" };
+    const options = { centralUrl: store.url, stateDir, vars };
+    let edge = await startEdge(options);
+    t.after(async () => {
+      await edge.close();
+      await store.close();
+    });
+    const room = newRoom();
+    const moderate = async (/** @type {string} */ action, /** @type {string} */ user) => {
+      const path = `/api/rooms/${room}/moderation`;
+      const body = JSON.stringify({ action, user });
+      const { status } = await edge.json(path, { method: "POST", headers: MODERATOR, body });
+      assert.ok(status === 200 || status === 201, `${action} was answered ${status}`);
+    };
+    const restart = async () => {
+      killWorkerd();
+      await edge.close();
+      edge = await startEdge(options);
+    };
+    const ana = await edge.join(room, { user: "ana" });
+    const { epoch } = ana.told[0];
+    await moderate("ban", "eve");
+    await moderate("mute", "mallory");
+    for (let seq = 3; seq <= 20; seq++) {
+      ana.send({ type: "message", content: seq });
+      await ana.confirmed(seq);
+    }
+    await restart();
+    const early = await edge.join(room, { epoch, after: 0 });
+    assert.equal(early.told[0].recovered, false, "the room still holds the records");
+    await assert.rejects(edge.join(room, { user: "eve" }), /403/);
+    const mallory = await edge.join(room, { user: "mallory" });
+    mallory.send({ type: "message", content: "may not be said" });
+    assert.equal((await mallory.next("error")).code, "muted");
+
+    await moderate("unban", "eve");
+    await moderate("unmute", "mallory");
+    await restart();
+    for (const user of ["eve", "mallory"]) {
+      const back = await edge.join(room, { user, epoch, after: 20 });
+      assert.equal(back.told[0].recovered, true);
+      back.send({ type: "message", content: `${user} speaks` });
+      await back.next("new_message", ({ content }) => content === `${user} speaks`);
+      assert.deepEqual(
+        back.all("moderation").map(({ seq, action, user: whom }) => [seq, action, whom]),
+        [
+          [21, "unban", "eve"],
+          [22, "unmute", "mallory"],
+        ],
+      );
+    }
+  });
+
+  it("and what was deleted stays deleted, also where the central API has not heard of it", async (t) => {
+    const store = await central();
+    const front = await startFront(store.url);
+    const stateDir = await temporaryFolder();
+    const options = {
+      centralUrl: front.url,
+      stateDir,
+      vars: { HISTORY_SIZE: "1", DEDUP_MAX: "1" },
+    };
+    let edge = await startEdge(options);
+    t.after(async () => {
+      await edge.close();
+      await front.close();
+      await store.close();
+    });
+    const room = newRoom();
+    const ana = await edge.join(room, { user: "ana" });
+    const { epoch } = ana.told[0];
+    for (let n = 1; n <= 20; n++) {
+      ana.send({ type: "message", content: `secret ${n}` });
+      await ana.confirmed(n);
+    }
+    const early = await edge.join(room, { epoch, after: 0 });
+    assert.equal(early.told[0].recovered, false, "the room still holds what is to be deleted");
+
+    front.takesNothing = true;
+    const gone = [1, 2, 19, 20];
+    for (const [i, seq] of gone.entries()) {
+      const path = `/api/rooms/${room}/messages/${seq}`;
+      const { status, body } = await edge.json(path, { method: "DELETE", headers: MODERATOR });
+      assert.deepEqual([status, body], [200, { epoch, seq: 21 + i, target: seq }]);
+    }
+    const stays = async () => {
+      const held = await history(edge, room);
+      assert.deepEqual(
+        held.map(({ seq }) => seq),
+        Array.from({ length: 20 }, (_, i) => i + 1),
+      );
+      for (const { seq, deleted, content } of held) {
+        const expected = gone.includes(seq) ? [true, undefined] : [undefined, `secret ${seq}`];
+        assert.deepEqual([deleted, content], expected, `${seq}`);
+      }
+    };
+    await stays();
+    const stored = await walkForwards(fromCentral(store.url, room, epoch));
+    assert.ok(stored.every(({ deleted }) => deleted === undefined));
+    killWorkerd();
+    await edge.close();
+    edge = await startEdge(options);
+    await stays();
+    front.takesNothing = false;
+    const back = await edge.join(room, { epoch, after: 20 });
+    assert.equal(back.told[0].recovered, true);
+    await back.confirmed(24);
+    assert.deepEqual(
+      back.all("message_deleted").map(({ seq, target }) => [seq, target]),
+      gone.map((seq, i) => [21 + i, seq]),
+    );
+    await stays();
+    const left = await walkForwards(fromCentral(store.url, room, epoch));
+    assert.deepEqual(left.map(comparable), await history(edge, room));
+  });
 });
+
+/**
+ * Stands before the central API and, when told so, keeps from it what it is sent.
+ * @param {string} url of the central API
+ */
+async function startFront(url) {
+  const server = createServer(async (request, response) => {
+    const body = [];
+    for await (const part of request) body.push(part);
+    if (front.takesNothing && request.method === "POST") {
+      response.writeHead(503, { "retry-after": "1" }).end();
+      return;
+    }
+    const { method, headers } = request;
+    const passed = httpRequest(url + request.url, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    passed.on("error", () => response.destroy());
+    passed.end(Buffer.concat(body));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const front = {
+    url: `http://127.0.0.1:${port}`,
+    takesNothing: false,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+  return front;
+}

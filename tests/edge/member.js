@@ -214,13 +214,15 @@ export class Member {
         return this.#welcome(told);
       case "new_message":
       case "message_deleted":
+      case "moderation":
         return this.#record(told);
       case "ack":
         return this.#acknowledged(told);
       case "message_confirmed":
         if (told.epoch !== this.epoch && !this.#meanwhile) this.#fault("of another epoch", told);
         if (told.through > this.#toldSeq) this.#fault("confirms what was never told", told);
-        if (told.through <= this.#confirmed) this.#fault("confirms again", told);
+        // Whoever joins between a confirmation and its frame hears it twice.
+        if (told.through < this.#confirmed) this.#fault("takes back what was confirmed", told);
         this.#confirmed = told.through;
         return;
       case "room_count":
@@ -300,6 +302,7 @@ export class Member {
       }
       return;
     }
+    if (told.type === "moderation") return;
     const target = this.messages.get(told.target);
     if (target === undefined) return this.#fault("deletes what was never told", told);
     const { seq, ts, user } = target;

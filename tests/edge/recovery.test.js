@@ -88,7 +88,15 @@ async function liveThrough({ edge, store, dice, speakersLast, awayMsMax, t }) {
       if (witness.seq === 0) continue;
       const path = `/api/rooms/${room}/messages/${dice.roll(1, witness.seq)}`;
       const { status } = await edge.json(path, { method: "DELETE", headers: MODERATOR });
-      assert.ok(status === 200 || status === 404, `DELETE answered ${status}`);
+      // 503: the room holds it no longer, and the central API does not answer in time.
+      assert.ok([200, 404, 503].includes(status), `DELETE answered ${status}`);
+      if (dice.oneIn(2)) continue;
+      const action = dice.pick(["mute", "unmute", "ban", "unban"]);
+      await edge.json(`/api/rooms/${room}/moderation`, {
+        method: "POST",
+        headers: MODERATOR,
+        body: JSON.stringify({ action, user: "nobody" }),
+      });
     }
   };
   for (let round = 0; round < ROUNDS; round++) {
