@@ -24,6 +24,8 @@ if (BASE_URL === "") {
 let browser;
 /** @type {Visitor[]} */
 let visitors = [];
+/** @type {WebSocket[]} */
+const sockets = [];
 
 before(async () => {
   browser = await launchBrowser();
@@ -31,6 +33,8 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
+  // Those of a test that was broken off.
+  for (const socket of sockets) socket.close();
 });
 
 /** A room that nobody else is in. */
@@ -240,6 +244,77 @@ scene("a reader is not torn away from older messages, and can go back further", 
   assert.deepEqual([...ana.problems, ...bo.problems, ...cy.problems], []);
 });
 
+scene("who was away for too long sees where messages are missing, and gets them", async () => {
+  const { room, ana, bo } = await meet();
+  await publishPlainly(room, 1, 1);
+  await bo.message("message 1").waitFor();
+  await bo.page.context().setOffline(true);
+  await bo.state("waiting").waitFor();
+  const last = 262;
+  await publishPlainly(room, 2, last);
+
+  await bo.page.context().setOffline(false);
+  await bo.isLive();
+  const lines = bo.page.getByTestId("gap");
+  await lines.getByText("Messages may be missing here.").waitFor();
+  const seqs = async () => (await bo.transcript()).map(({ seq }) => seq);
+  assert.deepEqual(await seqs(), [1, ...range(last - 49, last)]);
+
+  const idle = bo.page.locator("[data-testid=gap][data-state=idle]");
+  const waiting = bo.page.locator("[data-testid=gap][data-state=loading]");
+  for (let loads = 0; (await idle.count()) > 0; loads += 1) {
+    assert.ok(loads < 10, "every page brings something");
+    const countBefore = await bo.messages.count();
+    await idle.first().getByRole("button").click();
+    await waiting.waitFor({ state: "detached" });
+    assert.ok((await bo.messages.count()) > countBefore);
+  }
+  // What the room does not hold itself it says it cannot reach, or has read elsewhere.
+  const partial = bo.page.locator("[data-testid=gap][data-state=partial]");
+  const missing = (await partial.count()) === 0 ? [] : range(2, (await seqs())[1] - 1);
+  assert.deepEqual(
+    [...(await seqs()), ...missing].sort((a, b) => a - b),
+    range(1, last),
+  );
+  assert.deepEqual(
+    await seqs(),
+    [...new Set(await seqs())].sort((a, b) => a - b),
+  );
+  assert.deepEqual([...ana.problems, ...bo.problemsButNetwork], []);
+});
+
+scene("who is faster than the room allows is held back, and loses nothing", async () => {
+  const { room, ana } = await meet();
+  const { receipts, delayed } = await ana.page.evaluate(
+    async ({ module, name }) => {
+      const { connect } = await import(module);
+      const joined = connect(name, { user: "script" });
+      let count = 0;
+      joined.on("delayed", () => {
+        count += 1;
+      });
+      await new Promise((welcomed) => joined.on("welcome", welcomed));
+      // More than a burst, by what is not kept.
+      for (let signals = 0; signals < 450; signals += 1) joined.signal("noise");
+      const texts = Array.from({ length: 20 }, (_, index) => `message ${index + 1}`);
+      const all = await Promise.all(texts.map((text) => joined.publish(text)));
+      joined.close();
+      return { receipts: all.map(({ seq }) => seq), delayed: count };
+    },
+    { module: "/client/edgeroom.js", name: room },
+  );
+  assert.ok(delayed > 0, "the room asked to wait");
+  // What was on its way already may have overtaken what was refused.
+  assert.deepEqual(
+    receipts.toSorted((a, b) => a - b),
+    range(1, 20),
+  );
+  await ana.messages.nth(19).waitFor();
+  for (const [index, seq] of receipts.entries()) {
+    assert.equal((await ana.transcript())[seq - 1].text, `message ${index + 1}`);
+  }
+});
+
 scene("a refused room shows the reason", async () => {
   const ana = await visit();
   await ana.join("not a room!", "ana");
@@ -323,6 +398,51 @@ scene("the page runs under a policy that allows nothing inline", async () => {
   await noticed;
   assert.notDeepEqual(ana.problems, []);
 });
+
+/**
+ * @param {number} from
+ * @param {number} to inclusive
+ */
+function range(from, to) {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
+
+/**
+ * Publishes messages without ids, which a room may forget as soon as it has newer ones, and waits
+ * until the central API has them.
+ *
+ * @param {string} room
+ * @param {number} from the seq of the first
+ * @param {number} to of the last
+ */
+async function publishPlainly(room, from, to) {
+  const socket = new WebSocket(new URL(`/rooms/${room}?user=script`, BASE_URL));
+  sockets.push(socket);
+  const told = { seq: -1, confirmed: -1 };
+  let wake = () => {};
+  socket.onmessage = ({ data }) => {
+    for (const object of JSON.parse(data)) {
+      if (object.type === "welcome" || object.type === "new_message") told.seq = object.seq;
+      if (object.type === "welcome") told.confirmed = object.confirmed;
+      if (object.type === "message_confirmed") told.confirmed = object.through;
+    }
+    wake();
+  };
+  const until = async (/** @type {() => boolean} */ isSo) => {
+    while (!isSo()) await new Promise((heard) => (wake = () => heard(undefined)));
+  };
+  try {
+    await until(() => told.seq === from - 1);
+    for (let seq = from; seq <= to; seq += 1) {
+      if (seq === to) await until(() => told.confirmed === to - 1);
+      socket.send(JSON.stringify({ type: "message", content: `message ${seq}` }));
+      // In small flushes: a room forgets by what it stored at once.
+      if (seq % 5 === 0 || seq >= to - 1) await until(() => told.seq === seq);
+    }
+  } finally {
+    socket.close();
+  }
+}
 
 /**
  * Publishes through the browser client, from the page of a visitor who is in the room.

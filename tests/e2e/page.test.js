@@ -530,6 +530,7 @@ scene("a refusal for now stands at its message, and goes when it went through", 
 
 scene("a refusal for good stands at its message, in plain words", async (s) => {
   await s.enterWith(old(1, 1));
+  let forbiddenId = "";
   for (const [code, words, offer] of [
     ["muted", "Not sent. You are muted in this room: until 12:30.", "Send again"],
     ["forbidden", "Not sent. You are not allowed to do that here.", "Send again"],
@@ -538,6 +539,7 @@ scene("a refusal for good stands at its message, in plain words", async (s) => {
   ]) {
     await s.ana.say(`about ${code}`);
     const { id } = await s.peer.frames.take();
+    if (code === "forbidden") forbiddenId = id;
     s.peer.say({ type: "error", code, detail: "until 12:30", id });
     await s.ana.note(words).waitFor();
     const message = s.ana.message(`about ${code}`);
@@ -553,6 +555,12 @@ scene("a refusal for good stands at its message, in plain words", async (s) => {
   s.peer.say(live(2, { user: "ana", id: again.id, content: again.content }));
   await s.page.locator("[data-seq='2'][data-status=stored]").waitFor();
   assert.equal(await s.ana.message("about muted").count(), 1);
+  // One that was thought lost was stored after all.
+  const lost = s.ana.message("about forbidden");
+  s.peer.say(live(3, { user: "ana", id: forbiddenId, content: "about forbidden" }));
+  await s.page.locator("[data-seq='3'][data-status=stored]").waitFor();
+  assert.equal(await lost.count(), 1);
+  assert.equal(await lost.getByTestId("note").count(), 0);
   // Edited it is another message.
   await s.ana.message("about content_refused").getByTestId("edit").click();
   await s.page.keyboard.type(", politely");
