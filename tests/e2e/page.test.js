@@ -676,7 +676,13 @@ scene(
     await s.ana.say("I see");
     const { id, content } = await s.peer.frames.take();
     s.peer.say(live(11, { user: "ana", id, content }));
-    await s.ana.message("I see").getByTestId("delete").click();
+    const button = s.ana.message("I see").getByTestId("delete");
+    const opacity = () => button.evaluate((element) => getComputedStyle(element).opacity);
+    await button.waitFor({ state: "attached" });
+    assert.equal(await opacity(), "0");
+    await s.page.getByText("I see", { exact: true }).tap();
+    assert.equal(await opacity(), "1");
+    await button.tap();
     await s.ana.note("Delete it for everybody?").waitFor();
     const wider = await s.page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
     assert.equal(wider, false);

@@ -98,6 +98,7 @@ export class MessageList {
     // To be scrolled with the keyboard it has to take the focus.
     this.#log.tabIndex = 0;
     this.#log.addEventListener("scroll", () => this.#takeScroll(), { passive: true });
+    this.#list.addEventListener("click", ({ target }) => this.#pick(target));
     this.#unseen.addEventListener("click", () => {
       this.follow();
       this.#log.focus();
@@ -466,6 +467,13 @@ export class MessageList {
   }
 
   // --- deleting ---
+
+  /** What a mouse points at a finger taps. */
+  #pick(/** @type {EventTarget | null} */ target) {
+    const item = target instanceof Element ? target.closest(".message") : null;
+    this.#list.querySelector(".picked")?.classList.remove("picked");
+    item?.classList.add("picked");
+  }
 
   #offerDeletes() {
     for (const view of this.#sent) {
