@@ -532,7 +532,7 @@ scene("a refusal for good stands at its message, in plain words", async (s) => {
   await s.enterWith(old(1, 1));
   let forbiddenId = "";
   for (const [code, words, offer] of [
-    ["muted", "Not sent. You are muted in this room: until 12:30.", "Send again"],
+    ["muted", "Not sent. You are muted in this room.", "Send again"],
     ["forbidden", "Not sent. You are not allowed to do that here.", "Send again"],
     ["too_large", "Not sent. That message is too large for this room.", "Edit"],
     ["content_refused", "Not sent. This room does not take that message: until 12:30.", "Edit"],
@@ -578,7 +578,7 @@ scene("moderation is one quiet line", async (s) => {
   s.peer.say(
     { ...by, seq: 2, action: "ban", user: "eve", until: Date.UTC(2026, 10, 20, 12, 30) },
     { ...by, seq: 3, action: "mute", user: "<b>bo</b>", until: Date.UTC(2026, 10, 22, 9, 0) },
-    { ...by, seq: 4, action: "unmute", user: "bo" },
+    { ...by, seq: 4, action: "unmute", user: "bo", reason: "said sorry" },
     { ...by, seq: 5, action: "kick", user: "eve" },
     { ...by, seq: 6, action: "unban", user: "eve" },
     { ...by, seq: 7, action: "constructor", user: "eve" },
@@ -588,7 +588,7 @@ scene("moderation is one quiet line", async (s) => {
   assert.deepEqual(await s.page.getByTestId("moderation").allTextContents(), [
     "mod banned eve until 12:30",
     "mod muted <b>bo</b> until 22 Nov, 9:00",
-    "mod unmuted bo",
+    "mod unmuted bo: said sorry",
     "mod removed eve",
     "mod unbanned eve",
     "mod: constructor eve",

@@ -73,11 +73,16 @@ export class Visitor {
    *
    * @param {string} room
    * @param {string} user
+   * @param {string} [token]
    */
-  async join(room, user) {
+  async join(room, user, token) {
     await this.page.goto(this.baseUrl);
     await this.page.getByTestId("room-input").fill(room);
     await this.page.getByTestId("user-input").fill(user);
+    if (token !== undefined) {
+      await this.page.getByText("Access token").first().click();
+      await this.page.getByTestId("token-input").fill(token);
+    }
     await this.page.getByTestId("join-button").click();
   }
 

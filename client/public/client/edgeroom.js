@@ -134,6 +134,7 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {string} user
  * @property {string} by
  * @property {number} [until]
+ * @property {string} [reason]
  * @property {number} ts
  */
 /** @typedef {NewMessage | MessageDeleted | Moderation} RoomRecord */
@@ -144,6 +145,7 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {string} room
  * @property {string} conn
  * @property {string} user
+ * @property {string} [role] `moderator`; other members have none
  * @property {string} epoch
  * @property {number} seq
  * @property {number} confirmed
@@ -160,7 +162,11 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {boolean} [partial] the central API could not be reached
  */
 /** @typedef {{ user: string, conn: string }} Member */
-/** @typedef {{ name: string, user: string, conn: string, content?: unknown }} Signal */
+/**
+ * Something that is not kept. One without `user` and `conn` is the room's own.
+ *
+ * @typedef {{ name: string, user?: string, conn?: string, content?: unknown }} Signal
+ */
 /** @typedef {"connecting" | "open" | "waiting" | "closed"} State */
 /**
  * @typedef {object} StateChange
@@ -287,6 +293,7 @@ export class EdgeRoom extends EventTarget {
   /** @type {Welcome | null} of the connection that is open */ #welcome = null;
   #user = "";
   #conn = "";
+  #isModerator = false;
   /** @type {string | null} */ #epoch = null;
   /** The last record seen; recovery goes on after it. */
   #seq = 0;
@@ -348,6 +355,10 @@ export class EdgeRoom extends EventTarget {
   }
   get conn() {
     return this.#conn;
+  }
+  /** Whether the room lets us moderate, as far as it has said. */
+  get isModerator() {
+    return this.#isModerator;
   }
   get epoch() {
     return this.#epoch;
@@ -783,6 +794,7 @@ export class EdgeRoom extends EventTarget {
     this.#welcome = welcome;
     this.#user = welcome.user;
     this.#conn = welcome.conn;
+    this.#isModerator = welcome.role === "moderator";
     this.#epoch = welcome.epoch;
     this.#openedAtMs = Date.now();
     this.#confirmedThrough = welcome.confirmed;

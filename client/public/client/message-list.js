@@ -23,7 +23,8 @@ import { deletionWords, moderationWords, plural, problemWords } from "./words.js
  * @property {(user: string) => boolean} isOwn
  * @property {(seq: number) => boolean} isConfirmed
  * @property {(seq: number) => boolean} isRefused
- * @property {(conn: string) => boolean} mayDelete whether we may delete what this connection sent
+ * @property {(conn: string | null) => boolean} mayDelete whether we may delete what this connection
+ *   sent; null: one of somebody else, or one that is not known
  * @property {(range: { before?: number, after?: number }) => Promise<History>} readHistory
  * @property {(seq: number) => Promise<unknown>} deleteMessage
  * @property {(id: string) => void} sendAgain
@@ -83,7 +84,6 @@ export class MessageList {
   /** @type {Entry[]} in the order of `seq` */ #stored = [];
   /** @type {Map<string, MessageView>} by id, in the order of sending */ #waiting = new Map();
   /** @type {Set<MessageView>} stored, and not confirmed yet */ #unconfirmed = new Set();
-  /** @type {Set<MessageView>} stored, and sent by a connection of ours */ #sent = new Set();
   #gaps = new Gaps();
   /** @type {Map<Gap, GapLine>} */ #gapLines = new Map();
   /** What a follower of the conversation has missed. @type {Gap | null} */ #missed = null;
@@ -134,7 +134,6 @@ export class MessageList {
   #forget() {
     this.#stored = [];
     this.#unconfirmed.clear();
-    this.#sent.clear();
     this.#gaps.clear();
     this.#gapLines.clear();
     this.#missed = null;
@@ -184,7 +183,9 @@ export class MessageList {
     for (const line of this.#gapLines.values()) {
       if (line.state === "failed") line.setState("idle");
     }
-    this.#offerDeletes();
+    for (const entry of this.#stored) {
+      if (entry instanceof MessageView) this.#offerDelete(entry);
+    }
   }
 
   /**
@@ -309,7 +310,6 @@ export class MessageList {
   remove(seq, by) {
     const view = this.#find(seq);
     if (view === undefined) return;
-    this.#sent.delete(view);
     view.takeDeleted(by, by !== undefined && this.#source.isOwn(by));
     this.#settle();
   }
@@ -337,6 +337,7 @@ export class MessageList {
     this.#insert(view);
     if (message.deleted) this.remove(message.seq, message.by);
     this.#refresh(view);
+    this.#offerDelete(view);
   }
 
   /** @param {Entry} entry */
@@ -372,9 +373,7 @@ export class MessageList {
     const gone = this.#stored.splice(0, this.#stored.length - SHOWN_MAX);
     for (const entry of gone) {
       entry.item.remove();
-      if (!(entry instanceof MessageView)) continue;
-      this.#unconfirmed.delete(entry);
-      this.#sent.delete(entry);
+      if (entry instanceof MessageView) this.#unconfirmed.delete(entry);
     }
     this.#gaps.dropBefore(/** @type {number} */ (this.#stored[0].seq));
     this.#placeGaps();
@@ -419,8 +418,7 @@ export class MessageList {
     const view = this.#find(seq);
     if (view === undefined || view.isDeleted) return;
     view.conn = conn;
-    this.#sent.add(view);
-    this.#offerDeletes();
+    this.#offerDelete(view);
     this.#settle();
   }
 
@@ -475,11 +473,9 @@ export class MessageList {
     item?.classList.add("picked");
   }
 
-  #offerDeletes() {
-    for (const view of this.#sent) {
-      const may = view.conn !== null && this.#source.mayDelete(view.conn);
-      view.offerDelete(may ? () => this.#askToDelete(view) : null);
-    }
+  #offerDelete(/** @type {MessageView} */ view) {
+    const may = view.isDeletable && this.#source.mayDelete(view.conn);
+    view.offerDelete(may ? () => this.#askToDelete(view) : null);
   }
 
   #askToDelete(/** @type {MessageView} */ view) {
@@ -508,8 +504,8 @@ export class MessageList {
   #failDeletion(view, problem) {
     const isFinal = FINAL_DELETION_CODES.has(problem.code);
     if (isFinal) {
-      this.#sent.delete(view);
-      view.offerDelete(null);
+      view.isDeletable = false;
+      this.#offerDelete(view);
     }
     const dismiss = { words: "Dismiss", testid: "dismiss", act: () => this.#endNote(view) };
     const again = { words: "Try again", testid: "delete-again", act: () => this.#delete(view) };

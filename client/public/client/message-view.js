@@ -47,6 +47,8 @@ export class MessageView {
   item = make("li", "message");
   /** The connection that sent it, when that is known. @type {string | null} */ conn = null;
   isDeleted = false;
+  /** Unless the room has said that it is not. */
+  isDeletable = true;
   #bubble = make("div", "bubble");
   /** @type {HTMLElement} */ #text;
   #tick = makeIcon("tick");
@@ -88,6 +90,7 @@ export class MessageView {
    */
   takeDeleted(by, byUs) {
     this.isDeleted = true;
+    this.isDeletable = false;
     const gone = makeGoneText(by, byUs);
     this.#text.replaceWith(gone);
     this.#text = gone;

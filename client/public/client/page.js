@@ -55,7 +55,7 @@ const messages = new MessageList({
   isOwn: (user) => user === room?.user,
   isConfirmed: (seq) => room?.isConfirmed(seq) ?? false,
   isRefused: (seq) => room?.isRefused(seq) ?? false,
-  mayDelete: (conn) => room?.conn === conn,
+  mayDelete: (conn) => room !== null && (room.isModerator || room.conn === conn),
   readHistory: (range) => joinedRoom().history(range),
   deleteMessage: (seq) => joinedRoom().delete(seq),
   sendAgain: (id) => publish(id),

@@ -40,7 +40,7 @@ export class Typing {
 
   /** @param {Signal} signal of somebody else */
   takeSignal({ name, user }) {
-    if (name !== "typing") return;
+    if (name !== "typing" || user === undefined) return;
     if (this.#writers.size >= WRITERS_MAX && !this.#writers.has(user)) return;
     clearTimeout(this.#writers.get(user));
     this.#writers.set(

@@ -68,7 +68,6 @@ const MODERATION = Object.freeze({
 
 /** Those whose details are for the people in the room, not for its developers. */
 const EXPLAINED = new Set([
-  "muted",
   "content_refused",
   "removed",
   "token_expired",
@@ -103,9 +102,10 @@ export function deletionWords(problem) {
  * @param {Moderation} record
  * @returns {(string | { user: string })[]}
  */
-export function moderationWords({ action, user, by, until }) {
+export function moderationWords({ action, user, by, until, reason }) {
   const done = Object.hasOwn(MODERATION, action) ? ` ${MODERATION[action]} ` : `: ${action} `;
-  return [{ user: by }, done, { user }, until === undefined ? "" : ` ${untilWords(until)}`];
+  const time = until === undefined ? "" : ` ${untilWords(until)}`;
+  return [{ user: by }, done, { user }, reason === undefined ? time : `${time}: ${reason}`];
 }
 
 /**
