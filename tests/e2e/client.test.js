@@ -581,6 +581,7 @@ test("a refusal is final, with the reason that the edge gives over HTTP", limits
   const room = join();
   const { reason } = await next(room, "state", ({ state }) => state === "closed");
   assert.deepEqual(reason, { code: "refused", status: 403, detail: "not for you" });
+  assert.deepEqual(server.questions, ["/api/rooms/lobby?user=ana"]);
 });
 
 test("429 is waited out for Retry-After, and no longer", limits, async () => {

@@ -133,6 +133,9 @@ export async function startScriptedRoom({ policy } = {}) {
   /** How upgrades and the question for the reason are refused; null lets everybody in. */
   /** @type {{ refusal: { status: number, headers?: Record<string, string>, detail: string } | null }} */
   const script = { refusal: null };
+  /** What was asked over HTTP. */
+  /** @type {string[]} */
+  const questions = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
     if (policy !== undefined && !pathname.startsWith("/api/")) {
@@ -140,6 +143,7 @@ export async function startScriptedRoom({ policy } = {}) {
       response.writeHead(200, headers).end(body);
       return;
     }
+    questions.push(request.url ?? "");
     const { status, headers = {}, detail } = script.refusal ?? { status: 200, detail: "" };
     response.writeHead(status, { "content-type": "application/problem+json", ...headers });
     response.end(JSON.stringify({ type: "about:blank", title: "Refused", status, detail }));
@@ -161,6 +165,7 @@ export async function startScriptedRoom({ policy } = {}) {
   return {
     url: `http://127.0.0.1:${address.port}`,
     peers,
+    questions,
     script,
     async stop() {
       for (const socket of sockets.clients) socket.terminate();

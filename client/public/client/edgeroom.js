@@ -622,9 +622,12 @@ export class EdgeRoom extends EventTarget {
 
   /** @returns {Promise<Problem>} */
   async #askReason() {
-    const { token } = this.#options;
+    const { token, user } = this.#options;
     try {
-      const response = await fetch(this.#endpoint("/api/rooms"), {
+      const url = this.#endpoint("/api/rooms");
+      // What was refused may be not the room, but who wants to join it.
+      if (user) url.searchParams.set("user", user);
+      const response = await fetch(url, {
         headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
         cache: "no-store",
         signal: AbortSignal.any([
@@ -633,7 +636,7 @@ export class EdgeRoom extends EventTarget {
         ]),
       });
       if (!response.ok) return await readProblem(response);
-      return { code: "disconnected", detail: "the room did not take the connection" };
+      return { code: "not_taken", detail: "the room did not take the connection" };
     } catch {
       return { code: "unreachable", detail: "the edge cannot be reached" };
     }

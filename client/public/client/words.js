@@ -34,6 +34,7 @@ const PROBLEMS = Object.freeze({
   frame_too_large: "Something that was sent is too large for this room",
   flooding: "Too much was sent from here",
   too_slow: "This page could not keep up with the room",
+  not_taken: "The room did not take the connection",
   disconnected: "The connection was lost",
   not_connected: "There is no connection to the room right now",
   silent: "The connection was lost",
