@@ -14,7 +14,7 @@ void Reply::tell_all(std::string_view name, std::string content) {
 
 void Reply::publish(std::string content) { messages_.push_back(std::move(content)); }
 
-void Behaviour::on_join(const Member& /*member*/, Reply& /*reply*/) const {}
+void Behaviour::on_join(const Member& /*member*/, double /*now_ms*/, Reply& /*reply*/) const {}
 
 Verdict Behaviour::on_message(const Member& /*member*/, std::string_view /*content*/,
                               double /*now_ms*/) const {

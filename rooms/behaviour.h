@@ -38,32 +38,39 @@ class Verdict {
   static Verdict accept() { return {Kind::kAccept, {}}; }
   // It is taken with another content: JSON text, at most MESSAGE_BYTES_MAX bytes.
   static Verdict rewrite(std::string content) { return {Kind::kRewrite, std::move(content)}; }
-  // Its sender is told `content_refused` with this detail; nobody else hears of it.
+  // Its sender is told `content_refused` with this detail; nobody else hears of it, and the Reply
+  // is not said.
   static Verdict refuse(std::string detail) { return {Kind::kRefuse, std::move(detail)}; }
+  // Of an event, never of a message: it is dealt with, and nobody is told of it. The Reply alone
+  // is said.
+  static Verdict handled() { return {Kind::kHandled, {}}; }
 
   [[nodiscard]] bool is_refused() const { return kind_ == Kind::kRefuse; }
   [[nodiscard]] bool is_rewritten() const { return kind_ == Kind::kRewrite; }
+  [[nodiscard]] bool is_handled() const { return kind_ == Kind::kHandled; }
   // The new content or the refusal's detail.
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
-  enum class Kind : uint8_t { kAccept, kRewrite, kRefuse };
+  enum class Kind : uint8_t { kAccept, kRewrite, kRefuse, kHandled };
   Verdict(Kind kind, std::string text) : kind_(kind), text_(std::move(text)) {}
 
   Kind kind_;
   std::string text_;
 };
 
-// What a behaviour says of its own accord. Contents are JSON text.
+// What a behaviour says of its own accord. Contents are JSON text. Nobody hears any of it before
+// the records are stored that the call could see.
 class Reply {
  public:
   // An event of the room itself, `{"type":"event","name":…,"content":…}`: to the connection that
-  // the call is about (in on_join and on_event)…
+  // the call is about, in on_join and on_event alone. In on_event it carries the `ref` of the frame
+  // that asked…
   void tell(std::string_view name, std::string content);
   // … or to everybody, at the end of the turn.
   void tell_all(std::string_view name, std::string content);
-  // A message of the room itself: a record of the log, whose user is the behaviour's name. It is
-  // not put before on_message. Not in on_flush.
+  // A message of the room itself, at most MESSAGE_BYTES_MAX bytes: a record of the log, whose user
+  // is the behaviour's name. It is not put before on_message. Not in on_flush.
   void publish(std::string content);
 
   struct Signal {
@@ -92,7 +99,7 @@ class Behaviour {
   // --- deciding: none of these may change the state ---
 
   // Somebody has joined and was welcomed.
-  virtual void on_join(const Member& member, Reply& reply) const;
+  virtual void on_join(const Member& member, double now_ms, Reply& reply) const;
   // A message that may be stored and sent to everybody. `content` is JSON text as it arrived.
   [[nodiscard]] virtual Verdict on_message(const Member& member, std::string_view content,
                                            double now_ms) const;
@@ -115,7 +122,8 @@ class Behaviour {
   [[nodiscard]] virtual bool has_state() const;
   // A record of the log, every one, in order, once: the only place where the state changes. The
   // record is valid for the call. A deletion comes as a record of its own; the message that it
-  // deletes has come before, with its content.
+  // deletes has come before, with its content. A room that was of another kind before brings its
+  // records along: content that on_message has never seen, and messages that are deleted already.
   virtual void on_record(const Record& record);
   // Writes the whole state, at most kBehaviourBytesMax, so that restore() can read it. The same
   // state must give the same bytes.

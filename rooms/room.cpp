@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/json_scanner.h"
 #include "base/json_writer.h"
 #include "rooms/limits.h"
 
@@ -136,33 +135,6 @@ void Room::append_record(Record& record, double ts_ms) {
   }
 }
 
-void Room::say(const Reply& reply, uint32_t handle, EffectList& effects) {
-  for (const Reply::Signal& signal : reply.signals()) {
-    CHECK(is_json(signal.content));
-    std::string told;
-    JsonObjectWriter object(told);
-    object.string("type", "event");
-    object.string("name", signal.name);
-    object.raw("content", signal.content);
-    object.close();
-    if (signal.to_all) {
-      pending_.begin_object().append(told);
-      pending_.end_object();
-      want_flush(effects);
-    } else if (connections_.find(handle) != nullptr) {
-      effects.send(handle, "[" + told + "]");
-    }
-  }
-  for (const std::string& content : reply.messages()) {
-    CHECK(is_json(content) && content.size() <= settings_.message_bytes_max);
-    Record record;
-    record.user = state_.behaviour().name();
-    record.content = content;
-    append_record(record, now_ms_);
-    want_flush(effects);
-  }
-}
-
 void Room::want_flush(EffectList& effects) {
   if (flush_wanted_) return;
   flush_wanted_ = true;
@@ -176,7 +148,7 @@ void Room::flush(EffectList& effects) {
     state_.behaviour().on_flush(reply);
     CHECK(reply.messages().empty());
     flush_wanted_ = true;  // this is the flush that tells it
-    say(reply, 0, effects);
+    say(reply, 0, {}, effects);
     flush_wanted_ = false;
   }
   if (log_.appended_seq() > log_.flushed_seq()) {
@@ -191,6 +163,7 @@ void Room::flush(EffectList& effects) {
     forwarder_.appended(log_.flushed_seq(), now_ms_);
   }
   answer_published(effects);
+  send_untold(effects);
   if (dead_dirty_) {
     store_cursor(effects);
     dead_dirty_ = false;
@@ -260,7 +233,7 @@ void Room::behaviour_timer(EffectList& effects) {
   behaviour_called_ms_ = now_ms_;
   Reply reply;
   state_.behaviour().on_timer(now_ms_, reply);
-  say(reply, 0, effects);
+  say(reply, 0, {}, effects);
 }
 
 bool Room::cursor_dirty() const {

@@ -94,8 +94,15 @@ class Room {
   void append_message(Record& record, EffectList& effects);
   // The same for any record, at `ts_ms`.
   void append_record(Record& record, double ts_ms);
-  // What a behaviour says: to `handle`, where it speaks to one.
-  void say(const Reply& reply, uint32_t handle, EffectList& effects);
+  // What a behaviour says: to `handle`, where it speaks to one, with `ref` if there is one. True
+  // when some of it waits for the flush.
+  bool say(const Reply& reply, uint32_t handle, std::string_view ref, EffectList& effects);
+  // Sends one connection a frame that may rest on what this turn has appended: at once, or when
+  // that is stored. True when it waits.
+  bool tell(uint32_t handle, std::string frame, EffectList& effects);
+  void send_untold(EffectList& effects);
+  // So that a turn is bounded by what it holds, and not by the host's queue.
+  void flush_if_full(EffectList& effects);
   void signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
               EffectList& effects);
   void delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
@@ -201,7 +208,15 @@ class Room {
     bool duplicate = false;
   };
 
-  FrameBuilder pending_;  // what the flush will tell everybody
+  // A frame for one connection that waits for the turn's records to be stored.
+  struct UntoldFrame {
+    uint32_t handle = 0;
+    std::string frame;
+  };
+
+  FrameBuilder pending_;             // what the flush will tell everybody
+  std::vector<UntoldFrame> untold_;  // and before that, one connection alone
+  size_t untold_bytes_ = 0;
   std::vector<PublishedAnswer> published_;
   bool flush_wanted_ = false;
   bool snapshot_wanted_ = false;   // the flush must write one

@@ -41,6 +41,7 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
     return std::nullopt;
   }
   if (!log_.exists()) log_.create(now_ms_, random_, effects);
+  flush_if_full(effects);
   Connection connection(settings_.message_rate, settings_.message_burst);
   connection.id = make_token(kConnectionIdCharacters, random_);
   connection.user = operation->user.empty()
@@ -53,8 +54,8 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
   const Connection& added = connections_.add(event.target, std::move(connection));
   welcome(event.target, added, *operation, effects);
   Reply reply;
-  state_.behaviour().on_join({added.user, added.id, added.is_moderator}, reply);
-  say(reply, event.target, effects);
+  state_.behaviour().on_join({added.user, added.id, added.is_moderator}, now_ms_, reply);
+  say(reply, event.target, {}, effects);
   presence_changed("join", added, effects);
   if (recoverable(*operation)) read_recovery(event.target, *operation->after, effects);
   return std::nullopt;

@@ -121,6 +121,7 @@ std::optional<FrameError> Room::message_refusal(const Member& member, std::strin
   if (auto refusal = content_refusal(content)) return refusal;
   if (auto refusal = outbox_refusal()) return refusal;
   const Verdict verdict = state_.behaviour().on_message(member, content, now_ms_);
+  CHECK(!verdict.is_handled());
   if (verdict.is_refused()) return FrameError{ErrorCode::kContentRefused, verdict.text()};
   if (verdict.is_rewritten()) {
     rewritten = verdict.text();
@@ -183,21 +184,80 @@ void Room::signal(uint32_t handle, const Connection& connection, const ClientFra
     send_error(handle, frame, *refusal, 0, effects);
     return;
   }
-  const std::string_view content =
-      verdict.is_rewritten() ? std::string_view(verdict.text()) : frame.content;
-  CHECK(!verdict.is_rewritten() || is_json(content));
-  effects.keep_frame();
-  JsonObjectWriter object(pending_.begin_object());
-  object.string("type", "event");
-  object.string("name", frame.name);
-  object.string("user", connection.user);
-  object.string("conn", connection.id);
-  if (!content.empty()) object.raw("content", content);
-  object.close();
-  pending_.end_object();
-  say(reply, handle, effects);
-  want_flush(effects);
-  if (pending_.bytes() > kPendingBytesMax) flush(effects);
+  if (!verdict.is_handled()) {
+    const std::string_view content =
+        verdict.is_rewritten() ? std::string_view(verdict.text()) : frame.content;
+    CHECK(!verdict.is_rewritten() || is_json(content));
+    effects.keep_frame();
+    JsonObjectWriter object(pending_.begin_object());
+    object.string("type", "event");
+    object.string("name", frame.name);
+    object.string("user", connection.user);
+    object.string("conn", connection.id);
+    if (!content.empty()) object.raw("content", content);
+    object.close();
+    pending_.end_object();
+    want_flush(effects);
+  }
+  const bool waits = say(reply, handle, frame.ref, effects);
+  if (verdict.is_handled() && waits) effects.keep_frame();
+  flush_if_full(effects);
+}
+
+bool Room::say(const Reply& reply, uint32_t handle, std::string_view ref, EffectList& effects) {
+  bool waits = false;
+  for (const Reply::Signal& signal : reply.signals()) {
+    CHECK(is_json(signal.content));
+    std::string told;
+    JsonObjectWriter object(told);
+    object.string("type", "event");
+    object.string("name", signal.name);
+    object.raw("content", signal.content);
+    if (!signal.to_all && !ref.empty()) object.string("ref", ref);
+    object.close();
+    if (signal.to_all) {
+      pending_.begin_object().append(told);
+      pending_.end_object();
+      want_flush(effects);
+      waits = true;
+    } else {
+      waits = tell(handle, "[" + told + "]", effects) || waits;
+    }
+  }
+  for (const std::string& content : reply.messages()) {
+    CHECK(is_json(content) && content.size() <= settings_.message_bytes_max);
+    Record record;
+    record.user = state_.behaviour().name();
+    record.content = content;
+    append_record(record, now_ms_);
+    want_flush(effects);
+    waits = true;
+  }
+  return waits;
+}
+
+bool Room::tell(uint32_t handle, std::string frame, EffectList& effects) {
+  CHECK(connections_.find(handle) != nullptr);
+  if (log_.appended_seq() == log_.flushed_seq()) {
+    effects.send(handle, frame);
+    return false;
+  }
+  untold_bytes_ += frame.size();
+  untold_.push_back({handle, std::move(frame)});
+  return true;
+}
+
+// Before the turn's records go to everybody: what these frames say may be older than those.
+void Room::send_untold(EffectList& effects) {
+  for (const UntoldFrame& untold : untold_) {
+    if (connections_.find(untold.handle) != nullptr) effects.send(untold.handle, untold.frame);
+  }
+  untold_.clear();
+  untold_bytes_ = 0;
+}
+
+void Room::flush_if_full(EffectList& effects) {
+  if (pending_.bytes() + untold_bytes_ > kPendingBytesMax) flush(effects);
 }
 
 void Room::delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,

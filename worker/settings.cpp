@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/json_scanner.h"
+#include "rooms/behaviour.h"
 #include "worker/url.h"
 
 namespace edgeroom {
@@ -177,6 +178,8 @@ Result<EdgeSettings> parse_edge_settings(std::string_view json) {
   if (auto error = read_origin_servers(settings, out)) return *error;
   const Result<RoomSettings> room = parse_room_settings(settings);
   if (!room.ok()) return room.error();
+  const auto behaviour = make_behaviour(settings);
+  if (!behaviour.ok()) return behaviour.error();
   out.log_level = room.value().log_level;
   out.shared_secret = shared_secret(settings);
   return out;

@@ -10,7 +10,7 @@
 //   MODERATOR_TOKENS one or two tokens, separated by a comma; not set: nobody is a moderator
 //   API_URL, S3_URL  absolute http or https URLs; API_URL may be a JSON object of path prefixes;
 //                    not set or empty: nothing is proxied
-//   and those of base/settings.h
+//   and those of base/settings.h, and of the kind of room (make_behaviour in rooms/behaviour.h)
 #pragma once
 
 #include <string>

@@ -94,8 +94,8 @@ void RoomHarness::apply(const EffectList& effects) {
         answers_[effect.target].next = effects.extra(effect);
         break;
       case EffectType::kFetch: fetches.push_back({effect.target, data, {}}); break;
-      case EffectType::kLog:
-      case EffectType::kKeepFrame: break;
+      case EffectType::kKeepFrame: order.emplace_back("keep"); break;
+      case EffectType::kLog: break;
     }
   }
 }
