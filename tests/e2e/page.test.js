@@ -396,6 +396,25 @@ scene("deleted messages keep their place and lose their content, everywhere", as
   assert.doesNotMatch(memory, /keep-out-of-here-\d/);
 });
 
+scene("what became of a message in a gap, the page learns with the gap", async (s) => {
+  const secret = ["said", "and", "taken", "back"].join("-");
+  await s.enterWith(old(1, 9));
+  await s.ana.say(secret);
+  const sent = await s.peer.frames.take();
+  await s.comeBack({ conn: "c-2", seq: 80, recovered: false });
+  await s.answer({ before: 81, limit: 50 }, old(31, 80), { more: true });
+  assert.deepEqual(await s.peer.frames.take(), sent);
+  // It was stored, and may have been deleted since.
+  s.peer.say({ type: "ack", id: sent.id, seq: 10, duplicate: true });
+  await s.answer({ before: 10, limit: 100 }, old(1, 9));
+  await s.ana.message(secret).waitFor({ state: "detached" });
+  assert.doesNotMatch(await heapOf(s), /said-and-taken-back/);
+  await s.button("Load them").click();
+  await s.answer({ after: 9 }, [{ ...gone(10), user: "ana", by: "mod" }, ...old(11, 30)]);
+  await s.ana.message("Deleted by mod").waitFor();
+  assert.deepEqual(await s.seqs(), range(1, 80));
+});
+
 /** All that the page's scripts and its DOM hold. */
 async function heapOf(/** @type {Scene} */ s) {
   const session = await s.page.context().newCDPSession(s.page);
