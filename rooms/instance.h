@@ -22,6 +22,9 @@ class RoomInstance {
   // Those of the last event, valid until the next one.
   [[nodiscard]] const EffectList& effects() const { return effects_; }
 
+  // For native programs that look inside; null before kStart.
+  [[nodiscard]] const Room* room() const { return room_.get(); }
+
  private:
   int32_t start(const Event& event);
 #ifdef EDGEROOM_TEST_HOOKS

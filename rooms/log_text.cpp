@@ -5,10 +5,37 @@
 #include "base/hex.h"
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
+#include "base/siphash.h"
 
 namespace edgeroom {
 
 namespace {
+
+// ,"sum":"0123456789abcdef"}
+constexpr std::string_view kSumOpening = ",\"sum\":\"";
+constexpr std::string_view kSumClosing = "\"}";
+constexpr size_t kSumDigits = 16;
+constexpr size_t kSumBytes = kSumOpening.size() + kSumDigits + kSumClosing.size();
+
+std::string sum_of(std::string_view text) { return hex_u64(siphash({}, text)); }
+
+// Makes a line of the object that begins at `start` and ends with `out`.
+void end_line(std::string& out, size_t start) {
+  out.pop_back();
+  const std::string sum = sum_of(std::string_view(out).substr(start));
+  out.append(kSumOpening).append(sum).append(kSumClosing).push_back('\n');
+}
+
+std::optional<Error> check_sum(std::string_view line) {
+  const size_t start = line.size() < kSumBytes ? 0 : line.size() - kSumBytes;
+  const std::string_view tail = line.substr(start);
+  if (tail.substr(0, kSumOpening.size()) != kSumOpening) {
+    return Error{"\"sum\" is missing: it must be the last member"};
+  }
+  const std::string_view digits = tail.substr(kSumOpening.size(), kSumDigits);
+  if (digits == sum_of(line.substr(0, start))) return std::nullopt;
+  return Error{"\"sum\" does not fit: the line was changed after it was exported"};
+}
 
 Error wrong(std::string_view key, std::string_view what) {
   return Error{"\"" + std::string(key) + "\" " + std::string(what)};
@@ -80,6 +107,13 @@ std::optional<Error> read_action(const JsonMember& member, ModerationAction& out
   return std::nullopt;
 }
 
+std::optional<Error> read_content_text(const JsonMember& member, LogLine& out) {
+  if (auto error = read_text(member, out.content_text)) return error;
+  if (!is_json(out.content_text)) return wrong(member.key, "must hold JSON");
+  out.record.content = out.content_text;
+  return std::nullopt;
+}
+
 std::optional<Error> read_record_member(const JsonMember& member, LogLine& out) {
   Record& record = out.record;
   if (member.key == "type") return read_type(member, record.kind);
@@ -94,6 +128,7 @@ std::optional<Error> read_record_member(const JsonMember& member, LogLine& out) 
   if (member.key == "reason") return read_text(member, out.reason);
   if (member.key == "user") return read_text(member, out.user);
   if (member.key == "content") record.content = member.value;
+  if (member.key == "content_text") return read_content_text(member, out);
   if (member.key == "deleted") record.deleted = member.kind == JsonKind::kTrue;
   return std::nullopt;
 }
@@ -115,6 +150,7 @@ void point_to_strings(LogLine& line) {
 }  // namespace
 
 void append_log_header(std::string& out, const LogHeader& header) {
+  const size_t start = out.size();
   JsonObjectWriter object(out);
   object.string("type", "log");
   object.integer("v", 1);
@@ -133,20 +169,22 @@ void append_log_header(std::string& out, const LogHeader& header) {
   }
   object.string("state", header.state_digest);
   object.close();
-  out.push_back('\n');
+  end_line(out, start);
 }
 
 void append_log_line(std::string& out, const Record& record) {
+  const size_t start = out.size();
   append_log_json(out, record);
-  out.push_back('\n');
+  end_line(out, start);
 }
 
 void append_log_end(std::string& out, uint64_t records) {
+  const size_t start = out.size();
   JsonObjectWriter object(out);
   object.string("type", "end");
   object.integer("records", records);
   object.close();
-  out.push_back('\n');
+  end_line(out, start);
 }
 
 Result<LogHeader> parse_log_header(std::string_view line) {
@@ -172,7 +210,22 @@ Result<LogHeader> parse_log_header(std::string_view line) {
   if (header.first == 0 || header.first > header.last + 1) {
     return wrong("first", "must be at least 1 and at most one more than \"last\"");
   }
+  if (auto changed = check_sum(line)) return *changed;
   return header;
+}
+
+std::optional<Result<uint64_t>> parse_log_end(std::string_view line) {
+  constexpr std::string_view opening = "{\"type\":\"end\"";
+  if (line.substr(0, opening.size()) != opening) return std::nullopt;
+  std::optional<uint64_t> records;
+  auto error = read_object(line, [&](const JsonMember& member) -> std::optional<Error> {
+    if (member.key != "records") return std::nullopt;
+    return read_number(member, records.emplace());
+  });
+  if (error) return *error;
+  if (!records) return wrong("records", "is missing");
+  if (auto changed = check_sum(line)) return *changed;
+  return *records;
 }
 
 std::optional<Error> parse_log_line(std::string_view line, LogLine& out) {
@@ -188,6 +241,7 @@ std::optional<Error> parse_log_line(std::string_view line, LogLine& out) {
   if (record.kind == RecordKind::kMessage && record.content.empty() != record.deleted) {
     return Error{"a message has either \"content\" or \"deleted\""};
   }
+  if (auto changed = check_sum(line)) return changed;
   point_to_strings(out);
   return std::nullopt;
 }

@@ -8,6 +8,10 @@
 //   {"seq":…,"type":"message",…}      (append_log_json in rooms/record.h)
 //   {"type":"end","records":…}
 //
+// The last member of every line is "sum": 16 hexadecimal digits, SipHash-2-4 with the key 0 of the
+// line's bytes before `,"sum":`. It tells a line that was changed on the way, not one that was
+// forged.
+//
 // `first` is the oldest record that follows, `last` the newest; `state` is the digest of the room's
 // state after `last` (RoomState::digest), which the snapshot and the records after it must lead to.
 #pragma once
@@ -41,6 +45,8 @@ void append_log_end(std::string& out, uint64_t records);
 
 // The errors name the member that is wrong. Lines are without their line feed.
 Result<LogHeader> parse_log_header(std::string_view line);
+// Nothing when the line is not the end but something else; what it is, parse_log_line tells.
+std::optional<Result<uint64_t>> parse_log_end(std::string_view line);
 
 // A record read from a line, with the strings that its views point into. Not to be moved.
 struct LogLine {
@@ -55,9 +61,10 @@ struct LogLine {
   std::string by;
   std::string subject;
   std::string reason;
+  std::string content_text;
 };
 
-// `line` must outlive `out`, whose record's content is a view of it.
+// `line` must outlive `out`, whose record's content may be a view of it.
 std::optional<Error> parse_log_line(std::string_view line, LogLine& out);
 
 }  // namespace edgeroom

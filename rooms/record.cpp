@@ -74,23 +74,29 @@ void append_moderation_members(JsonObjectWriter& object, const Record& record) {
   if (!record.reason.empty()) object.string("reason", record.reason);
 }
 
-void append_message_members(JsonObjectWriter& object, const Record& record) {
+void append_message_members(JsonObjectWriter& object, const Record& record, bool as_line = false) {
   if (record.deleted) {
     object.boolean("deleted", true);
     return;
   }
   if (!record.id.empty()) object.string("id", record.id);
-  object.raw("content", record.content);
+  // Inside a JSON string there is no line break, so it can only be white space.
+  if (as_line && record.content.find_first_of("\r\n") != std::string_view::npos) {
+    object.string("content_text", record.content);
+  } else {
+    object.raw("content", record.content);
+  }
 }
 
-void append_forwarded_members(JsonObjectWriter& object, const Record& record) {
+void append_forwarded_members(JsonObjectWriter& object, const Record& record,
+                              bool as_line = false) {
   object.integer("seq", record.seq);
   switch (record.kind) {
     case RecordKind::kMessage:
       object.string("type", "message");
       object.integer("ts", record.ts);
       object.string("user", record.user);
-      append_message_members(object, record);
+      append_message_members(object, record, as_line);
       return;
     case RecordKind::kDeletion:
       object.string("type", "delete");
@@ -220,7 +226,7 @@ void append_central_json(std::string& out, const Record& record) {
 
 void append_log_json(std::string& out, const Record& record) {
   JsonObjectWriter object(out);
-  append_forwarded_members(object, record);
+  append_forwarded_members(object, record, true);
   if (record.deleted) object.string("by", record.by);
   if (!record.conn.empty()) object.string("conn", record.conn);
   object.close();

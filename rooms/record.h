@@ -82,7 +82,8 @@ void append_history_json(std::string& out, const Record& record);
 void append_central_json(std::string& out, const Record& record);
 
 // In an exported log: as for the central API, and with all else that is stored: "conn", and "by" of
-// a deleted message.
+// a deleted message. Always one line: content whose text has line breaks between its tokens stands
+// as a string, "content_text", in place of "content".
 void append_log_json(std::string& out, const Record& record);
 
 }  // namespace edgeroom

@@ -56,6 +56,9 @@ class Room {
   // changed and nothing was added.
   std::optional<RoomStatus> handle(const Event& event, EffectList& effects);
 
+  // What the room knows because of its log, with what this turn has appended.
+  [[nodiscard]] const RoomState& state() const { return state_; }
+
  private:
   using Refusal = std::optional<RoomStatus>;
 
@@ -192,6 +195,7 @@ class Room {
   Random random_;
   double now_ms_ = 0;
   bool restored_ = false;
+  bool is_copy_ = false;  // of an exported log: all its records are those of the log
 
   RoomState state_;
   UnconfirmedDeletions deletions_;

@@ -224,6 +224,8 @@ bool Room::say(const Reply& reply, uint32_t handle, std::string_view ref, Effect
       waits = tell(handle, "[" + told + "]", effects) || waits;
     }
   }
+  // What the room said stands in the log that a copy is made of.
+  if (is_copy_) return waits;
   for (const std::string& content : reply.messages()) {
     CHECK(is_json(content) && content.size() <= settings_.message_bytes_max);
     Record record;

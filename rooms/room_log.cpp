@@ -22,8 +22,9 @@ void Room::read_log(uint32_t request, const Operation& operation, EffectList& ef
            effects);
     return;
   }
-  // The header tells the state after the newest record, so that one has to be stored.
-  if (log_.appended_seq() > log_.flushed_seq()) flush(effects);
+  // The header tells the state after the newest record, so that one has to be stored. The rest of an
+  // answer has its end already.
+  if (!operation.through && log_.appended_seq() > log_.flushed_seq()) flush(effects);
   const uint64_t after = operation.after.value_or(0);
   std::string text;
   uint64_t through = log_.flushed_seq();
@@ -87,6 +88,7 @@ std::optional<RoomStatus> Room::import(const Event& event, EffectList& effects) 
     return RoomStatus::kBadPayload;
   }
   if (other_kind || header.kind != state_.behaviour().name()) return RoomStatus::kBadPayload;
+  is_copy_ = true;
   const uint64_t before = header.first - 1;
   log_.import({header.epoch, before, header.snapshot_through, header.snapshot}, random_, effects);
   forwarder_.restore(before, {});
