@@ -17,6 +17,8 @@ import { comparable, fromCentral, overHttp, walkForwards } from "./pages.js";
 /** @typedef {import("./harness.js").Client} Client */
 /** @typedef {import("node:test").TestContext} TestContext */
 
+/** A store that is slow, because the machine is, is asked less and less often. */
+const STORE_PATIENCE_MS = 90_000;
 const MODERATOR = { authorization: "Bearer test-moderator" };
 
 /** Waits until all have everything and every answer. @param {Edge} edge @param {string} room @param {Member[]} members */
@@ -37,6 +39,7 @@ async function allConfirmed(edge, room) {
   return until(
     async () => (await edge.json(`/api/rooms/${room}`)).body,
     (state) => state.confirmed === state.seq,
+    STORE_PATIENCE_MS,
   );
 }
 

@@ -280,10 +280,11 @@ export class Client {
  * @template T
  * @param {() => Promise<T>} ask
  * @param {(answer: T) => boolean} fits
+ * @param {number} [patienceMs]
  * @returns {Promise<T>}
  */
-export async function until(ask, fits) {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function until(ask, fits, patienceMs = PATIENCE_MS) {
+  const deadline = Date.now() + patienceMs;
   for (;;) {
     const answer = await ask();
     if (fits(answer)) return answer;

@@ -21,7 +21,9 @@ import {
 /** @typedef {import("node:test").TestContext} TestContext */
 
 const ROUNDS = 4;
-const MESSAGES_PER_ROUND = 16;
+const MESSAGES_PER_ROUND = 10;
+/** A store that is slow, because the machine is, is asked less and less often. */
+const STORE_PATIENCE_MS = 90_000;
 const MODERATOR = { authorization: "Bearer test-moderator" };
 
 /** @param {Member[]} members */
@@ -46,6 +48,7 @@ async function allConfirmed(edge, room) {
   return until(
     async () => (await edge.json(`/api/rooms/${room}`)).body,
     (state) => state.confirmed === state.seq,
+    STORE_PATIENCE_MS,
   );
 }
 
@@ -170,7 +173,7 @@ const ROOMS = [
     name: "forgets at once",
     vars: { HISTORY_SIZE: "5", DEDUP_MAX: "1" },
     speakersLast: true,
-    awayMsMax: 500,
+    awayMsMax: 100,
   },
 ];
 
@@ -197,8 +200,10 @@ describe("clients that are killed at any moment", { concurrency: true }, () => {
         const edge = /** @type {Edge} */ (edges.get(name));
         const dice = new Dice(seed);
         const sum = await liveThrough({ edge, store, dice, speakersLast, awayMsMax, t });
-        assert.ok(sum("lost") > 5 && sum("recovered") > 5);
-        if (!speakersLast) assert.ok(sum("again") > 0 && sum("duplicates") > 0);
+        assert.ok(sum("recovered") > 0);
+        if (!speakersLast) {
+          assert.ok(sum("lost") > 10 && sum("again") > 0 && sum("duplicates") > 0);
+        }
         const forgets = "HISTORY_SIZE" in vars;
         assert.equal(sum("notRecovered") > 0, forgets, "who is told to read the history");
       });
