@@ -19,7 +19,8 @@ struct CentralRead {
 
   std::string path;       // behind PERSIST_URL
   std::string epoch;      // the one that is asked for
-  uint64_t boundary = 0;  // of what the room held when it was asked
+  uint64_t boundary = 0;  // of what is older than this record, it has all that is asked for
+  double asked_ms = 0;    // since when somebody waits for it
   Purpose purpose;
 };
 
@@ -35,6 +36,8 @@ class CentralReads {
   std::optional<Begun> begin();
   // Hands over the read with this number; nothing when there is none under way.
   std::optional<CentralRead> end(uint32_t number);
+
+  [[nodiscard]] bool any_under_way() const { return under_way_ > 0; }
 
  private:
   struct Entry {

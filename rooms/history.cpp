@@ -74,8 +74,21 @@ bool HistoryReader::more_held() const {
 
 size_t HistoryReader::held_count() const { return std::min(messages_.size(), query_.limit); }
 
-std::optional<HistoryQuery> HistoryReader::missing(uint64_t oldest_held_seq) const {
-  if (central_ && (central_->failed || central_->boundary == oldest_held_seq)) return std::nullopt;
+// Whether the central API's part goes on to where the room's own begins, or to the page's end: the
+// room may have let go of messages while it was asked.
+bool HistoryReader::reaches(uint64_t oldest_held_seq) const {
+  if (query_.forwards() && central_->more) return true;
+  return central_->boundary >= std::min(query_.before.value_or(UINT64_MAX), oldest_held_seq);
+}
+
+void HistoryReader::do_without() {
+  central_.emplace();
+  central_->failed = true;
+}
+
+std::optional<HistoryQuery> HistoryReader::missing(uint64_t oldest_held_seq,
+                                                   uint64_t stored_before) const {
+  if (central_ && (central_->failed || reaches(oldest_held_seq))) return std::nullopt;
   HistoryQuery query;
   if (query_.forwards()) {
     if (*query_.after + 1 >= oldest_held_seq) return std::nullopt;
@@ -83,11 +96,14 @@ std::optional<HistoryQuery> HistoryReader::missing(uint64_t oldest_held_seq) con
     query.limit = query_.limit;
     return query;
   }
-  const uint64_t before = std::min(query_.before.value_or(UINT64_MAX), oldest_held_seq);
+  // Asked again, for as much as it has: then the room may let go of all that it has stored.
+  const bool again = ask_.attempts > 0;
+  const uint64_t bound = again ? std::max(oldest_held_seq, stored_before) : oldest_held_seq;
+  const uint64_t before = std::min(query_.before.value_or(UINT64_MAX), bound);
   if (more_held() || before <= 1) return std::nullopt;
   if (before != UINT64_MAX) query.before = before;
   // A full page still has to say whether there are more.
-  query.limit = std::max<size_t>(1, query_.limit - held_count());
+  query.limit = again ? query_.limit : std::max<size_t>(1, query_.limit - held_count());
   return query;
 }
 

@@ -35,14 +35,15 @@ struct HistoryAsk {
   std::string ref;        // of the frame that asked
   std::string epoch;      // another one than the room's; empty: the room's own
   uint32_t attempts = 0;  // at the central API's part of it
+  double asked_ms = 0;    // since when it waits for that; 0: it does not
 };
 
 // The central API's part of a page.
 struct CentralPart {
   bool failed = false;                // it gave no answer
-  uint64_t boundary = 0;              // it was asked for what is older than this record
-  std::vector<std::string> messages;  // as JSON, ascending, older than the boundary
-  bool more = false;                  // in the direction asked, before the boundary
+  uint64_t boundary = 0;              // all that is asked for and older than this record, it has
+  std::vector<std::string> messages;  // as JSON, ascending, older than what the room holds
+  bool more = false;                  // in the direction asked, before what the room holds
 };
 
 // The room's own part of a page, and the whole.
@@ -56,14 +57,18 @@ class HistoryReader {
   void record(const Record& record);
 
   // What is to be asked of the central API before the page is whole; nothing when it is.
-  // `oldest_held_seq` is the room's.
-  [[nodiscard]] std::optional<HistoryQuery> missing(uint64_t oldest_held_seq) const;
+  // `oldest_held_seq` is the room's; what is older than `stored_before` is in the central store.
+  [[nodiscard]] std::optional<HistoryQuery> missing(uint64_t oldest_held_seq,
+                                                    uint64_t stored_before = 0) const;
+  // The page is what the room holds.
+  void do_without();
   // Appends `"messages":[…],"more":…` and, where a part is missing, `,"partial":true`.
   void append_members(std::string& out) const;
 
   [[nodiscard]] const HistoryAsk& ask() const { return ask_; }
 
  private:
+  [[nodiscard]] bool reaches(uint64_t oldest_held_seq) const;
   [[nodiscard]] bool more_held() const;
   [[nodiscard]] size_t held_count() const;
   void append_backwards(std::string& out) const;

@@ -46,9 +46,9 @@ inline constexpr size_t kHistoryBytesMax = 896U << 10U;
 // connections to forwarding; beyond the second number the answer is that it can't be reached.
 inline constexpr size_t kCentralReadsUnderWayMax = 2;
 inline constexpr size_t kCentralReadsMax = 64;
-// A person waits for the answer.
+// A person waits for the answer, and does not care whose turn it is: from the question on.
 inline constexpr double kCentralReadTimeoutMs = 5000;
-// The room may write over what was the oldest segment while a page is read; then the page is read
+// The room may let go of more than the page has an overlap for while it is read; then it is read
 // again, this often.
 inline constexpr uint32_t kCentralReadAttemptsMax = 3;
 

@@ -29,6 +29,7 @@ std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) 
                           : restored_   ? handle_work(event, effects)
                                         : handle_restore(event, effects);
   if (refusal || !restored_) return refusal;
+  if (!load_) begin_central_reads(effects);
   if (!load_) forward_next(effects);
   if (!load_) arm(effects);
   return std::nullopt;

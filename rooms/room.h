@@ -172,6 +172,9 @@ class Room {
   void answer_history(const HistoryReader& reader, EffectList& effects);
   void read_central(CentralRead read, EffectList& effects);
   void begin_central_reads(EffectList& effects);
+  // Whether anybody is there to be answered.
+  [[nodiscard]] bool is_awaited(const CentralRead& read);
+  void forget_deletions();
   void central_failed(CentralRead& read, EffectList& effects);
   Refusal fetched(const Event& event, EffectList& effects);
   void central_answered(HistoryAsk ask, const CentralRead& read, const CentralPage& page,

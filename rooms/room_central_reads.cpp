@@ -1,6 +1,7 @@
 // What only the central API still has: pages of history that are older than what the room holds,
 // and messages to be deleted there.
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -30,23 +31,33 @@ std::string deleted_json(const CentralMessage& message, std::string_view by) {
 }  // namespace
 
 void Room::read_central(CentralRead read, EffectList& effects) {
-  if (!central_reads_.add(read)) {
-    central_failed(read, effects);
-    return;
-  }
-  begin_central_reads(effects);
+  if (!central_reads_.add(read)) central_failed(read, effects);
 }
 
+// Nobody waits longer than kCentralReadTimeoutMs, his turn included. An answer without the central
+// API may need a load: then the rest goes on after it.
 void Room::begin_central_reads(EffectList& effects) {
-  while (const auto begun = central_reads_.begin()) {
-    effects.fetch(begun->number, begun->read->path, kCentralReadTimeoutMs);
+  while (!load_) {
+    const auto begun = central_reads_.begin();
+    if (!begun) return;
+    const double left_ms = begun->read->asked_ms + kCentralReadTimeoutMs - now_ms_;
+    if (left_ms > 0 && is_awaited(*begun->read)) {
+      effects.fetch(begun->number, begun->read->path, left_ms);
+      continue;
+    }
+    auto read = central_reads_.end(begun->number);
+    if (is_awaited(*read)) central_failed(*read, effects);
   }
+}
+
+bool Room::is_awaited(const CentralRead& read) {
+  const auto* ask = std::get_if<HistoryAsk>(&read.purpose);
+  return ask == nullptr || ask->is_request || connections_.find(ask->asker) != nullptr;
 }
 
 std::optional<RoomStatus> Room::fetched(const Event& event, EffectList& effects) {
   auto read = central_reads_.end(event.target);
   if (!read) return std::nullopt;  // an answer that nobody waits for
-  begin_central_reads(effects);
   std::optional<CentralPage> page;
   if (event.number == kStatusOk) page = parse_central_page(event.payload, log_.room(), read->epoch);
   if (!page) {
@@ -58,6 +69,7 @@ std::optional<RoomStatus> Room::fetched(const Event& event, EffectList& effects)
   } else {
     central_answered(std::get<DeletionReader>(read->purpose), *page, effects);
   }
+  forget_deletions();
   return std::nullopt;
 }
 
@@ -75,21 +87,28 @@ void Room::central_failed(CentralRead& read, EffectList& effects) {
 
 void Room::central_answered(HistoryAsk ask, const CentralRead& read, const CentralPage& page,
                             EffectList& effects) {
+  const bool is_own = ask.epoch.empty();
+  const uint64_t oldest = is_own ? log_.oldest_held_seq() : UINT64_MAX;
   CentralPart part;
   part.boundary = read.boundary;
   part.more = page.more;
   for (const CentralMessage& message : page.messages) {
-    if (message.seq >= read.boundary) {
-      part.more = false;  // from there on the room holds them itself
+    // From there on the room holds them itself.
+    if (message.seq >= oldest) {
+      part.boundary = std::max(part.boundary, oldest);
+      if (ask.query.forwards()) part.more = false;
       break;
     }
-    const std::string* by = ask.epoch.empty() ? deletions_.find(message.seq) : nullptr;
+    const std::string* by = is_own ? deletions_.find(message.seq) : nullptr;
     part.messages.push_back(by == nullptr ? std::string(message.json) : deleted_json(message, *by));
   }
-  const bool is_own = ask.epoch.empty();
-  const bool has_moved = is_own && read.boundary != log_.oldest_held_seq();
-  if (has_moved && ask.attempts >= kCentralReadAttemptsMax) part.failed = true;
   read_history(std::move(ask), std::move(part), effects);
+}
+
+// What the central API has confirmed as deleted may still stand in a page that is on its way.
+void Room::forget_deletions() {
+  if (central_reads_.any_under_way()) return;
+  deletions_.confirmed(forwarder_.confirmed(), forwarder_.dead());
 }
 
 void Room::central_answered(DeletionReader& reader, const CentralPage& page, EffectList& effects) {

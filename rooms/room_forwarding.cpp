@@ -51,7 +51,7 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   if (outcome->confirmed_moved) {
     count_confirmed_bytes(confirmed_before, forwarder_.confirmed());
     if (confirmed_before == confirmation_stored_) cursor_dirty_at_ms_ = now_ms_;
-    deletions_.confirmed(forwarder_.confirmed(), forwarder_.dead());
+    forget_deletions();
     confirmation_dirty_ = true;
   }
   if (outcome->dead_changed) dead_dirty_ = true;

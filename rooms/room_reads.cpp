@@ -64,19 +64,27 @@ void Room::finish(RecoveryReader& reader, EffectList& effects) {
 
 void Room::finish(HistoryReader& reader, EffectList& effects) {
   const bool is_own = reader.ask().epoch.empty();
-  const uint64_t boundary = is_own ? log_.oldest_held_seq() : UINT64_MAX;
-  const auto missing = reader.missing(boundary);
+  const uint64_t oldest = is_own ? log_.oldest_held_seq() : UINT64_MAX;
+  const uint64_t stored_before = is_own ? forwarder_.confirmed() + 1 : UINT64_MAX;
+  const auto missing = reader.missing(oldest, stored_before);
   if (!missing) {
     answer_history(reader, effects);
     return;
   }
+  if (reader.ask().attempts >= kCentralReadAttemptsMax) {
+    reader.do_without();
+    answer_history(reader, effects);
+    return;
+  }
   HistoryAsk ask = reader.ask();
+  if (ask.attempts == 0) ask.asked_ms = now_ms_;
   ask.attempts++;
   CentralRead read;
   read.epoch = is_own ? log_.epoch() : ask.epoch;
   read.path =
       central_page_path(log_.room(), read.epoch, missing->after, missing->before, missing->limit);
-  read.boundary = boundary;
+  read.boundary = missing->forwards() ? stored_before : missing->before.value_or(UINT64_MAX);
+  read.asked_ms = ask.asked_ms;
   read.purpose = std::move(ask);
   read_central(std::move(read), effects);
 }

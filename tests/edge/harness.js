@@ -19,6 +19,9 @@ const bundle = resolve(root, process.env.EDGEROOM_BUNDLE ?? "build/worker/wasi")
 /** How long a test waits for something that must come. Long, because the machine may be busy. */
 const PATIENCE_MS = 20_000;
 
+/** How long a client waits for the end of a connection when both sides have said that they close it. */
+const CLOSE_TIMEOUT_MS = 2000;
+
 export const CREDENTIALS = {
   region: "eu-central-1",
   accessKeyId: "AKIDEXAMPLE",
@@ -187,10 +190,14 @@ export class Client {
 
   /** @param {string} address @param {{headers?: Record<string, string>, protocols?: string[]}} options */
   constructor(address, options) {
-    this.socket = new WebSocket(address, options.protocols ?? [], {
+    const how = {
       headers: options.headers,
       perMessageDeflate: false,
-    });
+      // As browsers do. A socket that the room closes while it handles another is closed by frames at
+      // once, and by workerd for good only when the room sleeps.
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    };
+    this.socket = new WebSocket(address, options.protocols ?? [], how);
     /** @type {Promise<void>} */
     this.opened = new Promise((opened, failed) => {
       this.socket.once("open", () => opened());
