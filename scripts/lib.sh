@@ -75,6 +75,21 @@ chosen_toolchain() {
   esac
 }
 
+# Of EDGEROOM_BEHAVIOUR, which says what kind of room is built: the sources are there.
+check_behaviour() {
+  local sources="${EDGEROOM_BEHAVIOUR:-};" source
+  while [ -n "$sources" ]; do
+    source="${sources%%;*}"
+    sources="${sources#*;}"
+    case "$source" in
+      "") continue ;;
+      /*) ;;
+      *) source="$root/$source" ;;
+    esac
+    [ -f "$source" ] || fail "EDGEROOM_BEHAVIOUR names a source that is not there: $source"
+  done
+}
+
 # Prints "process parent" for all processes. A small Debian has no ps.
 process_parents() {
   if [ -r /proc/self/stat ]; then

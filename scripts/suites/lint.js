@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ROOT, run as runProgram } from "../command.js";
+import { checkExcerpts } from "../excerpts.js";
 import { shellScripts, sourceFiles } from "../source-files.js";
 import { tidy } from "../tidy.js";
 
@@ -67,6 +68,7 @@ async function lockFile() {
 const CHECKS = {
   "lock file": lockFile,
   "generated ABI": () => check(process.execPath, "scripts/gen-abi.js", "--check"),
+  excerpts: checkExcerpts,
   biome: () => check("biome", "ci", "--colors=off", "."),
   types,
   shellcheck,
