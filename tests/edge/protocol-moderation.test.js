@@ -1,11 +1,11 @@
 // Moderation through the front door: by HTTP and by a moderator's socket, told to everybody, kept
-// over sleep and restart, and stored centrally.
+// over sleep, and stored centrally. That it outlives a killed workerd: durability.test.js.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { AwsClient } from "aws4fetch";
-import { CREDENTIALS, central, newRoom, search, startEdge, temporaryFolder } from "./harness.js";
+import { CREDENTIALS, central, newRoom, search, startEdge } from "./harness.js";
 import { bySocket } from "./pages.js";
 import { refusal } from "./refusal.js";
 
@@ -422,34 +422,5 @@ describe("moderation", { concurrency: true }, () => {
     ]) {
       assert.deepEqual(await store1([{ ...told[1], ...change }]), ["CONFLICT"]);
     }
-  });
-});
-
-describe("moderation in a Worker that is started again", () => {
-  it("holds as before, and was stored once", async () => {
-    const store = await central();
-    const stateDir = await temporaryFolder();
-    const room = newRoom();
-    let edge = await startEdge({ centralUrl: store.url, stateDir });
-    const ana = await edge.join(room, { user: "ana" });
-    await moderate(edge, room, { action: "ban", user: "eve" });
-    await moderate(edge, room, { action: "mute", user: "bob" });
-    await ana.confirmed(2);
-    await edge.close();
-    edge = await startEdge({ centralUrl: store.url, stateDir });
-    await isBanned(edge, room, "eve");
-    const { epoch } = ana.told[0];
-    const bob = await edge.join(room, { user: "bob", epoch, after: 0 });
-    bob.send({ type: "message", content: 1 });
-    assert.equal((await bob.next("error")).code, "muted");
-    assert.deepEqual(
-      bob.all("moderation").map(({ seq, action, user }) => [seq, action, user]),
-      [
-        [1, "ban", "eve"],
-        [2, "mute", "bob"],
-      ],
-    );
-    await edge.close();
-    await store.close();
   });
 });
