@@ -22,8 +22,8 @@ void Room::read_log(uint32_t request, const Operation& operation, EffectList& ef
            effects);
     return;
   }
-  // The header tells the state after the newest record, so that one has to be stored. The rest of an
-  // answer has its end already.
+  // The header tells the state after the newest record, so that one has to be stored. The rest of
+  // an answer has its end already.
   if (!operation.through && log_.appended_seq() > log_.flushed_seq()) flush(effects);
   const uint64_t after = operation.after.value_or(0);
   std::string text;
