@@ -402,7 +402,7 @@ function isTest(file, title) {
   const pattern = title.replace(/[^\w\s…]/g, "\\$&").replaceAll("…", "\\$\\{\\w+\\}");
   if (new RegExp(`\\bit\\(["\`]${pattern}["\`], `).test(source)) return true;
   const [, name, code] = /^(.*): (\w+)$/.exec(title) ?? [];
-  return new RegExp(`\\[\\s*"${name}",[^[]+"${code}",?\\s*\\],`).test(source);
+  return new RegExp(`\\[\\s*"${name}",(?:(?!\\],)[^])*"${code}",?\\s*\\],`).test(source);
 }
 
 describe("the tables of the protocol", () => {
