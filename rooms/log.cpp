@@ -18,11 +18,9 @@ namespace {
 //          confirmed:varint dedup_k0:u64 dedup_k1:u64 dead_count:varint
 //          (seq:varint code:sized) * dead_count
 constexpr uint8_t kStateVersion = 1;
-constexpr uint32_t kStateRow = 0;
 
 // snapshot := version:u8 generation:varint through:varint state:sized
 constexpr uint8_t kSnapshotVersion = 1;
-constexpr uint32_t kSnapshotRow = 1;
 
 }  // namespace
 

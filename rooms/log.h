@@ -25,6 +25,10 @@ namespace edgeroom {
 class Random;
 struct RoomSettings;
 
+// The state rows by id: where the log stands, and the snapshot.
+inline constexpr uint32_t kStateRow = 0;
+inline constexpr uint32_t kSnapshotRow = 1;
+
 // A record that the central API refused for good.
 struct DeadLetter {
   uint64_t seq = 0;

@@ -215,8 +215,8 @@ Result<LogHeader> parse_log_header(std::string_view line) {
 }
 
 std::optional<Result<uint64_t>> parse_log_end(std::string_view line) {
-  constexpr std::string_view opening = "{\"type\":\"end\"";
-  if (line.substr(0, opening.size()) != opening) return std::nullopt;
+  constexpr std::string_view kOpening = "{\"type\":\"end\"";
+  if (line.substr(0, kOpening.size()) != kOpening) return std::nullopt;
   std::optional<uint64_t> records;
   auto error = read_object(line, [&](const JsonMember& member) -> std::optional<Error> {
     if (member.key != "records") return std::nullopt;

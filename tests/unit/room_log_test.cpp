@@ -45,8 +45,8 @@ class Diary final : public Behaviour {
   }
   void on_timer(double /*now_ms*/, Reply& reply) const override { reply.publish("\"a minute\""); }
   [[nodiscard]] double deadline_ms() const override {
-    constexpr double minute_ms = 60'000;
-    return seen_ % 3 == 0 && seen_ > 0 ? last_ms_ + minute_ms : Behaviour::deadline_ms();
+    constexpr double kMinuteMs = 60'000;
+    return seen_ % 3 == 0 && seen_ > 0 ? last_ms_ + kMinuteMs : Behaviour::deadline_ms();
   }
   void on_record(const Record& record) override {
     seen_++;

@@ -1,0 +1,403 @@
+// Replays of logs that a room has given out: whole, cut short, and changed in every way that a file
+// can be.
+
+#include "tools/replay/replay.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hex.h"
+#include "base/siphash.h"
+#include "rooms/log_text.h"
+#include "tests/unit/room_harness.h"
+
+using edgeroom::hex_u64;
+using edgeroom::LogHeader;
+using edgeroom::Record;
+using edgeroom::siphash;
+using edgeroom::test::RoomHarness;
+using nlohmann::json;
+using namespace edgeroom::replay;
+
+namespace {
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return lines;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+// A file that is gone with the test.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string_view text) {
+    const int handle = mkstemp(name_.data());
+    REQUIRE(handle >= 0);
+    REQUIRE(write(handle, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    close(handle);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() { std::remove(name_.c_str()); }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  std::string name_ = "/tmp/edgeroom-replay-XXXXXX";
+};
+
+std::string all_of(std::FILE* file) {
+  std::rewind(file);
+  std::string text;
+  for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) {
+    text.push_back(static_cast<char>(c));
+  }
+  return text;
+}
+
+struct Run {
+  int code = -1;
+  std::string out;
+  std::string errors;
+  std::vector<uint64_t> debugged;
+};
+
+// What scripts/replay does with a log. `commands`: what is typed on the terminal, if there is one.
+Run run(std::string_view log, std::vector<std::string_view> arguments = {},
+        const char* commands = nullptr) {
+  const TemporaryFile file(log);
+  arguments.push_back(file.name());
+  const auto options = parse_options(arguments);
+  REQUIRE(options.ok());
+  const File out(std::tmpfile());
+  const File errors(std::tmpfile());
+  const File typed(std::tmpfile());
+  Run ended;
+  Scene scene;
+  scene.screen = {out.get(), options.value().width.value_or(100), false};
+  scene.errors = errors.get();
+  scene.debugger = [&ended](const Record& record, std::string_view /*line*/) {
+    ended.debugged.push_back(record.seq);
+  };
+  if (commands != nullptr) {
+    std::fputs(commands, typed.get());
+    std::rewind(typed.get());
+    scene.commands = typed.get();
+  }
+  ended.code = replay(options.value(), scene);
+  ended.out = all_of(out.get());
+  ended.errors = all_of(errors.get());
+  const size_t at = ended.errors.find(file.name());
+  if (at != std::string::npos) ended.errors.replace(at, file.name().size(), "FILE");
+  return ended;
+}
+
+// Six records of a small room: two messages in one turn, the deletion of the first, a mute, a
+// message that is odd, and another one two hours later.
+std::string small_log() {
+  RoomHarness room;
+  const uint32_t ana = room.join(",\"user\":\"ana\"");
+  const uint32_t bob = room.join(R"(,"user":"bob","role":"moderator")");
+  room.turn();
+  room.frame(ana, R"({"type":"message","content":"my secret","id":"a-1"})");
+  room.frame(bob, R"({"type":"message","content":"keep this"})");
+  room.turn();
+  room.now_ms += 20;
+  room.frame(ana, R"({"type":"delete","seq":1})");
+  room.now_ms += 20;
+  room.frame(bob, R"({"type":"moderation","action":"mute","user":"eve","for_s":60})");
+  room.frame(ana, "{\"type\":\"message\",\"content\":[1e400,\n\"\xF0\x9F\x98\x80\"]}");
+  room.turn();
+  room.now_ms += 7'200'000;
+  room.frame(bob, R"({"type":"message","content":{"seq":1,"records":[{"seq":2}]}})");
+  room.turn();
+  return room.whole(R"({"op":"log"})").body;
+}
+
+std::string last_line(const std::string& text) {
+  const auto lines = lines_of(text);
+  return lines.empty() ? "" : lines.back();
+}
+
+std::string with_line(const std::string& log, size_t at, const std::string& line) {
+  auto lines = lines_of(log);
+  lines[at] = line;
+  return joined(lines);
+}
+
+}  // namespace
+
+TEST_SUITE("replay") {
+  TEST_CASE("a log is replayed as recorded, row by row") {
+    const std::string log = small_log();
+    const Run whole = run(log, {"--effects", "none"});
+    CHECK(whole.code == 0);
+    CHECK(whole.errors.empty());
+    const auto lines = lines_of(whole.out);
+    REQUIRE(lines.size() == 12);
+    CHECK(lines[0].substr(0, 18) == "lobby, chat, epoch");
+    CHECK(lines[1] == "seqs 1-6, 2027-01-15 08:00:00.000 to 2027-01-15 10:00:00.040 UTC");
+    CHECK(lines[2].substr(0, 31) == "confirmed 0, no snapshot, state");
+    CHECK(lines[4] == "1  2027-01-15 08:00:00.000  ana  message  (deleted by ana)");
+    CHECK(lines[5] == "2  2027-01-15 08:00:00.000  bob  message  \"keep this\"");
+    CHECK(lines[6] == "3  2027-01-15 08:00:00.020  ana  delete   message 1");
+    CHECK(lines[7] ==
+          "4  2027-01-15 08:00:00.040  bob  mute     eve until 2027-01-15 08:01:00.040");
+    CHECK(lines[8] ==
+          "5  2027-01-15 08:00:00.040  ana  message  [1e400,\\u000a\"\xF0\x9F\x98\x80\"]");
+    CHECK(lines[9].substr(0, 40) == "6  2027-01-15 10:00:00.040  bob  message");
+    CHECK(lines[11].substr(0, 25) == "replayed 6 records, state");
+    CHECK(lines[11].substr(lines[11].size() - 12) == " as recorded");
+    CHECK(run(log, {"--effects", "none"}).out == whole.out);
+  }
+
+  TEST_CASE("what the room did stands below each record") {
+    const std::string out = run(small_log(), {"--to", "2"}).out;
+    CHECK(out.find("\n               stored    slot 0: seqs 1-2, ") != std::string::npos);
+    CHECK(out.find("\n               told      [{\"type\":\"new_message\",\"seq\":1,") !=
+          std::string::npos);
+    CHECK(out.find("\n               alarm     2027-01-15 08:00:08.000\n") != std::string::npos);
+    CHECK(out.find("\n      +100 ms  forwards  seqs 1-3, ") == std::string::npos);
+    for (const std::string& line : lines_of(out)) CHECK(line.size() <= 102);  // … is three bytes
+    const std::string all = run(small_log()).out;
+    CHECK(all.find("\n       +60 ms  forwards  seqs 1-5, ") != std::string::npos);
+    CHECK(all.find(R"("type":"message_confirmed")") != std::string::npos);
+    const std::string full = run(small_log(), {"--effects", "full", "--from=3", "--to=3"}).out;
+    CHECK(full.find("> record | {\"seq\":3,\"type\":\"delete\"") != std::string::npos);
+    CHECK(full.find("< putSegment slot=1\n") != std::string::npos);
+    CHECK(full.find("< scheduleFlush\n") != std::string::npos);
+    CHECK(full.find("\"seq\":4") == std::string::npos);
+  }
+
+  TEST_CASE("each record may have a turn of its own") {
+    const std::string out = run(small_log(), {"--each"}).out;
+    CHECK(out.find("stored    slot 0: seq 1, ") != std::string::npos);
+    CHECK(out.find("stored    slot 1: seq 2, ") != std::string::npos);
+    CHECK(run(small_log(), {"--each"}).code == 0);
+  }
+
+  TEST_CASE("the state is shown before and after") {
+    const std::string out = run(small_log(), {"--state", "--effects=none", "--from=3"}).out;
+    CHECK(out.find(", unchanged\n") != std::string::npos);
+    CHECK(out.find(" -> ") != std::string::npos);
+    CHECK(out.find("muted     eve until 2027-01-15 08:01:00.040\n") != std::string::npos);
+  }
+
+  TEST_CASE("machines get one object a line") {
+    const auto lines = lines_of(run(small_log(), {"--json", "--state"}).out);
+    std::vector<uint64_t> seqs;
+    uint64_t confirmed = 0;
+    for (std::string line : lines) {
+      // Valid JSON, and more than this parser takes.
+      const size_t large = line.find("1e400");
+      if (large != std::string::npos) line.replace(large, 5, "1e300");
+      const json step = json::parse(line);
+      if (step["event"] == "record") seqs.push_back(step["record"]["seq"]);
+      if (step["event"] == "attemptResult") confirmed = step["last"];
+    }
+    CHECK(seqs == std::vector<uint64_t>{1, 2, 3, 4, 5, 6});
+    CHECK(confirmed == 6);
+    CHECK(json::parse(lines.front())["event"] == "log");
+    const json end = json::parse(lines.back());
+    CHECK(end["event"] == "end");
+    CHECK(end["as_recorded"] == true);
+    CHECK(end["replayed"] == 6);
+    const auto few = lines_of(run(small_log(), {"--json", "--effects=none", "--from=5"}).out);
+    CHECK(few.size() == 4);
+  }
+
+  TEST_CASE("a break shows the state and goes on, where there is nobody to ask") {
+    const Run broken = run(small_log(), {"--break=5", "--effects=none"});
+    CHECK(broken.code == 0);
+    CHECK(broken.out.find("break before 5  2027-01-15 08:00:00.040  ana  message") !=
+          std::string::npos);
+    CHECK(broken.out.find(", after seq 4\n  muted     eve until") != std::string::npos);
+    const Run debugged = run(small_log(), {"--break=2,5", "--debugger"});
+    CHECK(debugged.code == 0);
+    CHECK(debugged.debugged == std::vector<uint64_t>{2, 5});
+  }
+
+  TEST_CASE("somebody steps through") {
+    const Run stepped = run(small_log(), {"--break=3", "--to=1", "--effects=none"},
+                            "state\neffects\nhistory\nstep\nnext 2\nwhat\nhelp\nstate\ns\n");
+    CHECK(stepped.code == 0);
+    const std::string& out = stepped.out;
+    const auto place = [&out](const std::string& text) {
+      const size_t at = out.find(text);
+      CHECK_MESSAGE(at != std::string::npos, text);
+      return at;
+    };
+    CHECK(out.find("2  2027-01-15 08:00:00.000  bob") > place("next\n3  2027-01-15"));
+    CHECK(place(", after seq 2\n") < place("< putSegment slot=0"));
+    CHECK(place("< putSegment slot=0") < place("next\n4  2027-01-15"));
+    CHECK(place("next\n4  2027-01-15") < place("next\n6  2027-01-15"));
+    place("no such command: what (help lists them)\n");
+    place("go on to the next --break");
+    CHECK(last_line(out).find(" as recorded") != std::string::npos);
+    CHECK(run(small_log(), {"--break=3"}, "q\n").code == 1);
+    CHECK(run(small_log(), {"--break=3"}, "").code == 1);
+  }
+
+  TEST_CASE("a log that was cut short is said to be, and is stepped as far as it goes") {
+    const std::string log = small_log();
+    const auto lines = lines_of(log);
+    const auto first = [&lines](size_t count) {
+      return joined({lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(count)});
+    };
+    const auto check_cut = [](const std::string& cut, const std::string& how, size_t records) {
+      const Run ended = run(cut, {"--effects=none"});
+      CHECK(ended.code == 1);
+      CHECK_MESSAGE(ended.out.find("\nThe log was cut short: " + how + ".\n") != std::string::npos,
+                    ended.out);
+      CHECK(last_line(ended.out).find("replayed " + std::to_string(records) + " record") == 0);
+      const json end = json::parse(last_line(run(cut, {"--json"}).out));
+      CHECK(end["as_recorded"] == false);
+      CHECK(end["cut"] == how);
+    };
+    check_cut(first(7), "it ends after seq 6 of 6, without its end", 6);
+    check_cut(first(4), "it ends after seq 3 of 6, without its end", 3);
+    check_cut(first(1), "it ends before its first record of 6, without its end", 0);
+    check_cut(first(6) + lines[6].substr(0, 30), "it ends after seq 5 of 6, inside line 7", 5);
+    check_cut(first(6) + lines[6], "it ends after seq 6 of 6, without its end", 6);
+    check_cut(first(7) + lines[7].substr(0, 20), "it ends after seq 6 of 6, inside line 8", 6);
+    check_cut(first(6) + lines[7] + "\n", "line 7 says that there are 6 records, and there are 5",
+              5);
+    // Only its line feed is missing.
+    CHECK(run(first(7) + lines[7]).code == 0);
+  }
+
+  TEST_CASE("what is wrong with a file is named with its line") {
+    const std::string log = small_log();
+    const auto lines = lines_of(log);
+    const auto error = [](const std::string& text) {
+      const Run ended = run(text);
+      CHECK(ended.code == 2);
+      CHECK(ended.out.empty());
+      return ended.errors;
+    };
+    CHECK(error("") == "error: FILE: the file is empty\n");
+    CHECK(error("<html>\n") == "error: FILE: line 1: not JSON: expected a value at byte 0\n");
+    CHECK(error(R"({"type":"about:blank","title":"Unauthorized","status":401,"detail":"no token"})"
+                "\n") == "error: FILE: line 1: no log but an error, 401: no token\n");
+    std::string changed = lines[2];
+    changed[changed.find("keep")] = 'K';
+    CHECK(
+        error(with_line(log, 2, changed)) ==
+        "error: FILE: line 3: \"sum\" does not fit: the line was changed after it was exported\n");
+    CHECK(error(with_line(log, 2, lines[2].substr(1))).find("line 3: not ") != std::string::npos);
+    auto dropped = lines;
+    dropped.erase(dropped.begin() + 3);
+    CHECK(
+        error(joined(dropped)) ==
+        "error: FILE: line 4: \"seq\" is 4 where 3 must come: what is between them is missing, or "
+        "comes later\n");
+    auto swapped = lines;
+    std::swap(swapped[4], swapped[5]);
+    CHECK(error(joined(swapped)).find("line 5: \"seq\" is 5 where 4 must come") !=
+          std::string::npos);
+    auto twice = lines;
+    twice.insert(twice.begin() + 3, lines[2]);
+    CHECK(error(joined(twice)).find("line 4: \"seq\" is 2 where 3 must come: it comes twice") !=
+          std::string::npos);
+    CHECK(error(log + lines[6] + "\n") ==
+          "error: FILE: line 9: the log has ended, and this follows\n");
+    std::string end;
+    edgeroom::append_log_end(end, 5);
+    end.pop_back();
+    CHECK(error(with_line(log, 7, end)) ==
+          "error: FILE: line 8: \"records\" is 5, and there are 6\n");
+    const std::string long_line(4U << 20U, ' ');
+    CHECK(error(with_line(log, 3, long_line)).find("line 4: longer than 3149824 bytes") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("what does not fit the log or the program is named") {
+    const auto error = [](std::vector<std::string_view> arguments, const std::string& log) {
+      const Run ended = run(log, std::move(arguments));
+      CHECK(ended.code == 2);
+      return ended.errors;
+    };
+    CHECK(error({"--break=7"}, small_log()) == "error: --break 7: the log holds seqs 1-6\n");
+    CHECK(error({"--from=7"}, small_log()) == "error: --from 7: the log holds seqs 1-6\n");
+    CHECK(error({"--var=HISTORY_SIZE:many"}, small_log()).find("error: --var: HISTORY_SIZE") == 0);
+    LogHeader header;
+    header.room = "lobby";
+    header.epoch = "01M7";
+    header.first = 1;
+    header.kind = "dice";
+    std::string other;
+    edgeroom::append_log_header(other, header);
+    CHECK(error({}, other).find("line 1: \"kind\" is dice, and this program knows chat only") !=
+          std::string::npos);
+    header.kind = "chat";
+    header.snapshot = "\xFF";
+    other.clear();
+    edgeroom::append_log_header(other, header);
+    CHECK(error({}, other).find("line 1: \"snapshot\" is no state of a room of kind chat") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("what the room does otherwise than recorded is shown") {
+    const std::string log = small_log();
+    const auto lines = lines_of(log);
+    // The state that the log tells of is another one.
+    auto header = edgeroom::parse_log_header(lines[0]);
+    REQUIRE(header.ok());
+    header.value().state_digest = "0123456789abcdef";
+    std::string line;
+    edgeroom::append_log_header(line, header.value());
+    line.pop_back();
+    Run ended = run(with_line(log, 0, line), {"--effects=none"});
+    CHECK(ended.code == 1);
+    CHECK(ended.out.find("DIFFERS  the state\n  recorded  0123456789abcdef\n") !=
+          std::string::npos);
+    CHECK(last_line(ended.out).find(": 1 difference") != std::string::npos);
+    // A record has a member that the room does not know of.
+    std::string more = lines[3].substr(0, lines[3].find(",\"sum\":")) + ",\"mood\":\"sad\"";
+    more += ",\"sum\":\"" + hex_u64(siphash({}, more)) + "\"}";
+    ended = run(with_line(log, 3, more), {"--effects=none"});
+    CHECK(ended.code == 1);
+    CHECK(ended.out.find("DIFFERS  seq 3: the record is another one\n  recorded  ...") !=
+          std::string::npos);
+    CHECK(ended.out.find(",\"mood\":\"sad\",\"sum\":") != std::string::npos);
+  }
+
+  TEST_CASE("a room that holds less than its log gives all of it while it has it") {
+    RoomHarness room;
+    const uint32_t ana = room.join(",\"user\":\"ana\"");
+    for (int i = 0; i < 90; i++) {
+      room.now_ms += 400'000;  // each is forgotten before the next
+      room.frame(ana, "{\"type\":\"message\",\"content\":" + std::to_string(i) + "}");
+      room.turn();
+    }
+    const std::string log = room.whole(R"({"op":"log"})").body;
+    const Run ended = run(log, {"--var=HISTORY_SIZE:3"});
+    CHECK_MESSAGE(ended.code == 0, last_line(ended.out));
+    CHECK(ended.out.find(", over seq 1\n") != std::string::npos);
+  }
+
+  TEST_CASE("an empty log") {
+    RoomHarness room;
+    room.join();
+    const Run ended = run(room.whole(R"({"op":"log"})").body);
+    CHECK(ended.code == 0);
+    CHECK(last_line(ended.out).find("replayed 0 records, state ") == 0);
+  }
+}

@@ -1,0 +1,192 @@
+// The replay's text: times, widths, and what must not reach a terminal as it is.
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "rooms/effects.h"
+#include "tools/replay/json_view.h"
+#include "tools/replay/options.h"
+#include "tools/replay/prompt.h"
+#include "tools/replay/text_view.h"
+#include "tools/replay/words.h"
+
+using edgeroom::ModerationAction;
+using edgeroom::Record;
+using edgeroom::RecordKind;
+using namespace edgeroom::replay;
+
+namespace {
+
+std::string option_error(const std::vector<std::string_view>& arguments) {
+  const auto options = parse_options(arguments);
+  return options.ok() ? "" : options.error().detail;
+}
+
+std::string command_error(std::string_view line) {
+  const auto command = parse_command(line, {});
+  return command.ok() ? "" : command.error().detail;
+}
+
+}  // namespace
+
+TEST_SUITE("replay words") {
+  TEST_CASE("times are UTC, whatever the year") {
+    CHECK(utc_time(0) == "1970-01-01 00:00:00.000");
+    CHECK(utc_time(951'782'399'999) == "2000-02-28 23:59:59.999");
+    CHECK(utc_time(951'782'400'000) == "2000-02-29 00:00:00.000");
+    CHECK(utc_time(1'800'000'000'020) == "2027-01-15 08:00:00.020");
+    CHECK(utc_time(4'107'542'400'000) == "2100-03-01 00:00:00.000");
+    CHECK(utc_time(9'007'199'254'740'991) == "287396-10-12 08:59:00.991");
+  }
+
+  TEST_CASE("how much later") {
+    CHECK(later(0).empty());
+    CHECK(later(-5).empty());
+    CHECK(later(100) == "+100 ms");
+    CHECK(later(9999) == "+9999 ms");
+    CHECK(later(10'000) == "+10 s");
+    CHECK(later(86'400'999) == "+86400 s");
+  }
+
+  TEST_CASE("what cannot be seen, or moves the cursor, is escaped") {
+    CHECK(visible("plain \xC3\xA9 \xF0\x9F\x98\x80") == "plain \xC3\xA9 \xF0\x9F\x98\x80");
+    CHECK(visible("a\x1b[31m\n\x7f") == "a\\u001b[31m\\u000a\\u007f");
+    CHECK(visible("\xC2\x9B") == "\\u009b");                 // CSI, as one character
+    CHECK(visible("\xE2\x80\xAEx") == "\\u202ex");           // from right to left
+    CHECK(visible("\xEF\xBB\xBF") == "\\ufeff");             // byte order mark
+    CHECK(visible("\xF3\xA0\x80\x81") == "\\udb40\\udc01");  // a tag
+    CHECK(visible("\xFF\xC3") == "\\xff\\xc3");
+    CHECK(quoted(std::string("\x00\"\\\n\xFF", 5)) == "\"\\x00\\\"\\\\\\n\\xff\"");
+  }
+
+  TEST_CASE("text is cut by columns, not by bytes") {
+    CHECK(columns_of("abc") == 3);
+    CHECK(columns_of("\xE4\xBD\xA0\xE5\xA5\xBD") == 4);  // two wide characters
+    CHECK(columns_of("e\xCC\x81") == 1);                 // a combining accent
+    CHECK(fit("abcdef", 6) == "abcdef");
+    CHECK(fit("abcdefg", 6) == "abcde\xE2\x80\xA6");
+    CHECK(fit("abcdefg", 0) == "abcdefg");
+    CHECK(fit("\xE4\xBD\xA0\xE5\xA5\xBD", 4) == "\xE4\xBD\xA0\xE5\xA5\xBD");
+    CHECK(fit("\xE4\xBD\xA0\xE5\xA5\xBD", 3) == "\xE4\xBD\xA0\xE2\x80\xA6");
+    for (const std::string& text :
+         {std::string(500, 'x'), std::string("\xE4\xBD\xA0\xE5\xA5\xBD\xF0\x9F\x98\x80 abc\x01")}) {
+      for (size_t width = 1; width < 12; width++) {
+        CHECK(columns_of(shown(text, width)) <= width);
+        CHECK(columns_of(column(visible(text), width)) == width);
+      }
+    }
+    CHECK(shown(std::string(1000, 'x'), 10) == "xxxxxxxxx\xE2\x80\xA6");
+    CHECK(right("7", 3) == "  7");
+    CHECK(right("1234", 3) == "1234");
+  }
+
+  TEST_CASE("a record is one row") {
+    Record record;
+    record.seq = 7;
+    record.ts = 1'800'000'000'020;
+    record.user = "ana";
+    record.content = "{\"a\":[1,\n2]}";
+    Columns columns{3, 5, 70};
+    CHECK(record_row(record, columns) ==
+          "  7  2027-01-15 08:00:00.020  ana    message  {\"a\":[1,\\u000a2]}");
+    columns.width = 60;
+    CHECK(columns_of(record_row(record, columns)) <= 65);  // text has its 20 columns
+    record.deleted = true;
+    record.by = "mo";
+    CHECK(record_text(record) == "(deleted by mo)");
+    Record deletion;
+    deletion.kind = RecordKind::kDeletion;
+    deletion.target = 3;
+    CHECK(record_text(deletion) == "message 3");
+    Record ban;
+    ban.kind = RecordKind::kModeration;
+    ban.action = ModerationAction::kBan;
+    ban.subject = "eve";
+    CHECK(record_text(ban) == "eve for good");
+    ban.until = 1'800'000'000'020;
+    ban.reason = "rude";
+    CHECK(record_text(ban) == "eve until 2027-01-15 08:00:00.020: rude");
+    ban.action = ModerationAction::kKick;
+    CHECK(record_text(ban) == "eve: rude");
+  }
+
+  TEST_CASE("effects are told in full") {
+    edgeroom::EffectList effects;
+    effects.broadcast("[{\"a\":1}]");
+    effects.timer(-1);
+    effects.load({0, 7});
+    const auto& records = effects.records();
+    CHECK(effect_lines(records[0], effects) ==
+          std::vector<std::string>{"< broadcast", "  | [{\"a\":1}]"});
+    CHECK(effect_lines(records[1], effects) == std::vector<std::string>{"< timer after=never"});
+    CHECK(effect_lines(records[2], effects) == std::vector<std::string>{"< load slots=0,7"});
+    CHECK(effect_json(records[0], effects, false) ==
+          "{\"type\":\"broadcast\",\"frame\":[{\"a\":1}]}");
+  }
+}
+
+TEST_SUITE("replay options") {
+  TEST_CASE("options are read in either form, in any order") {
+    const auto parsed = parse_options({"--from", "3", "log", "--to=9", "--break=4,7", "--each",
+                                       "--state", "--json", "--effects", "full", "--width=80",
+                                       "--var", "HISTORY_SIZE:7", "--var=X:a:\"b"});
+    REQUIRE(parsed.ok());
+    const Options& options = parsed.value();
+    CHECK(options.file == "log");
+    CHECK(options.from == 3);
+    CHECK(options.to == 9);
+    CHECK(options.breaks == std::vector<uint64_t>{4, 7});
+    CHECK(options.each);
+    CHECK(options.state);
+    CHECK(options.json);
+    CHECK(options.effects == Detail::kFull);
+    CHECK(options.width == 80);
+    CHECK(options.variables == R"({"HISTORY_SIZE":"7","X":"a:\"b"})");
+    CHECK(parse_options({"-"}).value().file == "-");
+    CHECK(parse_options({"--", "--json"}).value().file == "--json");
+  }
+
+  TEST_CASE("what makes no sense is named") {
+    CHECK(option_error({}) == "which log? Give a file, or - for standard input");
+    CHECK(option_error({"a", "b"}) == "one log at a time: a or b");
+    CHECK(option_error({"a", ""}) == "the file's name is empty");
+    CHECK(option_error({"a", "--frm", "1"}) == "unknown option: --frm");
+    CHECK(option_error({"a", "--json=1"}) == "unknown option: --json=1");
+    CHECK(option_error({"a", "--from"}) == "--from needs a value");
+    CHECK(option_error({"a", "--from", "x"}) ==
+          "--from takes a seq, a whole number from 1, not 'x'");
+    CHECK(option_error({"a", "--to=0"}) == "--to takes a seq, a whole number from 1, not '0'");
+    CHECK(option_error({"a", "--break", "1,,2"}) ==
+          "--break takes a seq, a whole number from 1, not ''");
+    CHECK(option_error({"a", "--from=5", "--to=4"}) == "--from is beyond --to");
+    CHECK(option_error({"a", "--effects", "some"}) ==
+          "--effects takes none, words or full, not 'some'");
+    CHECK(option_error({"a", "--width", "-1"}) ==
+          "--width takes a number of columns, 0 for any, not '-1'");
+    CHECK(option_error({"a", "--var", "HISTORY_SIZE=1"}) ==
+          "--var takes NAME:VALUE, not 'HISTORY_SIZE=1'");
+    CHECK(option_error({"a", "--debugger"}) == "--debugger goes with --break, which says where");
+  }
+
+  TEST_CASE("commands") {
+    const auto read = [](std::string_view line) { return parse_command(line, {}).value(); };
+    CHECK(read("s").ask == Ask::kNext);
+    CHECK(read("s").number == 1);
+    CHECK(read(" next  12 ").number == 12);
+    CHECK(read("c\r").ask == Ask::kContinue);
+    CHECK(read("history").number == 20);
+    CHECK(read("history 7").number == 7);
+    CHECK(read("history 7000").number == 100);
+    CHECK(read("quit").ask == Ask::kQuit);
+    const Command again = parse_command("", {Ask::kNext, 5}).value();
+    CHECK(again.ask == Ask::kNext);
+    CHECK(again.number == 5);
+    CHECK(command_error("jump") == "no such command: jump (help lists them)");
+    CHECK(command_error("next x") == "next: what does x mean?");
+    CHECK(command_error("next 0") == "next: what does 0 mean?");
+    CHECK(command_error("state 5") == "state: what does 5 mean?");
+    CHECK(command_error("next 5 6") == "next: too many words");
+  }
+}
