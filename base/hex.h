@@ -10,7 +10,7 @@ namespace edgeroom {
 
 // Two lower-case digits a byte.
 std::string hex_encode(std::string_view bytes);
-// Nothing when the text is not pairs of hexadecimal digits.
+// Nothing when the text is not such pairs of digits.
 std::optional<std::string> hex_decode(std::string_view text);
 
 // 16 digits, the most significant first.

@@ -18,7 +18,9 @@ using edgeroom::error_code_name;
 using edgeroom::ErrorCode;
 using edgeroom::FrameError;
 using edgeroom::FrameType;
+using edgeroom::ModerationAction;
 using edgeroom::parse_frame;
+using edgeroom::parse_moderation;
 using edgeroom::test::Dice;
 using edgeroom::test::ExactText;
 
@@ -234,6 +236,121 @@ TEST_CASE("every type of frame is understood") {
   CHECK(frame.seq == 9007199254740991U);
 }
 
+TEST_CASE("a moderation is understood with all it may have") {
+  const std::vector<std::pair<std::string, ModerationAction>> actions = {
+      {"kick", ModerationAction::kKick},
+      {"ban", ModerationAction::kBan},
+      {"unban", ModerationAction::kUnban},
+      {"mute", ModerationAction::kMute},
+      {"unmute", ModerationAction::kUnmute}};
+  for (const auto& [name, action] : actions) {
+    const Taken frame =
+        taken("{\"type\":\"moderation\",\"action\":\"" + name + "\",\"user\":\"eve\"}");
+    CHECK(frame.type == FrameType::kModeration);
+    CHECK(frame.action == action);
+    CHECK(frame.user == "eve");
+    CHECK_FALSE(frame.for_s);
+    CHECK(frame.reason.empty());
+  }
+  Taken frame = taken(
+      R"({"for_s":1,"reason":"\u0022spam\u0022","user":"\u0065ve","action":"b\u0061n","ref":"r",)"
+      R"("type":"moderation"})");
+  CHECK(frame.action == ModerationAction::kBan);
+  CHECK(frame.user == "eve");
+  CHECK(frame.for_s == 1U);
+  CHECK(frame.reason == "\"spam\"");
+  CHECK(frame.ref == "r");
+  frame =
+      taken(R"({"type":"moderation","action":"mute","user":"e","for_s":315360000,"reason":""})");
+  CHECK(frame.for_s == 315360000U);
+  CHECK(taken("{\"type\":\"moderation\",\"action\":\"kick\",\"user\":\"" + times(128, "😀") +
+              "\",\"reason\":\"" + times(200, "😀") + "\"}")
+            .user == times(128, "😀"));
+}
+
+TEST_CASE("a moderation over HTTP needs no type, and is refused as the frame is") {
+  ClientFrame frame;
+  CHECK_FALSE(parse_moderation(R"({"action":"mute","user":"eve","for_s":60})", frame));
+  CHECK(frame.type == FrameType::kModeration);
+  CHECK(frame.action == ModerationAction::kMute);
+  CHECK(frame.user == "eve");
+  CHECK(frame.for_s == 60U);
+  // A type is passed over like any member that means nothing here.
+  ClientFrame typed;
+  CHECK_FALSE(parse_moderation(R"({"type":"message","action":"kick","user":"eve"})", typed));
+  CHECK(typed.type == FrameType::kModeration);
+  const std::string actions = "\"action\" must be kick, ban, unban, mute or unmute";
+  const std::string only = "\"for_s\" goes with ban and mute only";
+  const std::string range = "\"for_s\" must be from 1 to 315360000";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "\"action\" is missing"},
+      {R"("user":"eve")", "\"action\" is missing"},
+      {R"("action":"ban")", "\"user\" is missing"},
+      {R"("action":"ban","user":7)", "\"user\" must be a string"},
+      {R"("action":"","user":"eve")", "\"action\" must not be empty"},
+      {R"("action":"Kick","user":"eve")", actions},
+      {R"("action":"delete","user":"eve")", actions},
+      {R"("action":"kick","user":"")", "\"user\" must not be empty"},
+      {R"("action":"kick","user":")" + times(129, "é") + "\"",
+       "\"user\" has 129 characters; the most is 128"},
+      {R"("action":"ban","user":"e","reason":")" + times(201, "é") + "\"",
+       "\"reason\" has 201 characters; the most is 200"},
+      {R"("action":"kick","user":"e","for_s":1)", only},
+      {R"("action":"unban","user":"e","for_s":1)", only},
+      {R"("action":"unmute","user":"e","for_s":0)", only},
+      {R"("action":"ban","user":"e","for_s":0)", range},
+      {R"("action":"mute","user":"e","for_s":315360001)", range},
+      {R"("action":"ban","user":"e","for_s":1.5)",
+       "\"for_s\" must be a whole number from 0 to 2^53-1"},
+      {R"("action":"ban","action":"kick","user":"e")", "\"action\" is given twice"},
+      // The first fault is the one that is told.
+      {R"("for_s":"x","user":7,"action":"ban")",
+       "\"for_s\" must be a whole number from 0 to 2^53-1"},
+  };
+  for (const auto& [members, detail] : cases) {
+    CAPTURE(members);
+    const ExactText body("{" + members + "}");
+    ClientFrame ask;
+    const auto error = parse_moderation(body.view(), ask);
+    REQUIRE(error);
+    CHECK(error->code == kFrame);
+    CHECK(error->detail == detail);
+    const std::string separator = members.empty() ? "" : ",";
+    check_refused({{"{\"type\":\"moderation\"" + separator + members + "}", kFrame, detail}});
+  }
+  const auto no_object = parse_moderation("[]", frame);
+  REQUIRE(no_object);
+  CHECK(no_object->detail == "the body must be one JSON object");
+  const auto no_json = parse_moderation("{", frame);
+  REQUIRE(no_json);
+  CHECK(no_json->code == kJson);
+}
+
+TEST_CASE("a token is understood") {
+  const Taken frame = taken(R"({"type":"token","token":"a.b.c","ref":"r"})");
+  CHECK(frame.type == FrameType::kToken);
+  CHECK(frame.token == "a.b.c");
+  CHECK(taken("{\"type\":\"token\",\"token\":\"" + std::string(10'000, 'x') + "\"}").token.size() ==
+        10'000);
+  check_refused({
+      {R"({"type":"token"})", kFrame, "\"token\" is missing"},
+      {R"({"type":"token","token":""})", kFrame, "\"token\" must not be empty"},
+      {R"({"type":"token","token":1})", kFrame, "\"token\" must be a string"},
+      {R"({"type":"token","token":"a","token":"a"})", kFrame, "\"token\" is given twice"},
+  });
+}
+
+TEST_CASE("what only moderation and tokens have is anything at all in other frames") {
+  // Clients of before these frames may send such members of their own.
+  for (const std::string& member :
+       {R"("action":7)"s, R"("user":{})"s, R"("for_s":"x")"s, R"("reason":null)"s, R"("token":[])"s,
+        R"("user":"a","user":"b")"s, "\"user\":\"" + times(500, "x") + "\""}) {
+    CAPTURE(member);
+    CHECK(taken("{\"type\":\"message\",\"content\":1," + member + "}").content == "1");
+    CHECK(taken("{\"type\":\"ping\"," + member + "}").type == FrameType::kPing);
+  }
+}
+
 TEST_CASE("escapes in keys and values mean what they say") {
   const Taken frame = taken(R"({"\u0074\u0079pe":"mess\u0061ge","c\u006fntent":"\u0061",)"
                             R"("\u0069d":"\u0078\n","ref":"\"\\"})");
@@ -281,6 +398,8 @@ TEST_CASE("every error code has the contract's name") {
   CHECK(error_code_name(ErrorCode::kUnknownType) == "unknown_type");
   CHECK(error_code_name(ErrorCode::kTooLarge) == "too_large");
   CHECK(error_code_name(ErrorCode::kRateLimited) == "rate_limited");
+  CHECK(error_code_name(ErrorCode::kMuted) == "muted");
+  CHECK(error_code_name(ErrorCode::kContentRefused) == "content_refused");
   CHECK(error_code_name(ErrorCode::kForbidden) == "forbidden");
   CHECK(error_code_name(ErrorCode::kNotFound) == "not_found");
   CHECK(error_code_name(ErrorCode::kOutboxFull) == "outbox_full");
@@ -292,6 +411,8 @@ TEST_CASE("mutated frames are taken whole or refused with a detail, never half u
       R"({"type":"message","content":{"t":"\u00e9 ✓"},"id":"c-1","ref":"r"})",
       R"({"type":"history","before":12,"limit":50})",
       R"({"type":"event","name":"typing","content":[1,2]})",
+      R"({"type":"moderation","action":"ban","user":"eve","for_s":60,"reason":"é"})",
+      R"({"type":"token","token":"a.b.c"})",
   };
   Dice dice(5);
   size_t refused = 0;
@@ -321,6 +442,8 @@ TEST_CASE("mutated frames are taken whole or refused with a detail, never half u
       FAIL_CHECK("content from nowhere: " << text);
     }
     if (edgeroom::utf8_characters(frame.id) > 64) FAIL_CHECK("long id: " << text);
+    if (frame.type == FrameType::kModeration && frame.user.empty()) FAIL_CHECK("nobody: " << text);
+    if (frame.type == FrameType::kToken && frame.token.empty()) FAIL_CHECK("no token: " << text);
   }
   CHECK(refused > 10'000);
   CHECK(refused < 20'000);

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 using edgeroom::Operation;
@@ -40,6 +41,41 @@ TEST_CASE("a state and a page of messages are understood") {
   CHECK(page->epoch == "E");
 }
 
+TEST_CASE("what moderators ask is understood") {
+  for (const auto& [name, kind] :
+       std::vector<std::pair<std::string, OperationKind>>{{"publish", OperationKind::kPublish},
+                                                          {"moderate", OperationKind::kModerate},
+                                                          {"drain", OperationKind::kDrain},
+                                                          {"log", OperationKind::kLog}}) {
+    const auto operation = parse_operation(R"({"op":")" + name + R"(","room":"lobby"})");
+    REQUIRE(operation);
+    CHECK(operation->kind == kind);
+    CHECK_FALSE(operation->is_moderator);  // the Worker has checked that
+  }
+  const auto removal = parse_operation(R"({"op":"delete","seq":7})");
+  REQUIRE(removal);
+  CHECK(removal->kind == OperationKind::kDelete);
+  CHECK(removal->seq == 7U);
+  const auto join = parse_operation(R"({"op":"connect","role":"moderator"})");
+  REQUIRE(join);
+  CHECK(join->is_moderator);
+}
+
+TEST_CASE("a log is asked for from its beginning, from behind a record, or on from a part") {
+  const auto whole = parse_operation(R"({"op":"log","room":"lobby"})");
+  REQUIRE(whole);
+  CHECK_FALSE(whole->after);
+  CHECK_FALSE(whole->through);
+  CHECK(whole->records == 0);
+  const auto rest =
+      parse_operation(R"({"op":"log","epoch":"E","after":3,"through":9,"records":2})");
+  REQUIRE(rest);
+  CHECK(rest->after == 3U);
+  CHECK(rest->through == 9U);
+  CHECK(rest->records == 2);
+  CHECK(rest->epoch == "E");
+}
+
 TEST_CASE("what a newer Worker says beside is passed over") {
   const auto operation = parse_operation(R"({"later":{"x":[]},"op":"state","also":null})");
   REQUIRE(operation);
@@ -68,6 +104,15 @@ TEST_CASE("text that is no operation is none") {
                                 "{\"op\":\"connect\",\"after\":\"1\"}",
                                 "{\"op\":\"connect\",\"after\":9007199254740992}",
                                 "{\"op\":\"messages\",\"before\":null}",
+                                "{\"op\":\"delete\"}",
+                                "{\"op\":\"delete\",\"seq\":-1}",
+                                "{\"op\":\"delete\",\"seq\":null}",
+                                "{\"op\":\"connect\",\"role\":\"admin\"}",
+                                "{\"op\":\"connect\",\"role\":\"\"}",
+                                "{\"op\":\"connect\",\"role\":true}",
+                                "{\"op\":\"log\",\"through\":\"9\"}",
+                                "{\"op\":\"log\",\"records\":-1}",
+                                "{\"op\":\"log\",\"records\":null}",
                                 "{\"op\":\"messages\",\"limit\":1e1}",
                                 "{\"op\":\"connect\",\"user\":\"\\ud800\"}",
                                 "{\"op\":\"connect\",\"user\":\"\xff\"}"}) {

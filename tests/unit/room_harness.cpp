@@ -15,7 +15,14 @@ std::unique_ptr<Behaviour> RoomHarness::chat() {
   return std::move(behaviour.value());
 }
 
-void RoomHarness::wake() {
+void RoomHarness::wake() { REQUIRE_FALSE(try_wake()); }
+
+void RoomHarness::wake_as(MakeBehaviour make_behaviour) {
+  make_behaviour_ = std::move(make_behaviour);
+  wake();
+}
+
+std::optional<RoomStatus> RoomHarness::try_wake() {
   room_.reset();
   room_.emplace("lobby", settings_, make_behaviour_(), seed_++);
   attempts.clear();
@@ -24,15 +31,17 @@ void RoomHarness::wake() {
   alarm_at_ms.reset();
   flush_scheduled = false;
   for (const auto& [id, data] : storage.state) {
-    REQUIRE_FALSE(event(EventType::kRestoreState, id, 0, data));
+    if (const auto refusal = event(EventType::kRestoreState, id, 0, data)) return refusal;
   }
   for (const auto& [slot, segment] : storage.segments) {
-    REQUIRE_FALSE(event(EventType::kRestoreSegment, slot, 0, segment.first));
+    if (const auto refusal = event(EventType::kRestoreSegment, slot, 0, segment.first)) {
+      return refusal;
+    }
   }
   for (const auto& [handle, attachment] : attachments_) {
     REQUIRE_FALSE(event(EventType::kRestoreConnection, handle, 0, attachment));
   }
-  REQUIRE_FALSE(event(EventType::kRestored));
+  return event(EventType::kRestored);
 }
 
 std::optional<RoomStatus> RoomHarness::event(EventType type, uint32_t target, uint32_t number,
@@ -58,6 +67,7 @@ void RoomHarness::apply(const EffectList& effects) {
         for (const auto& [handle, unused] : attachments_) inbox_[handle].push_back(data);
         break;
       case EffectType::kClose:
+        order.emplace_back("close");
         closed[effect.target] = static_cast<uint32_t>(effect.value);
         attachments_.erase(effect.target);
         break;
@@ -95,7 +105,7 @@ void RoomHarness::apply(const EffectList& effects) {
         break;
       case EffectType::kFetch: fetches.push_back({effect.target, data, {}}); break;
       case EffectType::kKeepFrame: order.emplace_back("keep"); break;
-      case EffectType::kLog: break;
+      case EffectType::kLog: logs.push_back(data); break;
     }
   }
 }
@@ -107,6 +117,7 @@ void RoomHarness::load(const EffectList& effects, const Effect& effect) {
   REQUIRE(reader.ok());
   for (const uint32_t slot : slots) {
     REQUIRE(storage.segments.count(slot) == 1);
+    segments_loaded++;
     REQUIRE_FALSE(event(EventType::kLoaded, slot, 0, storage.segments[slot].second));
   }
   REQUIRE_FALSE(event(EventType::kLoadEnd));
@@ -127,6 +138,13 @@ void RoomHarness::frame(uint32_t handle, std::string_view text) {
 void RoomHarness::leave(uint32_t handle) {
   attachments_.erase(handle);
   REQUIRE_FALSE(event(EventType::kClosed, handle, 1000));
+}
+
+void RoomHarness::publish(uint32_t handle, std::string_view content, std::string_view id) {
+  std::string text = "{\"type\":\"message\",\"content\":" + std::string(content);
+  if (!id.empty()) text += ",\"id\":\"" + std::string(id) + "\"";
+  frame(handle, text + "}");
+  turn();
 }
 
 void RoomHarness::turn() {
@@ -226,6 +244,25 @@ void RoomHarness::store_all() {
                ",\"status\":\"stored\"}";
   }
   answer(200, results + "]}");
+}
+
+void RoomHarness::confirm_all() {
+  for (int i = 0; i < 1000; i++) {
+    turn();
+    if (request("{\"op\":\"state\"}").body.find("\"pending\":0,") != std::string::npos) return;
+    until_attempt();
+    while (!attempts.empty()) store_all();
+  }
+  FAIL("the outbox does not become empty");
+}
+
+std::string RoomHarness::epoch() {
+  const std::string state = request("{\"op\":\"state\"}").body;
+  constexpr std::string_view kKey = "\"epoch\":\"";
+  const size_t start = state.find(kKey);
+  if (start == std::string::npos) return "";
+  const size_t end = state.find('"', start + kKey.size());
+  return state.substr(start + kKey.size(), end - start - kKey.size());
 }
 
 std::vector<std::string> RoomHarness::take(uint32_t handle) {

@@ -47,12 +47,18 @@ class RoomHarness {
 
   // Throws the instance away and restores another one from storage and attachments.
   void wake();
+  // The same as another kind of room.
+  void wake_as(MakeBehaviour make_behaviour);
+  // The same, but what is stored may be refused: the status with which.
+  std::optional<RoomStatus> try_wake();
 
   // A join; the new connection's handle. The operation's other members are given as JSON, such as
   // `,"user":"ana"`.
   uint32_t join(std::string_view members = "");
   void frame(uint32_t handle, std::string_view text);
   void leave(uint32_t handle);
+  // A message and the end of its turn. `content` is JSON text.
+  void publish(uint32_t handle, std::string_view content, std::string_view id = "");
   // The end of the turn: flushes if the room asked for it.
   void turn();
   void timer();
@@ -73,9 +79,14 @@ class RoomHarness {
   void answer(uint32_t status, std::string_view body, std::string_view retry_after = "");
   // Answers it as the central API does when it stores every record.
   void store_all();
+  // Lets the central API store all that waits for it.
+  void confirm_all();
 
   std::optional<RoomStatus> event(EventType type, uint32_t target = 0, uint32_t number = 0,
                                   std::string_view payload = {});
+
+  // The room's epoch; empty when it was never used.
+  std::string epoch();
 
   // All frames a connection was sent, and forgets them.
   std::vector<std::string> take(uint32_t handle);
@@ -88,6 +99,8 @@ class RoomHarness {
   std::vector<Attempt> fetches;         // reads under way, oldest first; `body` is the path
   std::map<uint32_t, uint32_t> closed;  // handle -> code, by the room
   std::vector<std::string> order;       // "put", "broadcast", … of the last event, in order
+  std::vector<std::string> logs;        // lines that the room wrote
+  size_t segments_loaded = 0;           // that the room has read back
   std::optional<double> timer_delay_ms;
   std::optional<double> alarm_at_ms;
   bool flush_scheduled = false;
