@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rooms/history.h"
+
 namespace edgeroom {
 
 struct CentralMessage {
@@ -23,15 +25,13 @@ struct CentralPage {
   bool more = false;                     // in the direction that was asked
 };
 
-// Nothing when the text is no page, or one of another room or epoch, or not in order: what such an
-// answer holds must not reach a client.
+// Nothing when the text is no page, or one of another room or epoch, of seqs that `query` does not
+// ask for, or not in order: what such an answer holds must not reach a client.
 std::optional<CentralPage> parse_central_page(std::string_view body, std::string_view room,
-                                              std::string_view epoch);
+                                              std::string_view epoch, const HistoryQuery& query);
 
-// What to ask for: the path and query behind PERSIST_URL. `after` and `before` are exclusive; at
-// most one of them is given.
+// What to ask for: the path and query behind PERSIST_URL.
 std::string central_page_path(std::string_view room, std::string_view epoch,
-                              std::optional<uint64_t> after, std::optional<uint64_t> before,
-                              size_t limit);
+                              const HistoryQuery& query);
 
 }  // namespace edgeroom

@@ -17,8 +17,8 @@ struct CentralRead {
   // What the answer is for: a page of history, or a message that somebody wants to delete.
   using Purpose = std::variant<HistoryAsk, DeletionReader>;
 
-  std::string path;       // behind PERSIST_URL
-  std::string epoch;      // the one that is asked for
+  std::string epoch;      // what is asked for: messages of this one…
+  HistoryQuery query;     // … and of these seqs
   uint64_t boundary = 0;  // of what is older than this record, it has all that is asked for
   double asked_ms = 0;    // since when somebody waits for it
   Purpose purpose;

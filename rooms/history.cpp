@@ -119,7 +119,8 @@ void HistoryReader::append_backwards(std::string& out) const {
   std::vector<const std::string*> page;
   const size_t held = held_count();
   for (size_t i = messages_.size() - held; i < messages_.size(); i++) page.push_back(&messages_[i]);
-  if (!central_) {
+  // While the central API was read the room may have got more than the page holds.
+  if (!central_ || more_held()) {
     append_array(out, page, more_held());
     return;
   }

@@ -42,7 +42,8 @@ void Room::begin_central_reads(EffectList& effects) {
     if (!begun) return;
     const double left_ms = begun->read->asked_ms + kCentralReadTimeoutMs - now_ms_;
     if (left_ms > 0 && is_awaited(*begun->read)) {
-      effects.fetch(begun->number, begun->read->path, left_ms);
+      const CentralRead& read = *begun->read;
+      effects.fetch(begun->number, central_page_path(log_.room(), read.epoch, read.query), left_ms);
       continue;
     }
     auto read = central_reads_.end(begun->number);
@@ -59,7 +60,9 @@ std::optional<RoomStatus> Room::fetched(const Event& event, EffectList& effects)
   auto read = central_reads_.end(event.target);
   if (!read) return std::nullopt;  // an answer that nobody waits for
   std::optional<CentralPage> page;
-  if (event.number == kStatusOk) page = parse_central_page(event.payload, log_.room(), read->epoch);
+  if (event.number == kStatusOk) {
+    page = parse_central_page(event.payload, log_.room(), read->epoch, read->query);
+  }
   if (!page) {
     log_line(LogThreshold::kWarn, "central_read",
              "the central API gave no page: status " + std::to_string(event.number), effects);

@@ -48,7 +48,8 @@ void Room::read_deletion(DeletionReader reader, EffectList& effects) {
 void Room::read_central_message(DeletionReader reader, EffectList& effects) {
   CentralRead read;
   read.epoch = log_.epoch();
-  read.path = central_page_path(log_.room(), log_.epoch(), reader.target() - 1, std::nullopt, 1);
+  read.query.after = reader.target() - 1;
+  read.query.limit = 1;
   read.asked_ms = now_ms_;
   read.purpose = std::move(reader);
   read_central(std::move(read), effects);

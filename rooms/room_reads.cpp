@@ -81,8 +81,7 @@ void Room::finish(HistoryReader& reader, EffectList& effects) {
   ask.attempts++;
   CentralRead read;
   read.epoch = is_own ? log_.epoch() : ask.epoch;
-  read.path =
-      central_page_path(log_.room(), read.epoch, missing->after, missing->before, missing->limit);
+  read.query = *missing;
   read.boundary = missing->forwards() ? stored_before : missing->before.value_or(UINT64_MAX);
   read.asked_ms = ask.asked_ms;
   read.purpose = std::move(ask);
