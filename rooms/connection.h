@@ -34,7 +34,8 @@ struct Connection {
   std::string id;  // what the others see as `conn`
   std::string user;
   bool is_moderator = false;
-  bool is_draining = false;  // told to reconnect, and about to be closed; not kept over sleep
+  // When it is closed, because it was told to reconnect; 0: it was not. Not kept over sleep.
+  double drained_at_ms = 0;
   TokenBucket bucket;
   uint32_t flood_warnings = 0;
 };

@@ -155,8 +155,8 @@ void Room::drain(EffectList& effects) {
   frame.push_back(']');
   for (const auto& [handle, unused] : connections_.all()) {
     Connection* connection = connections_.find(handle);
-    if (connection->is_draining) continue;
-    connection->is_draining = true;
+    if (connection->drained_at_ms > 0) continue;
+    connection->drained_at_ms = now_ms_ + kDrainMs;
     effects.send(handle, frame);
   }
   if (connections_.size() > 0 && drain_at_ms_ == 0) drain_at_ms_ = now_ms_ + kDrainMs;
@@ -167,7 +167,13 @@ void Room::close_drained(EffectList& effects) {
   drain_at_ms_ = 0;
   std::vector<uint32_t> handles;
   for (const auto& [handle, connection] : connections_.all()) {
-    if (connection.is_draining) handles.push_back(handle);
+    const double at_ms = connection.drained_at_ms;
+    if (at_ms == 0) continue;
+    if (at_ms <= now_ms_) {
+      handles.push_back(handle);
+    } else if (drain_at_ms_ == 0 || at_ms < drain_at_ms_) {
+      drain_at_ms_ = at_ms;  // asked by a later drain
+    }
   }
   for (const uint32_t handle : handles) close(handle, kCloseRestart, "drained", effects);
 }
