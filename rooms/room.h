@@ -149,7 +149,7 @@ class Room {
   void moderate_by_frame(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                          EffectList& effects);
   void moderate_request(uint32_t request, std::string_view body, EffectList& effects);
-  [[nodiscard]] std::optional<FrameError> moderation_refusal() const;
+  [[nodiscard]] std::optional<FrameError> moderation_refusal(ModerationAction action) const;
   void moderate(const ClientFrame& ask, std::string_view by, std::string_view conn,
                 EffectList& effects);
   void close_user(std::string_view user, std::string_view reason, EffectList& effects);
@@ -238,7 +238,7 @@ class Room {
   uint64_t outbox_bytes_ = 0;         // of the segments above the watermark
 
   double behaviour_called_ms_ = 0;  // on_timer, last
-  double drain_at_ms_ = 0;          // when those who drain are closed; 0: nobody drains
+  double drain_at_ms_ = 0;          // when the first of those who drain is closed; 0: nobody drains
 
   double timer_at_ms_ = 0;  // 0: none is set
   double alarm_at_ms_ = 0;  // 0: none is set

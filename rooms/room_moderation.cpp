@@ -30,7 +30,7 @@ void Room::moderate_by_frame(uint32_t handle, const Connection& connection,
   if (!connection.is_moderator) {
     refusal = FrameError{ErrorCode::kForbidden, "only a moderator may do this"};
   } else {
-    refusal = moderation_refusal();
+    refusal = moderation_refusal(frame.action);
   }
   if (refusal) {
     send_error(handle, frame, *refusal, 0, effects);
@@ -49,7 +49,7 @@ void Room::moderate_request(uint32_t request, std::string_view body, EffectList&
     refuse(request, kStatusBadRequest, "Bad Request", not_json + error->detail, effects);
     return;
   }
-  if (const auto refusal = moderation_refusal()) {
+  if (const auto refusal = moderation_refusal(ask.action)) {
     refuse(request, kStatusUnavailable, "Service Unavailable", refusal->detail, effects);
     return;
   }
@@ -63,8 +63,10 @@ void Room::moderate_request(uint32_t request, std::string_view body, EffectList&
   effects.respond(request, kStatusOk, answer);
 }
 
-std::optional<FrameError> Room::moderation_refusal() const {
-  if (state_.moderation().full()) {
+std::optional<FrameError> Room::moderation_refusal(ModerationAction action) const {
+  // What adds nothing to the list is how it becomes shorter, too.
+  const bool adds = action == ModerationAction::kBan || action == ModerationAction::kMute;
+  if (adds && state_.moderation().full()) {
     return FrameError{ErrorCode::kForbidden,
                       "as many users as the room can remember are banned or muted"};
   }
