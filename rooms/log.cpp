@@ -48,6 +48,7 @@ void Log::import(const Origin& origin, Random& random, EffectList& effects) {
   appended_seq_ = origin.flushed_seq;
   snapshot_ = origin.state;
   snapshot_through_ = origin.through;
+  snapshot_is_stored_ = snapshot_.empty();
   save_state(origin.flushed_seq, {}, effects);
 }
 
@@ -207,6 +208,7 @@ bool Log::oldest_done(uint64_t confirmed) const {
 
 bool Log::snapshot_due(uint64_t confirmed) const {
   if (appended_seq_ < snapshot_through_) return false;  // an import has not come to it yet
+  if (!snapshot_is_stored_) return true;
   if (segments_after_snapshot_ >= kReplaySegmentsMax || bytes_after_snapshot_ >= kReplayBytesMax) {
     return true;
   }
@@ -217,6 +219,7 @@ void Log::save_snapshot(std::string state, EffectList& effects) {
   snapshot_ = std::move(state);
   snapshot_generation_ = generation_;
   snapshot_through_ = appended_seq_;
+  snapshot_is_stored_ = true;
   segments_after_snapshot_ = 0;
   bytes_after_snapshot_ = 0;
   std::string bytes;

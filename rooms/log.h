@@ -53,7 +53,8 @@ class Log {
   // Begins the first epoch and stores it.
   void create(double now_ms, Random& random, EffectList& effects);
   // Begins as the copy of another room's log whose records after `flushed_seq` will be appended:
-  // with its epoch, and with its snapshot `state`, which holds all records up to `through`.
+  // with its epoch, and with its snapshot `state`, which holds all records up to `through`. That is
+  // stored when they have all been appended, and the room must not sleep before.
   struct Origin {
     std::string_view epoch;
     uint64_t flushed_seq = 0;
@@ -139,6 +140,7 @@ class Log {
   std::string snapshot_;
   uint64_t snapshot_generation_ = 0;
   uint64_t snapshot_through_ = 0;
+  bool snapshot_is_stored_ = true;        // but for that of an import
   uint32_t segments_after_snapshot_ = 0;  // those that matter
   uint64_t bytes_after_snapshot_ = 0;     // of their data
   std::vector<StoredSegment> restoring_;

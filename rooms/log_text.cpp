@@ -1,5 +1,7 @@
 #include "rooms/log_text.h"
 
+#include <initializer_list>
+#include <set>
 #include <utility>
 
 #include "base/hex.h"
@@ -37,8 +39,18 @@ std::optional<Error> check_sum(std::string_view line) {
   return Error{"\"sum\" does not fit: the line was changed after it was exported"};
 }
 
+using Names = std::initializer_list<std::string_view>;
+using Seen = std::set<std::string, std::less<>>;
+
 Error wrong(std::string_view key, std::string_view what) {
   return Error{"\"" + std::string(key) + "\" " + std::string(what)};
+}
+
+std::optional<Error> missing(const Seen& seen, Names names) {
+  for (const std::string_view name : names) {
+    if (seen.count(name) == 0) return wrong(name, "is missing");
+  }
+  return std::nullopt;
 }
 
 std::optional<Error> read_text(const JsonMember& member, std::string& out) {
@@ -54,12 +66,17 @@ std::optional<Error> read_number(const JsonMember& member, uint64_t& out) {
   return std::nullopt;
 }
 
-// Gives each member of the object to `read`, and returns the first error.
+// Gives each member of the object to `read`, and returns the first error. In it and in `seen`
+// members are called by `prefix` and their name.
 template <typename Read>
-std::optional<Error> read_object(std::string_view json, Read read) {
+std::optional<Error> read_object(std::string_view json, std::string_view prefix, Seen& seen,
+                                 Read read) {
   JsonObjectReader reader(json);
   JsonMember member;
   while (reader.next(member)) {
+    const auto [name, is_new] = seen.emplace(std::string(prefix).append(member.key));
+    if (!is_new) return wrong(*name, "is given twice");
+    member.key = *name;
     if (auto error = read(member)) return error;
   }
   if (reader.wrong_root()) return Error{"not a JSON object"};
@@ -70,17 +87,39 @@ std::optional<Error> read_object(std::string_view json, Read read) {
   return std::nullopt;
 }
 
-std::optional<Error> read_snapshot(std::string_view json, LogHeader& out) {
-  return read_object(json, [&out](const JsonMember& member) -> std::optional<Error> {
-    if (member.key == "through") return read_number(member, out.snapshot_through);
-    if (member.key != "state") return std::nullopt;
-    std::string hex;
-    if (auto error = read_text(member, hex)) return error;
-    auto bytes = hex_decode(hex);
-    if (!bytes) return wrong(member.key, "must be hexadecimal");
-    out.snapshot = std::move(*bytes);
-    return std::nullopt;
-  });
+std::optional<Error> read_snapshot(const JsonMember& snapshot, LogHeader& out) {
+  if (snapshot.kind != JsonKind::kObject) return wrong(snapshot.key, "must be an object");
+  Seen seen;
+  std::string hex;
+  auto error = read_object(snapshot.value, "snapshot.", seen,
+                           [&](const JsonMember& member) -> std::optional<Error> {
+                             if (member.key == "snapshot.through") {
+                               return read_number(member, out.snapshot_through);
+                             }
+                             if (member.key == "snapshot.state") return read_text(member, hex);
+                             return std::nullopt;
+                           });
+  if (!error) error = missing(seen, {"snapshot.through", "snapshot.state"});
+  if (error) return error;
+  auto bytes = hex_decode(hex);
+  if (!bytes) return wrong("snapshot.state", "must be pairs of hexadecimal digits, 0-9 a-f");
+  out.snapshot = std::move(*bytes);
+  return std::nullopt;
+}
+
+std::optional<Error> check_header(const LogHeader& header) {
+  if (header.room.empty()) return wrong("room", "must not be empty");
+  if (header.epoch.empty()) return wrong("epoch", "must not be empty");
+  if (header.first == 0 || header.first > header.last + 1) {
+    return wrong("first", "must be at least 1 and at most one more than \"last\"");
+  }
+  if (header.snapshot_through > header.last) {
+    return wrong("snapshot.through", "must be at most \"last\"");
+  }
+  if (header.snapshot_through > 0 && header.snapshot.empty()) {
+    return wrong("snapshot.state", "must not be empty when \"snapshot.through\" is not 0");
+  }
+  return std::nullopt;
 }
 
 std::optional<Error> read_type(const JsonMember& member, RecordKind& kind) {
@@ -107,6 +146,12 @@ std::optional<Error> read_action(const JsonMember& member, ModerationAction& out
   return std::nullopt;
 }
 
+std::optional<Error> read_deleted(const JsonMember& member, bool& out) {
+  out = member.kind == JsonKind::kTrue;
+  if (out || member.kind == JsonKind::kFalse) return std::nullopt;
+  return wrong(member.key, "must be true or false");
+}
+
 std::optional<Error> read_content_text(const JsonMember& member, LogLine& out) {
   if (auto error = read_text(member, out.content_text)) return error;
   if (!is_json(out.content_text)) return wrong(member.key, "must hold JSON");
@@ -122,29 +167,67 @@ std::optional<Error> read_record_member(const JsonMember& member, LogLine& out) 
   if (member.key == "target") return read_number(member, record.target);
   if (member.key == "until") return read_number(member, record.until);
   if (member.key == "action") return read_action(member, record.action);
+  if (member.key == "deleted") return read_deleted(member, record.deleted);
+  if (member.key == "content_text") return read_content_text(member, out);
   if (member.key == "conn") return read_text(member, out.conn);
   if (member.key == "id") return read_text(member, out.id);
   if (member.key == "by") return read_text(member, out.by);
   if (member.key == "reason") return read_text(member, out.reason);
   if (member.key == "user") return read_text(member, out.user);
   if (member.key == "content") record.content = member.value;
-  if (member.key == "content_text") return read_content_text(member, out);
-  if (member.key == "deleted") record.deleted = member.kind == JsonKind::kTrue;
   return std::nullopt;
 }
 
-// Of a moderation, "user" is the subject and "by" who acted; of a deletion, "by" is who acted.
-void point_to_strings(LogLine& line) {
-  Record& record = line.record;
-  record.conn = line.conn;
-  record.id = line.id;
-  record.reason = line.reason;
-  record.user = record.kind == RecordKind::kMessage ? line.user : line.by;
-  if (record.kind == RecordKind::kModeration) {
-    line.subject = line.user;
-    record.subject = line.subject;
+std::optional<Error> check_record(const Record& record, const Seen& seen) {
+  if (auto error = missing(seen, {"type", "seq", "ts"})) return error;
+  if (record.seq == 0) return wrong("seq", "must be at least 1");
+  switch (record.kind) {
+    case RecordKind::kMessage:
+      if (seen.count("content") + seen.count("content_text") == 2) {
+        return Error{"a message has either \"content\" or \"content_text\""};
+      }
+      if (record.content.empty() != record.deleted) {
+        return Error{"a message has either \"content\" or \"deleted\""};
+      }
+      return record.deleted ? missing(seen, {"user", "by"}) : missing(seen, {"user"});
+    case RecordKind::kDeletion: return missing(seen, {"target", "by"});
+    case RecordKind::kModeration: return missing(seen, {"action", "user", "by"});
   }
-  if (record.deleted) record.by = line.by;
+  return std::nullopt;
+}
+
+// Of what the line has, what a record of its kind has. Of a moderation, "user" is the subject and
+// "by" who acted; of a deletion, "by" is who acted.
+Record record_of(const LogLine& line) {
+  Record record;
+  record.kind = line.record.kind;
+  record.seq = line.record.seq;
+  record.ts = line.record.ts;
+  switch (record.kind) {
+    case RecordKind::kMessage:
+      record.user = line.user;
+      record.deleted = line.record.deleted;
+      if (record.deleted) {
+        record.by = line.by;
+        return record;
+      }
+      record.id = line.id;
+      record.content = line.record.content;
+      break;
+    case RecordKind::kDeletion:
+      record.user = line.by;
+      record.target = line.record.target;
+      break;
+    case RecordKind::kModeration:
+      record.user = line.by;
+      record.action = line.record.action;
+      record.subject = line.user;
+      record.until = line.record.until;
+      record.reason = line.reason;
+      break;
+  }
+  record.conn = line.conn;
+  return record;
 }
 
 }  // namespace
@@ -191,7 +274,8 @@ Result<LogHeader> parse_log_header(std::string_view line) {
   LogHeader header;
   std::string type;
   uint64_t version = 0;
-  auto error = read_object(line, [&](const JsonMember& member) -> std::optional<Error> {
+  Seen seen;
+  auto error = read_object(line, "", seen, [&](const JsonMember& member) -> std::optional<Error> {
     if (member.key == "type") return read_text(member, type);
     if (member.key == "v") return read_number(member, version);
     if (member.key == "room") return read_text(member, header.room);
@@ -201,24 +285,25 @@ Result<LogHeader> parse_log_header(std::string_view line) {
     if (member.key == "confirmed") return read_number(member, header.confirmed);
     if (member.key == "kind") return read_text(member, header.kind);
     if (member.key == "state") return read_text(member, header.state_digest);
-    if (member.key == "snapshot") return read_snapshot(member.value, header);
+    if (member.key == "snapshot") return read_snapshot(member, header);
     return std::nullopt;
   });
   if (error) return *error;
   if (type != "log" || version != 1) return Error{"not the header of a room's log, version 1"};
-  if (header.epoch.empty()) return wrong("epoch", "is missing");
-  if (header.first == 0 || header.first > header.last + 1) {
-    return wrong("first", "must be at least 1 and at most one more than \"last\"");
-  }
-  if (auto changed = check_sum(line)) return *changed;
+  error =
+      missing(seen, {"room", "epoch", "first", "last", "confirmed", "kind", "snapshot", "state"});
+  if (!error) error = check_header(header);
+  if (!error) error = check_sum(line);
+  if (error) return *error;
   return header;
 }
 
 std::optional<Result<uint64_t>> parse_log_end(std::string_view line) {
   constexpr std::string_view kOpening = "{\"type\":\"end\"";
   if (line.substr(0, kOpening.size()) != kOpening) return std::nullopt;
+  Seen seen;
   std::optional<uint64_t> records;
-  auto error = read_object(line, [&](const JsonMember& member) -> std::optional<Error> {
+  auto error = read_object(line, "", seen, [&](const JsonMember& member) -> std::optional<Error> {
     if (member.key != "records") return std::nullopt;
     return read_number(member, records.emplace());
   });
@@ -230,20 +315,17 @@ std::optional<Result<uint64_t>> parse_log_end(std::string_view line) {
 
 std::optional<Error> parse_log_line(std::string_view line, LogLine& out) {
   out.record = {};
-  for (std::string* text : {&out.user, &out.conn, &out.id, &out.by, &out.subject, &out.reason}) {
+  for (std::string* text :
+       {&out.user, &out.conn, &out.id, &out.content_text, &out.by, &out.reason}) {
     text->clear();
   }
+  Seen seen;
   auto error = read_object(
-      line, [&out](const JsonMember& member) { return read_record_member(member, out); });
-  if (error) return error;
-  if (out.record.seq == 0) return wrong("seq", "is missing");
-  const Record& record = out.record;
-  if (record.kind == RecordKind::kMessage && record.content.empty() != record.deleted) {
-    return Error{"a message has either \"content\" or \"deleted\""};
-  }
-  if (auto changed = check_sum(line)) return changed;
-  point_to_strings(out);
-  return std::nullopt;
+      line, "", seen, [&out](const JsonMember& member) { return read_record_member(member, out); });
+  if (!error) error = check_record(out.record, seen);
+  if (!error) error = check_sum(line);
+  if (!error) out.record = record_of(out);
+  return error;
 }
 
 }  // namespace edgeroom

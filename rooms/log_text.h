@@ -59,7 +59,6 @@ struct LogLine {
   std::string conn;
   std::string id;
   std::string by;
-  std::string subject;
   std::string reason;
   std::string content_text;
 };

@@ -4,7 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "base/json_writer.h"
+#include "rooms/limits.h"
 #include "rooms/room.h"
 
 namespace edgeroom {
@@ -83,11 +85,16 @@ std::optional<RoomStatus> Room::import(const Event& event, EffectList& effects) 
   const auto parsed = parse_log_header(event.payload);
   if (!parsed.ok()) return RoomStatus::kBadPayload;
   const LogHeader& header = parsed.value();
-  bool other_kind = false;
-  if (!header.snapshot.empty() && !state_.decode(header.snapshot, other_kind)) {
-    return RoomStatus::kBadPayload;
+  if (header.kind != state_.behaviour().name()) return RoomStatus::kBadPayload;
+  if (!header.snapshot.empty()) {
+    const std::string before = state_.encode();
+    bool other_kind = false;
+    if (!state_.decode(header.snapshot, other_kind) || other_kind) {
+      // Part of it may have been taken.
+      CHECK(state_.decode(before, other_kind));
+      return RoomStatus::kBadPayload;
+    }
   }
-  if (other_kind || header.kind != state_.behaviour().name()) return RoomStatus::kBadPayload;
   is_copy_ = true;
   const uint64_t before = header.first - 1;
   log_.import({header.epoch, before, header.snapshot_through, header.snapshot}, random_, effects);
@@ -105,6 +112,7 @@ std::optional<RoomStatus> Room::import_record(const Event& event, EffectList& ef
   if (line.record.seq != log_.appended_seq() + 1) return RoomStatus::kBadPayload;
   append_record(line.record, static_cast<double>(line.record.ts));
   want_flush(effects);
+  if (log_.pending_bytes() > kPendingBytesMax) flush(effects);
   return std::nullopt;
 }
 

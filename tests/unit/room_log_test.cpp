@@ -198,7 +198,7 @@ TEST_SUITE("room log") {
     CHECK(line_error(R"({"seq":1,"type":"mail"})") ==
           "\"type\" must be message, delete or moderation");
     CHECK(line_error(R"({"type":"message","content":1})") == "\"seq\" is missing");
-    CHECK(line_error(R"({"seq":1,"type":"message"})") ==
+    CHECK(line_error(R"({"seq":1,"type":"message","ts":2,"user":"ana"})") ==
           "a message has either \"content\" or \"deleted\"");
     CHECK(line_error(R"({"seq":1,"type":"message","content_text":"[1"})") ==
           "\"content_text\" must hold JSON");
@@ -206,9 +206,10 @@ TEST_SUITE("room log") {
           "\"content_text\" must hold JSON");
     CHECK(line_error(R"({"seq":1,"type":"moderation","action":"hug"})") ==
           "\"action\" must be kick, ban, unban, mute or unmute");
-    CHECK(line_error(R"({"seq":1,"type":"message","content":1})") ==
+    CHECK(line_error(R"({"seq":1,"type":"message","ts":2,"user":"ana","content":1})") ==
           "\"sum\" is missing: it must be the last member");
-    CHECK(line_error(R"({"seq":1,"type":"message","content":1,"sum":"0123456789abcdef"})") ==
+    CHECK(line_error(R"({"seq":1,"type":"message","ts":2,"user":"ana","content":1,)"
+                     R"("sum":"0123456789abcdef"})") ==
           "\"sum\" does not fit: the line was changed after it was exported");
   }
 
