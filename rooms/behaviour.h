@@ -70,7 +70,8 @@ class Reply {
   // … or to everybody, at the end of the turn.
   void tell_all(std::string_view name, std::string content);
   // A message of the room itself, at most MESSAGE_BYTES_MAX bytes: a record of the log, whose user
-  // is the behaviour's name. It is not put before on_message. Not in on_flush.
+  // is the behaviour's name. It is not put before on_message. Not in on_flush. While the outbox is
+  // full it is not taken, as nobody's message is.
   void publish(std::string content);
 
   struct Signal {

@@ -227,6 +227,7 @@ bool Room::say(const Reply& reply, uint32_t handle, std::string_view ref, Effect
   // What the room said stands in the log that a copy is made of.
   if (is_copy_) return waits;
   for (const std::string& content : reply.messages()) {
+    if (outbox_refusal()) return waits;
     CHECK(is_json(content) && content.size() <= settings_.message_bytes_max);
     Record record;
     record.user = state_.behaviour().name();
