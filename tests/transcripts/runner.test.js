@@ -256,7 +256,7 @@ test("room_pipe ends with exit code 2 on input that is none", async (t) => {
     t,
     "a size that is too large",
     huge,
-    "event 1: a size of 4294967295 bytes; the most is 3145812",
+    "event 1: a size of 4294967295 bytes; the most is 3149844",
   );
   await badInput(
     t,
