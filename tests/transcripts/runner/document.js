@@ -8,7 +8,7 @@ const FENCE_BEGIN = "```room";
 const FENCE_END = "```";
 
 /** What the host does or suffers, beside the events of the ABI. */
-const HOST_EVENTS = ["start", "sleep", "damage", "raw"];
+const HOST_EVENTS = ["start", "sleep", "damage", "raw", "rest"];
 
 /**
  * An event of a transcript.

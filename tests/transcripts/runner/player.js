@@ -121,6 +121,10 @@ export class Player {
   #joining = null;
   /** Attempts under way. @type {Set<number>} */
   #attempts = new Set();
+  /** Reads from the central API under way. @type {Set<number>} */
+  #reads = new Set();
+  /** By request, what asks for the rest of its answer. @type {Map<number, Uint8Array>} */
+  #rests = new Map();
   #flushScheduled = false;
   /** @type {number | null} */
   #timerAtMs = null;
@@ -200,8 +204,15 @@ export class Player {
     this.#isCorrupt = false;
     this.#flushScheduled = false;
     this.#timerAtMs = null;
-    this.#attempts.clear();
+    this.#forgetUnderWay();
     this.#turn = [];
+  }
+
+  /** What only the instance that is gone has waited for. */
+  #forgetUnderWay() {
+    this.#attempts.clear();
+    this.#reads.clear();
+    this.#rests.clear();
   }
 
   /**
@@ -235,7 +246,7 @@ export class Player {
     this.end();
     this.#asleep = null;
     this.#timerAtMs = null;
-    this.#attempts.clear();
+    this.#forgetUnderWay();
     this.#isCorrupt = false;
     this.#instance = this.#build.instance();
     const payload = Buffer.concat([encoder.encode(`${room}\n`), this.#settings]);
@@ -294,8 +305,12 @@ export class Player {
         return this.#flush();
       case "request":
         return this.#request(step);
+      case "rest":
+        return this.#rest();
       case "attemptResult":
         return this.#attemptResult(step);
+      case "fetched":
+        return this.#fetched(step);
       case "raw":
         return this.#raw(step);
       default:
@@ -431,6 +446,25 @@ export class Player {
     await this.#send("request", request, kind, step.payload);
   }
 
+  /** The client has taken a part of an answer, and there is more. */
+  async #rest() {
+    const request = this.#options.number("request");
+    this.#options.endWithoutPayload();
+    const operation = this.#rests.get(request);
+    if (!operation) return this.#fail(`of request ${request} there is no rest`);
+    this.#rests.delete(request);
+    await this.#send("request", request, FrameKind.text, operation);
+  }
+
+  /** @param {Step} step */
+  async #fetched(step) {
+    const read = this.#options.number("read");
+    const status = this.#options.number("status");
+    this.#options.end();
+    if (!this.#reads.delete(read)) this.#fail(`read ${read} is not under way`);
+    await this.#send("fetched", read, status, step.payload);
+  }
+
   /** @param {Step} step */
   async #attemptResult(step) {
     const attempt = this.#options.number("attempt");
@@ -538,6 +572,12 @@ export class Player {
         break;
       case EffectType.forward:
         this.#attempts.add(target);
+        break;
+      case EffectType.respondPart:
+        this.#rests.set(target, extra);
+        break;
+      case EffectType.fetch:
+        this.#reads.add(target);
         break;
       case EffectType.keepFrame:
         if (this.#current) this.#turn.push(this.#current);

@@ -36,6 +36,8 @@ const EFFECTS = {
   respond: { target: "request", value: "status", data: "", extra: "type" },
   log: { value: "level", show: showLevel, data: "" },
   keepFrame: {},
+  respondPart: { target: "request", value: "status", data: "", extra: "next" },
+  fetch: { target: "read", value: "timeout", show: showDelay, data: "" },
 };
 
 /** What events call target and number. @type {Record<string, { target?: string, number?: string }>} */
@@ -50,6 +52,7 @@ const EVENTS = {
   loaded: { target: "slot" },
   attemptResult: { target: "attempt", number: "status" },
   trapped: { target: "socket" },
+  fetched: { target: "read", number: "status" },
 };
 
 /** @param {string} event */
