@@ -5,7 +5,6 @@
 // colours on a terminal.
 
 #include "tools/replay/replay.h"
-#include "tools/replay/words.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -16,6 +15,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tools/replay/words.h"
 
 namespace edgeroom::replay {
 

@@ -85,7 +85,8 @@ TEST_CASE("content comes back though it is nested as deeply as a message may be"
   for (const size_t depth : {62U, 63U, 64U}) {
     CAPTURE(depth);
     const std::string text = message("1", "\"content\":" + nested(depth));
-    const auto got = parsed(page(text));
+    const std::string body = page(text);
+    const auto got = parsed(body);
     REQUIRE(got);
     CHECK(got->messages[0].json == text);
   }

@@ -1,14 +1,13 @@
 // Another kind of room than chat: what it refuses, rewrites and says of its own accord, and when it
 // is called.
 
-#include "rooms/behaviour.h"
-
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
 #include "base/settings.h"
+#include "rooms/behaviour.h"
 #include "rooms/limits.h"
 #include "rooms/room.h"
 #include "tests/unit/room_harness.h"
