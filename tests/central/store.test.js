@@ -49,6 +49,19 @@ async function readSeqs(room, query = {}) {
   return { seqs: messages.map((/** @type {{ seq: number }} */ { seq }) => seq), more };
 }
 
+/**
+ * Eight at a time: when all go at once, on a busy machine, some wait longer than the store is waited
+ * for, and are told to try again.
+ * @template T
+ * @param {T[]} items @param {(item: T, index: number) => Promise<void>} work
+ */
+async function inGroups(items, work) {
+  const size = 8;
+  for (let i = 0; i < items.length; i += size) {
+    await Promise.all(items.slice(i, i + size).map((item, j) => work(item, i + j)));
+  }
+}
+
 describe("writing", () => {
   test("stored, duplicate and conflict of every kind of record", async () => {
     const records = [message(1), deletion(2, 1), moderation(3), message(4, "1e400", { id: "c-4" })];
@@ -182,36 +195,32 @@ describe("deleting", () => {
 
   test("in every order of up to four deliveries the content goes and stays gone", async () => {
     const orders = [1, 2, 3, 4].flatMap(sequences);
-    await Promise.all(
-      orders.map(async (order) => {
-        const room = `order-${order}`;
-        const history = order.slice(0, -1);
-        const last = order.slice(-1);
-        // Shorter orders are among the orders, so only the end of each has to be looked at.
-        for (const name of history) await statuses(room, [deliveries[name]]);
-        const what = `${last} after ${history || "nothing"}`;
-        const status = await statuses(room, [deliveries[last]]);
-        assert.deepEqual(status, [expectedStatus(history, last)], what);
-        const { messages } = await read(room, { epoch: EPOCH });
-        assert.deepEqual(messages, expectedMessages(order), what);
-        assert.deepEqual(await contentAttributes(room), expectedAttributes(order), what);
-      }),
-    );
+    await inGroups(orders, async (order) => {
+      const room = `order-${order}`;
+      const history = order.slice(0, -1);
+      const last = order.slice(-1);
+      // Shorter orders are among the orders, so only the end of each has to be looked at.
+      for (const name of history) await statuses(room, [deliveries[name]]);
+      const what = `${last} after ${history || "nothing"}`;
+      const status = await statuses(room, [deliveries[last]]);
+      assert.deepEqual(status, [expectedStatus(history, last)], what);
+      const { messages } = await read(room, { epoch: EPOCH });
+      assert.deepEqual(messages, expectedMessages(order), what);
+      assert.deepEqual(await contentAttributes(room), expectedAttributes(order), what);
+    });
   });
 
   test("all at once, many times, the content goes as well", async () => {
     const rooms = Array.from({ length: 40 }, (_, i) => `at-once-${i}`);
-    await Promise.all(
-      rooms.map(async (room, i) => {
-        const order = ["OTD", "DTO", "ODO", "OOD", "TOD", "DOT"][i % 6];
-        const results = await Promise.all(
-          [...order].map((name) => statuses(room, [deliveries[name]])),
-        );
-        for (const status of results.flat()) assert.match(status, /^(stored|duplicate)$/);
-        const { messages } = await read(room, { epoch: EPOCH });
-        assert.deepEqual(messages, expectedMessages(order), `${order} at once`);
-      }),
-    );
+    await inGroups(rooms, async (room, i) => {
+      const order = ["OTD", "DTO", "ODO", "OOD", "TOD", "DOT"][i % 6];
+      const results = await Promise.all(
+        [...order].map((name) => statuses(room, [deliveries[name]])),
+      );
+      for (const status of results.flat()) assert.match(status, /^(stored|duplicate)$/);
+      const { messages } = await read(room, { epoch: EPOCH });
+      assert.deepEqual(messages, expectedMessages(order), `${order} at once`);
+    });
   });
 
   test("a message and its deletion in one batch", async () => {
