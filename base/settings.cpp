@@ -1,6 +1,7 @@
 #include "base/settings.h"
 
 #include <array>
+#include <utility>
 
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
@@ -143,6 +144,11 @@ Result<RoomSettings> parse_room_settings(const SettingMap& settings) {
   numbers.read("ROOM_CONNECTIONS_MAX", 1, kConnectionsMax, out.connections_max);
   if (numbers.error()) return *numbers.error();
   if (std::optional<Error> error = read_message_limits(settings, out)) return *error;
+  if (const std::string* rules = settings.find("CONTENT_RULES")) {
+    Result<ContentRules> content_rules = ContentRules::parse(*rules);
+    if (!content_rules.ok()) return content_rules.error();
+    out.content_rules = std::move(content_rules.value());
+  }
   const Result<LogThreshold> log_level = parse_log_level(settings);
   if (!log_level.ok()) return log_level.error();
   out.log_level = log_level.value();

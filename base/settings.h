@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/content_rules.h"
 #include "base/result.h"
 
 namespace edgeroom {
@@ -45,6 +46,7 @@ struct RoomSettings {
   uint32_t connections_max = 10'000;        // ROOM_CONNECTIONS_MAX
   double message_rate = 200;                // MESSAGE_LIMITS connection.rate, messages a second
   double message_burst = 400;               // MESSAGE_LIMITS connection.burst, messages
+  ContentRules content_rules;               // CONTENT_RULES, none
   LogThreshold log_level = LogThreshold::kInfo;  // LOG_LEVEL: debug, info, warn or error
 };
 

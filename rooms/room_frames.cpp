@@ -86,10 +86,15 @@ void Room::act(uint32_t handle, const Connection& connection, const ClientFrame&
 }
 
 std::optional<FrameError> Room::content_refusal(std::string_view content) const {
-  if (content.size() <= settings_.message_bytes_max) return std::nullopt;
-  return FrameError{ErrorCode::kTooLarge, "\"content\" has " + std::to_string(content.size()) +
-                                              " bytes; the most is " +
-                                              std::to_string(settings_.message_bytes_max)};
+  if (content.size() > settings_.message_bytes_max) {
+    return FrameError{ErrorCode::kTooLarge, "\"content\" has " + std::to_string(content.size()) +
+                                                " bytes; the most is " +
+                                                std::to_string(settings_.message_bytes_max)};
+  }
+  if (settings_.content_rules.refuse(content)) {
+    return FrameError{ErrorCode::kContentRefused, "\"content\" holds a word that is not allowed"};
+  }
+  return std::nullopt;
 }
 
 std::optional<FrameError> Room::outbox_refusal(uint64_t reserve) const {

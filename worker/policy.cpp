@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/json_array.h"
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
-#include "worker/json_array.h"
 #include "worker/limits.h"
 
 namespace edgeroom {

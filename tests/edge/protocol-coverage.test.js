@@ -291,8 +291,10 @@ const ERROR_CODES = [
   },
   {
     row: "content_refused by CONTENT_RULES",
-    later: "with CONTENT_RULES",
-    sign: /CONTENT_RULES/,
+    shown: [
+      "content-rules: refuses messages and events with one of the words, and tells their sender alone",
+      "content-rules: refuses a word in what is published over HTTP, too",
+    ],
   },
   {
     row: "forbidden",

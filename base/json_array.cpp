@@ -1,4 +1,4 @@
-#include "worker/json_array.h"
+#include "base/json_array.h"
 
 namespace edgeroom {
 
