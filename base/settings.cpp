@@ -152,6 +152,8 @@ Result<RoomSettings> parse_room_settings(const SettingMap& settings) {
   const Result<LogThreshold> log_level = parse_log_level(settings);
   if (!log_level.ok()) return log_level.error();
   out.log_level = log_level.value();
+  const std::string* auth = settings.find("AUTH");
+  out.needs_token = auth != nullptr && *auth == "jwt";
   return out;
 }
 

@@ -47,6 +47,7 @@ struct RoomSettings {
   double message_rate = 200;                // MESSAGE_LIMITS connection.rate, messages a second
   double message_burst = 400;               // MESSAGE_LIMITS connection.burst, messages
   ContentRules content_rules;               // CONTENT_RULES, none
+  bool needs_token = false;                 // AUTH is jwt: tokens name the users
   LogThreshold log_level = LogThreshold::kInfo;  // LOG_LEVEL: debug, info, warn or error
 };
 

@@ -1,4 +1,8 @@
-// Made by scripts/gen-abi.js from rooms/abi.h and worker/abi.h. Do not edit.
+// Made by scripts/gen-abi.js from base/token_limits.h, rooms/abi.h, worker/abi.h. Do not edit.
+
+export const TOKEN_SKEW_SECONDS = 30;
+
+export const TOKEN_BYTES_MAX = 8192;
 
 export const ROOM_ABI_VERSION = 1;
 
@@ -22,6 +26,7 @@ export const EventType = Object.freeze({
   fetched: 17,
   import: 18,
   record: 19,
+  verified: 20,
 });
 
 export const FrameKind = Object.freeze({
@@ -47,6 +52,8 @@ export const EffectType = Object.freeze({
   keepFrame: 14,
   respondPart: 15,
   fetch: 16,
+  verifyToken: 17,
+  attach: 18,
 });
 
 export const LogLevel = Object.freeze({
@@ -104,15 +111,17 @@ export const EdgeRequestLine = Object.freeze({
   authorization: 6,
   corsMethod: 7,
   corsHeaders: 8,
+  verified: 9,
 });
 
-export const EDGE_REQUEST_LINES = 9;
+export const EDGE_REQUEST_LINES = 10;
 
 export const EdgeAction = Object.freeze({
   respond: 1,
   joinRoom: 2,
   askRoom: 3,
   assets: 4,
+  verifyToken: 5,
 });
 
 export const EdgeLogLevel = Object.freeze({

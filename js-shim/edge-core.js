@@ -49,11 +49,16 @@ export class EdgeCore {
     this.log(record.u32(EdgeConfiguration.logLevel), record.text(EdgeConfiguration.log));
   }
 
-  /** @param {Request} request @param {number} now */
-  decide(request, now) {
+  /**
+   * @param {Request} request
+   * @param {number} now
+   * @param {string} [verified] what was found out about its token
+   */
+  decide(request, now, verified = "") {
     const lines = new Array(EDGE_REQUEST_LINES).fill("");
     lines[EdgeRequestLine.method] = request.method;
     lines[EdgeRequestLine.url] = request.url;
+    lines[EdgeRequestLine.verified] = verified;
     for (const [name, line] of HEADER_LINES) lines[line] = request.headers.get(name) ?? "";
     const size = this.#host.write(lines.join("\n"));
     const [record] = this.#records("edge_request", EdgeDecision.SIZE, size, now);

@@ -3,9 +3,9 @@
 import { EffectType, EventType, LogLevel } from "./abi.generated.js";
 import { joined } from "./bounded-body.js";
 import { getPage, postBatch } from "./central.js";
+import { verifyToken } from "./token.js";
 
 /** @typedef {import("./room-runtime.js").RoomRuntime} RoomRuntime */
-/** @typedef {import("./central.js").CentralAnswer} CentralAnswer */
 
 /**
  * An effect. The functions copy its data out of the module's memory: call them before the next
@@ -45,6 +45,8 @@ const effects = {
   [EffectType.keepFrame]: keepFrame,
   [EffectType.respondPart]: respondPart,
   [EffectType.fetch]: fetchCentral,
+  [EffectType.verifyToken]: verify,
+  [EffectType.attach]: attach,
 };
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -160,9 +162,10 @@ function fetchCentral(room, effect) {
 }
 
 /**
+ * @template T
  * @param {RoomRuntime} room
- * @param {Promise<CentralAnswer>} answered
- * @param {(answer: CentralAnswer) => void} tell
+ * @param {Promise<T>} answered
+ * @param {(answer: T) => void} tell
  */
 function whenAnswered(room, answered, tell) {
   const { generation } = room;
@@ -172,6 +175,19 @@ function whenAnswered(room, answered, tell) {
       if (room.generation === generation) tell(answer);
     }),
   );
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function verify(room, effect) {
+  const handle = effect.target;
+  whenAnswered(room, verifyToken(room.env, effect.text()), (verdict) => {
+    room.background(EventType.verified, handle, 0, verdict);
+  });
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function attach(room, effect) {
+  room.sockets.get(effect.target)?.serializeAttachment(effect.bytes());
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */

@@ -6,6 +6,7 @@
 import { EdgeAction, EdgeLogLevel } from "./abi.generated.js";
 import { EdgeCore, reasonOf, writeLog } from "./edge-core.js";
 import { KvCounters } from "./kv-counters.js";
+import { verifyToken } from "./token.js";
 
 export { Room } from "./room-object.js";
 
@@ -31,8 +32,13 @@ export default {
   /** @param {Request} request @param {Bindings} env @param {ExecutionContext} ctx */
   async fetch(request, env, ctx) {
     try {
-      const decision = decide(request, env, ctx);
-      return withHeaders(await carryOut(decision, request, env), decision.headers);
+      let decision = decide(request, env, ctx);
+      const headers = [...decision.headers];
+      if (decision.action === EdgeAction.verifyToken) {
+        decision = decide(request, env, ctx, await verifyToken(env, decision.body));
+        headers.push(...decision.headers);
+      }
+      return withHeaders(await carryOut(decision, request, env), headers);
     } catch (error) {
       writeLog(EdgeLogLevel.error, { event: "edge_failed", reason: reasonOf(error) });
       return problem(500, "Internal Server Error", "internal");
@@ -40,12 +46,17 @@ export default {
   },
 };
 
-/** @param {Request} request @param {Bindings} env @param {ExecutionContext} ctx */
-function decide(request, env, ctx) {
+/**
+ * @param {Request} request
+ * @param {Bindings} env
+ * @param {ExecutionContext} ctx
+ * @param {string} [verified]
+ */
+function decide(request, env, ctx, verified) {
   const using = counters ?? new KvCounters(new EdgeCore(env), env.RATE_LIMIT);
   // Whatever the core fails at, the next request gets a new one.
   counters = null;
-  const decision = using.core.decide(request, Date.now());
+  const decision = using.core.decide(request, Date.now(), verified);
   counters = using;
   if (decision.kvDue) ctx.waitUntil(share(using));
   return decision;

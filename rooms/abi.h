@@ -63,6 +63,9 @@ enum class EventType : uint32_t {
   kImport = 18,
   // The next record of that log, appended and told as it is. payload: its line.
   kRecord = 19,
+  // What kVerifyToken has found out. target: handle. payload: as EdgeRequestLine::kVerified in
+  // worker/abi.h.
+  kVerified = 20,
 };
 
 enum class FrameKind : uint32_t {
@@ -115,6 +118,10 @@ enum class EffectType : uint32_t {
   // GET from the central API. target: a number for kFetched. value: timeout in ms. data: path and
   // query, to be put behind PERSIST_URL.
   kFetch = 16,
+  // Verify a token and answer by kVerified. target: handle. data: the token.
+  kVerifyToken = 17,
+  // Replace a socket's attachment. target: handle. data: the attachment.
+  kAttach = 18,
 };
 
 enum class LogLevel : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };

@@ -11,8 +11,7 @@ namespace edgeroom {
 
 namespace {
 
-constexpr uint8_t kAttachmentVersion = 2;
-constexpr uint8_t kIsModerator = 1;
+constexpr uint8_t kAttachmentVersion = 3;
 
 }  // namespace
 
@@ -35,7 +34,8 @@ bool TokenBucket::take(double now_ms, double& retry_after_ms) {
 void encode_attachment(std::string& out, const Connection& connection) {
   ByteWriter writer(out);
   writer.u8(kAttachmentVersion);
-  writer.u8(connection.is_moderator ? kIsModerator : 0);
+  writer.u8(static_cast<uint8_t>(connection.access));
+  writer.varint(static_cast<uint64_t>(connection.expires_ms));
   writer.sized(connection.id);
   writer.sized(connection.user);
 }
@@ -43,7 +43,9 @@ void encode_attachment(std::string& out, const Connection& connection) {
 bool decode_attachment(std::string_view bytes, Connection& connection) {
   ByteReader reader(bytes);
   if (reader.u8() != kAttachmentVersion) return false;
-  connection.is_moderator = (reader.u8() & kIsModerator) != 0;
+  connection.access = static_cast<Access>(reader.u8());
+  if (connection.access < Access::kRead || connection.access > Access::kModerate) return false;
+  connection.expires_ms = static_cast<double>(reader.varint());
   connection.id = reader.sized();
   connection.user = reader.sized();
   return reader.ok() && reader.at_end();

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/claims.h"
+
 namespace edgeroom {
 
 // Tokens that come back at `rate` a second, up to `burst`. Starts full.
@@ -33,16 +35,20 @@ struct Connection {
 
   std::string id;  // what the others see as `conn`
   std::string user;
-  bool is_moderator = false;
+  Access access = Access::kPublish;
+  double expires_ms = 0;     // of its token; 0: never
+  bool is_renewing = false;  // a token is being verified; not kept over sleep
+  std::string renewal_ref;   // of the frame that brought it
   // When it is closed, because it was told to reconnect; 0: it was not. Not kept over sleep.
   double drained_at_ms = 0;
   TokenBucket bucket;
+  [[nodiscard]] bool is_moderator() const { return access == Access::kModerate; }
   uint32_t flood_warnings = 0;
 };
 
 // What a socket carries over the room's sleep:
 //
-//   attachment := version:u8 flags:u8 id:sized user:sized       (flags: 1 for a moderator)
+//   attachment := version:u8 access:u8 expires_ms:varint id:sized user:sized
 void encode_attachment(std::string& out, const Connection& connection);
 bool decode_attachment(std::string_view bytes, Connection& connection);
 

@@ -94,6 +94,14 @@ void EffectList::respond_part(uint32_t request, std::string_view part, std::stri
   }
 }
 
+void EffectList::verify_token(uint32_t handle, std::string_view token) {
+  add(EffectType::kVerifyToken, handle, token, {}, 0);
+}
+
+void EffectList::attach(uint32_t handle, std::string_view attachment) {
+  add(EffectType::kAttach, handle, attachment, {}, 0);
+}
+
 void EffectList::fetch(uint32_t number, std::string_view path, double timeout_ms) {
   add(EffectType::kFetch, number, path, {}, timeout_ms);
 }

@@ -32,6 +32,8 @@ class EffectList {
   void respond(uint32_t request, uint32_t status, std::string_view body);
   // A part of an NDJSON answer; `next` is the operation that asks for the rest, empty for the last.
   void respond_part(uint32_t request, std::string_view part, std::string_view next);
+  void verify_token(uint32_t handle, std::string_view token);
+  void attach(uint32_t handle, std::string_view attachment);
   // `path` with its query.
   void fetch(uint32_t number, std::string_view path, double timeout_ms);
   void keep_frame();

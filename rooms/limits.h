@@ -103,6 +103,11 @@ inline constexpr double kRoomCountIntervalMs = 1000;
 // How long a socket stays open after `reconnect`: enough to send what is under way.
 inline constexpr double kDrainMs = 1000;
 
+// Tokens of silent connections are looked at so often: each look may cost an alarm.
+inline constexpr double kExpiryCheckMs = 60'000;
+// When to come again with a token while another is being verified.
+inline constexpr double kRenewalRetryMs = 1000;
+
 // Refused frames a connection may send before it is closed with 4029. A client that honours
 // retry_after_ms never comes near.
 inline constexpr uint32_t kFloodWarningsMax = 100;

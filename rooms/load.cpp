@@ -69,6 +69,7 @@ void DeletionReader::record(const Record& record) {
   if (record.seq == target_ && is_message_.back() && !record.deleted) {
     found_ = true;
     author_ = record.conn;
+    author_user_ = record.user;
     kept = {};
     kept.seq = record.seq;
     kept.ts = record.ts;

@@ -71,8 +71,9 @@ class DeletionReader {
   [[nodiscard]] const std::string& by() const { return by_; }
   // There is such a message, and it has not been deleted before.
   [[nodiscard]] bool found() const { return found_; }
-  // The connection that sent it.
+  // The connection that sent it, and its user.
   [[nodiscard]] const std::string& author() const { return author_; }
+  [[nodiscard]] const std::string& author_user() const { return author_user_; }
   [[nodiscard]] const std::string& data() const { return data_; }
   [[nodiscard]] const std::vector<bool>& is_message() const { return is_message_; }
 
@@ -87,6 +88,7 @@ class DeletionReader {
   std::string by_;
   bool found_ = false;
   std::string author_;
+  std::string author_user_;
   std::string data_;
   uint64_t segment_ts_ = 0;
   std::vector<bool> is_message_;

@@ -46,8 +46,9 @@ bool set_number(const JsonMember& member, std::optional<uint64_t>& out) {
 
 bool set_role(const JsonMember& member, Operation& operation) {
   std::string role;
-  operation.is_moderator = set_text(member, role) && role == "moderator";
-  return operation.is_moderator;
+  if (!set_text(member, role)) return false;
+  operation.access = role == "moderator" ? Access::kModerate : Access::kRead;
+  return role == "moderator" || role == "reader";
 }
 
 bool set_member(const JsonMember& member, Operation& operation) {
@@ -58,6 +59,7 @@ bool set_member(const JsonMember& member, Operation& operation) {
   if (member.key == "seq") return set_number(member, operation.seq);
   if (member.key == "limit") return set_number(member, operation.limit);
   if (member.key == "through") return set_number(member, operation.through);
+  if (member.key == "expires") return set_number(member, operation.expires);
   if (member.key == "role") return set_role(member, operation);
   if (member.key == "records") {
     std::optional<uint64_t> records;

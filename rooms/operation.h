@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/claims.h"
+
 namespace edgeroom {
 
 enum class OperationKind : uint8_t {
@@ -21,9 +23,11 @@ enum class OperationKind : uint8_t {
 
 struct Operation {
   OperationKind kind = OperationKind::kState;
-  std::string user;           // of kConnect; empty: the room makes up a name
-  bool is_moderator = false;  // of kConnect: "role":"moderator"
-  std::string epoch;          // of kConnect, kMessages and the rest of a kLog; empty: not given
+  // Who asks; empty: nobody knows, and of kConnect the room makes up a name.
+  std::string user;
+  Access access = Access::kPublish;  // of kConnect: "role", "moderator" or "reader"
+  std::optional<uint64_t> expires;   // of kConnect: when the token does, ms since 1970
+  std::string epoch;  // of kConnect, kMessages and the rest of a kLog; empty: not given
   std::optional<uint64_t> after;
   std::optional<uint64_t> before;
   std::optional<uint64_t> limit;

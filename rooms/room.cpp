@@ -83,6 +83,13 @@ void Room::restored(EffectList& effects) {
   confirmation_sent_ = confirmation_stored_;
   deletions_.confirmed(confirmation_stored_, log_.restored_dead());
   forwarder_.restore(confirmation_stored_, log_.restored_dead());
+  for (const auto& [handle, connection] : connections_.all()) expires(connection);
+  if (connections_.size() > 0) {
+    close_expired(effects);
+    // Nobody knows when they were looked at before: once a minute is enough, however often the room
+    // wakes.
+    expiry_checked_ms_ = now_ms_;
+  }
   if (!log_.exists()) return;
   for (const SegmentEntry& entry : log_.segments().entries()) {
     if (entry.last_seq() > confirmation_stored_) outbox_bytes_ += entry.data_size;
@@ -102,6 +109,7 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
       alarm_at_ms_ = 0;
       if (cursor_dirty()) store_cursor(effects);
       behaviour_timer(effects);
+      close_expired(effects);
       return std::nullopt;
     case EventType::kRequest: return request(event, effects);
     case EventType::kAttemptResult: return attempt_answered(event, effects);
@@ -116,6 +124,7 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
       }
       return std::nullopt;
     case EventType::kFetched: return fetched(event, effects);
+    case EventType::kVerified: token_verified(event, effects); return std::nullopt;
     case EventType::kImport: return import(event, effects);
     case EventType::kRecord: return import_record(event, effects);
     default: return RoomStatus::kOutOfOrder;
@@ -220,6 +229,7 @@ void Room::timer(EffectList& effects) {
   if (room_count_dirty_) want_flush(effects);
   behaviour_timer(effects);
   close_drained(effects);
+  close_expired(effects);
   if (cursor_dirty() && now_ms_ >= cursor_dirty_at_ms_ + kCursorDelayMs) store_cursor(effects);
 }
 
@@ -254,8 +264,9 @@ void Room::arm(EffectList& effects) {
   }
   if (cursor_dirty()) due = std::min(due, cursor_dirty_at_ms_ + kCursorDelayMs);
   if (drain_at_ms_ > 0) due = std::min(due, drain_at_ms_);
-  const double behaviour_due = behaviour_deadline_ms();
-  const double soonest = std::min(due, behaviour_due);
+  // What may wait for longer than a room stays awake.
+  const double far_due = std::min(behaviour_deadline_ms(), expiry_check_ms());
+  const double soonest = std::min(due, far_due);
   const bool by_timer = soonest - now_ms_ <= kTimerDelayMaxMs;
   const double timer_at = by_timer ? std::max(soonest, now_ms_) : 0;
   if (timer_at != timer_at_ms_) {
@@ -268,7 +279,7 @@ void Room::arm(EffectList& effects) {
     alarm_at = std::isfinite(due) ? std::max(due, safety) : safety;
   }
   // A room may sleep until then.
-  if (behaviour_due - now_ms_ > kTimerDelayMaxMs) alarm_at = std::min(alarm_at, behaviour_due);
+  if (far_due - now_ms_ > kTimerDelayMaxMs) alarm_at = std::min(alarm_at, far_due);
   if (std::isfinite(alarm_at) && (alarm_at_ms_ == 0 || alarm_at < alarm_at_ms_)) {
     alarm_at_ms_ = alarm_at;
     effects.alarm(alarm_at_ms_);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +71,8 @@ class Room {
 
   // Connections (room_connections.cpp).
   Refusal connect(const Event& event, EffectList& effects);
+  // Answers the request with 403 if the user is banned.
+  bool refuse_banned(uint32_t request, std::string_view user, EffectList& effects);
   void welcome(uint32_t handle, const Connection& connection, const Operation& operation,
                EffectList& effects);
   [[nodiscard]] bool recoverable(const Operation& operation) const;
@@ -77,6 +80,16 @@ class Room {
   // The connection is gone at once; whatever it still sends is not heard.
   void close(uint32_t handle, uint32_t code, std::string_view reason, EffectList& effects);
   void presence_changed(std::string_view type, const Connection& connection, EffectList& effects);
+  // Tokens that expire.
+  void expires(const Connection& connection);
+  [[nodiscard]] bool is_expired(const Connection& connection) const;
+  [[nodiscard]] double expiry_check_ms() const;
+  void close_expired(EffectList& effects);
+  void close_for_expiry(uint32_t handle, EffectList& effects);
+  void renew_token(uint32_t handle, const ClientFrame& frame, EffectList& effects);
+  [[nodiscard]] std::optional<FrameError> renewal_refusal(const Connection& connection,
+                                                          const TokenVerdict& verdict) const;
+  void token_verified(const Event& event, EffectList& effects);
   void drain(EffectList& effects);
   void close_drained(EffectList& effects);
 
@@ -115,7 +128,7 @@ class Room {
   [[nodiscard]] std::optional<FrameError> content_refusal(std::string_view content) const;
   // `reserve`: records by which the limit may be passed.
   [[nodiscard]] std::optional<FrameError> outbox_refusal(uint64_t reserve = 0) const;
-  [[nodiscard]] std::optional<FrameError> mute_refusal(const Connection& connection) const;
+  [[nodiscard]] std::optional<FrameError> speech_refusal(const Connection& connection) const;
   void send_error(uint32_t handle, const ClientFrame& frame, const FrameError& error,
                   double retry_after_ms, EffectList& effects);
 
@@ -136,10 +149,11 @@ class Room {
 
   // HTTP requests (room_requests.cpp).
   Refusal request(const Event& event, EffectList& effects);
-  void publish_request(uint32_t request, std::string_view body, EffectList& effects);
+  void publish_request(uint32_t request, std::string_view by, std::string_view body,
+                       EffectList& effects);
   void refuse_publication(uint32_t request, const FrameError& refusal, EffectList& effects);
   void drain_request(uint32_t request, EffectList& effects);
-  void delete_request(uint32_t request, uint64_t target, EffectList& effects);
+  void delete_request(uint32_t request, std::string_view by, uint64_t target, EffectList& effects);
   void answer_published(EffectList& effects);
   [[nodiscard]] std::string state_json() const;
   void refuse(uint32_t request, uint32_t status, std::string_view title, std::string_view detail,
@@ -148,7 +162,8 @@ class Room {
   // Moderation (room_moderation.cpp).
   void moderate_by_frame(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                          EffectList& effects);
-  void moderate_request(uint32_t request, std::string_view body, EffectList& effects);
+  void moderate_request(uint32_t request, std::string_view by, std::string_view body,
+                        EffectList& effects);
   [[nodiscard]] std::optional<FrameError> moderation_refusal(ModerationAction action) const;
   void moderate(const ClientFrame& ask, std::string_view by, std::string_view conn,
                 EffectList& effects);
@@ -239,6 +254,10 @@ class Room {
 
   double behaviour_called_ms_ = 0;  // on_timer, last
   double drain_at_ms_ = 0;          // when the first of those who drain is closed; 0: nobody drains
+
+  // Not later than the first token does; infinity when none will.
+  double earliest_expiry_ms_ = std::numeric_limits<double>::infinity();
+  double expiry_checked_ms_ = 0;
 
   double timer_at_ms_ = 0;  // 0: none is set
   double alarm_at_ms_ = 0;  // 0: none is set

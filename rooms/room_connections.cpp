@@ -1,10 +1,13 @@
 // Connections of the room: joining, leaving, being sent away.
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
 #include "base/json_writer.h"
 #include "base/problem.h"
+#include "base/token_limits.h"
 #include "rooms/epoch.h"
 #include "rooms/limits.h"
 #include "rooms/room.h"
@@ -22,17 +25,14 @@ constexpr uint32_t kStatusUnavailable = 503;
 // RFC 6455, section 7.4.1, and its registry: the service restarts.
 constexpr uint32_t kCloseRestart = 1012;
 
+constexpr uint32_t kCloseTokenExpired = 4001;
+
 }  // namespace
 
 std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects) {
   const auto operation = parse_operation(event.payload);
   if (!operation || operation->kind != OperationKind::kConnect) return RoomStatus::kBadPayload;
-  if (state_.moderation().banned_until(operation->user, now_ms_) > 0) {
-    effects.respond(
-        event.target, kStatusForbidden,
-        problem_json(kStatusForbidden, "Forbidden", "This user is banned from the room."));
-    return std::nullopt;
-  }
+  if (refuse_banned(event.target, operation->user, effects)) return std::nullopt;
   if (connections_.size() >= settings_.connections_max) {
     effects.respond(event.target, kStatusUnavailable,
                     problem_json(kStatusUnavailable, "Room full",
@@ -47,18 +47,26 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
   connection.user = operation->user.empty()
                         ? "anon-" + make_token(kAnonymousNameCharacters, random_)
                         : operation->user;
-  connection.is_moderator = operation->is_moderator;
+  connection.access = operation->access;
+  connection.expires_ms = static_cast<double>(operation->expires.value_or(0));
   std::string attachment;
   encode_attachment(attachment, connection);
   effects.accept(event.target, attachment);
   const Connection& added = connections_.add(event.target, std::move(connection));
   welcome(event.target, added, *operation, effects);
   Reply reply;
-  state_.behaviour().on_join({added.user, added.id, added.is_moderator}, now_ms_, reply);
+  state_.behaviour().on_join({added.user, added.id, added.is_moderator()}, now_ms_, reply);
   say(reply, event.target, {}, effects);
+  expires(added);
   presence_changed("join", added, effects);
   if (recoverable(*operation)) read_recovery(event.target, *operation->after, effects);
   return std::nullopt;
+}
+
+bool Room::refuse_banned(uint32_t request, std::string_view user, EffectList& effects) {
+  if (state_.moderation().banned_until(user, now_ms_) == 0) return false;
+  refuse(request, kStatusForbidden, "Forbidden", "This user is banned from the room.", effects);
+  return true;
 }
 
 bool Room::recoverable(const Operation& operation) const {
@@ -84,7 +92,11 @@ void Room::welcome(uint32_t handle, const Connection& connection, const Operatio
   object.string("room", log_.room());
   object.string("conn", connection.id);
   object.string("user", connection.user);
-  if (connection.is_moderator) object.string("role", "moderator");
+  if (connection.is_moderator()) object.string("role", "moderator");
+  if (connection.access == Access::kRead) object.string("role", "reader");
+  if (connection.expires_ms > 0) {
+    object.integer("expires", static_cast<uint64_t>(connection.expires_ms));
+  }
   object.string("epoch", log_.epoch());
   object.integer("seq", log_.flushed_seq());
   object.integer("confirmed", forwarder_.confirmed());
@@ -176,6 +188,105 @@ void Room::close_drained(EffectList& effects) {
     }
   }
   for (const uint32_t handle : handles) close(handle, kCloseRestart, "drained", effects);
+}
+
+// One alarm for all of them, at most one a minute: whoever speaks is checked as he does.
+void Room::expires(const Connection& connection) {
+  if (connection.expires_ms > 0) {
+    earliest_expiry_ms_ = std::min(earliest_expiry_ms_, connection.expires_ms);
+  }
+}
+
+double Room::expiry_check_ms() const {
+  return std::max(earliest_expiry_ms_, expiry_checked_ms_ + kExpiryCheckMs);
+}
+
+void Room::close_expired(EffectList& effects) {
+  if (now_ms_ < expiry_check_ms()) return;
+  expiry_checked_ms_ = now_ms_;
+  earliest_expiry_ms_ = std::numeric_limits<double>::infinity();
+  std::vector<uint32_t> handles;
+  for (const auto& [handle, connection] : connections_.all()) {
+    if (is_expired(connection)) {
+      handles.push_back(handle);
+    } else {
+      expires(connection);
+    }
+  }
+  for (const uint32_t handle : handles) close_for_expiry(handle, effects);
+}
+
+void Room::close_for_expiry(uint32_t handle, EffectList& effects) {
+  close(handle, kCloseTokenExpired, "the token has expired", effects);
+}
+
+// Whoever has brought another token in time is not sent away while it is being verified.
+bool Room::is_expired(const Connection& connection) const {
+  return connection.expires_ms > 0 && now_ms_ >= connection.expires_ms && !connection.is_renewing;
+}
+
+void Room::renew_token(uint32_t handle, const ClientFrame& frame, EffectList& effects) {
+  Connection& connection = *connections_.find(handle);
+  if (!settings_.needs_token) {
+    send_error(handle, frame, {ErrorCode::kForbidden, "this room asks for no token"}, 0, effects);
+  } else if (frame.token.size() > kTokenBytesMax) {
+    send_error(handle, frame,
+               {ErrorCode::kForbidden, "the token was refused: it is longer than " +
+                                           std::to_string(kTokenBytesMax) + " bytes"},
+               0, effects);
+  } else if (connection.is_renewing) {
+    send_error(handle, frame, {ErrorCode::kRateLimited, "a token is being verified"},
+               kRenewalRetryMs, effects);
+  } else {
+    connection.is_renewing = true;
+    connection.renewal_ref = frame.ref;
+    effects.verify_token(handle, frame.token);
+  }
+}
+
+std::optional<FrameError> Room::renewal_refusal(const Connection& connection,
+                                                const TokenVerdict& verdict) const {
+  if (verdict.is_unknown) {
+    return FrameError{ErrorCode::kInternal, "tokens cannot be verified now: " + verdict.refusal};
+  }
+  if (!verdict.claims) {
+    return FrameError{ErrorCode::kForbidden, "the token was refused: " + verdict.refusal};
+  }
+  if (verdict.claims->user != connection.user) {
+    return FrameError{ErrorCode::kForbidden, "the token names another user"};
+  }
+  if (verdict.claims->access(log_.room()) == Access::kNone) {
+    return FrameError{ErrorCode::kForbidden, "the token is not good for this room"};
+  }
+  return std::nullopt;
+}
+
+void Room::token_verified(const Event& event, EffectList& effects) {
+  Connection* connection = connections_.find(event.target);
+  if (connection == nullptr || !connection->is_renewing) return;
+  connection->is_renewing = false;
+  ClientFrame frame;
+  frame.ref = std::exchange(connection->renewal_ref, {});
+  const TokenVerdict verdict = parse_token_verdict(event.payload);
+  if (const auto refusal = renewal_refusal(*connection, verdict)) {
+    send_error(event.target, frame, *refusal, 0, effects);
+    if (is_expired(*connection)) close_for_expiry(event.target, effects);
+    return;
+  }
+  connection->access = verdict.claims->access(log_.room());
+  connection->expires_ms = verdict.claims->good_until_ms(now_ms_);
+  expires(*connection);
+  std::string attachment;
+  encode_attachment(attachment, *connection);
+  effects.attach(event.target, attachment);
+  std::string out = "[";
+  JsonObjectWriter object(out);
+  object.string("type", "token");
+  object.integer("expires", static_cast<uint64_t>(connection->expires_ms));
+  if (!frame.ref.empty()) object.string("ref", frame.ref);
+  object.close();
+  out.push_back(']');
+  effects.send(event.target, out);
 }
 
 }  // namespace edgeroom

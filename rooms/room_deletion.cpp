@@ -61,9 +61,14 @@ void Room::finish(DeletionReader& reader, EffectList& effects) {
                     "no message has this seq, or it is deleted already", effects);
     return;
   }
-  if (!reader.by_moderator && reader.author() != reader.conn) {
+  // Without tokens anybody may take any name: then the author is the connection.
+  const bool by_author =
+      settings_.needs_token ? reader.author_user() == reader.by() : reader.author() == reader.conn;
+  if (!reader.by_moderator && !by_author) {
     refuse_deletion(reader, ErrorCode::kForbidden,
-                    "only a moderator or the connection that sent it may delete a message",
+                    settings_.needs_token
+                        ? "only a moderator or its author may delete a message"
+                        : "only a moderator or the connection that sent it may delete a message",
                     effects);
     return;
   }

@@ -16,8 +16,10 @@ namespace {
 constexpr uint32_t kCloseFrameTooLarge = 1009;
 constexpr uint32_t kCloseFlooding = 4029;
 
+FrameError reader_refusal() { return {ErrorCode::kForbidden, "the token allows reading alone"}; }
+
 Member member_of(const Connection& connection) {
-  return {connection.user, connection.id, connection.is_moderator};
+  return {connection.user, connection.id, connection.is_moderator()};
 }
 
 }  // namespace
@@ -28,6 +30,10 @@ void Room::frame(const Event& event, EffectList& effects) {
   if (event.number == static_cast<uint32_t>(FrameKind::kOversize) ||
       event.payload.size() > kInboundFrameBytesMax) {
     close(event.target, kCloseFrameTooLarge, "a frame holds at most 1 MiB", effects);
+    return;
+  }
+  if (is_expired(*connection)) {
+    close_for_expiry(event.target, effects);
     return;
   }
   ClientFrame frame;
@@ -78,9 +84,7 @@ void Room::act(uint32_t handle, const Connection& connection, const ClientFrame&
     case FrameType::kPresence: send_presence(handle, frame, effects); return;
     case FrameType::kDelete: delete_message(handle, connection, frame, effects); return;
     case FrameType::kModeration: moderate_by_frame(handle, connection, frame, effects); return;
-    case FrameType::kToken:
-      send_error(handle, frame, {ErrorCode::kForbidden, "this room asks for no token"}, 0, effects);
-      return;
+    case FrameType::kToken: renew_token(handle, frame, effects); return;
     case FrameType::kPing: send_pong(handle, frame, effects); return;
   }
 }
@@ -113,7 +117,10 @@ std::optional<FrameError> Room::outbox_refusal(uint64_t reserve) const {
   return std::nullopt;
 }
 
-std::optional<FrameError> Room::mute_refusal(const Connection& connection) const {
+std::optional<FrameError> Room::speech_refusal(const Connection& connection) const {
+  if (connection.access < Access::kPublish) {
+    return reader_refusal();
+  }
   const uint64_t until = state_.moderation().muted_until(connection.user, now_ms_);
   if (until == 0) return std::nullopt;
   if (until == kForGood) return FrameError{ErrorCode::kMuted, "a moderator has muted this user"};
@@ -154,7 +161,7 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
       return;
     }
   }
-  auto refusal = mute_refusal(connection);
+  auto refusal = speech_refusal(connection);
   std::string rewritten;
   if (!refusal) refusal = message_refusal(member_of(connection), frame.content, rewritten);
   if (refusal) {
@@ -178,7 +185,7 @@ void Room::append_message(Record& record, EffectList& effects) {
 
 void Room::signal(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                   EffectList& effects) {
-  auto refusal = mute_refusal(connection);
+  auto refusal = speech_refusal(connection);
   if (!refusal) refusal = content_refusal(frame.content);
   Reply reply;
   const Verdict verdict = refusal ? Verdict::accept()
@@ -270,9 +277,13 @@ void Room::flush_if_full(EffectList& effects) {
 
 void Room::delete_message(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                           EffectList& effects) {
+  if (connection.access < Access::kPublish) {
+    send_error(handle, frame, reader_refusal(), 0, effects);
+    return;
+  }
   DeletionReader reader(*frame.seq, connection.user);
   reader.asker = handle;
-  reader.by_moderator = connection.is_moderator;
+  reader.by_moderator = connection.is_moderator();
   reader.conn = connection.id;
   reader.ref = frame.ref;
   read_deletion(std::move(reader), effects);

@@ -19,15 +19,12 @@ constexpr uint32_t kStatusUnavailable = 503;
 
 constexpr double kMsPerSecond = 1000;
 
-// Who acts over HTTP.
-constexpr std::string_view kModerator = "moderator";
-
 }  // namespace
 
 void Room::moderate_by_frame(uint32_t handle, const Connection& connection,
                              const ClientFrame& frame, EffectList& effects) {
   std::optional<FrameError> refusal;
-  if (!connection.is_moderator) {
+  if (!connection.is_moderator()) {
     refusal = FrameError{ErrorCode::kForbidden, "only a moderator may do this"};
   } else {
     refusal = moderation_refusal(frame.action);
@@ -42,7 +39,8 @@ void Room::moderate_by_frame(uint32_t handle, const Connection& connection,
   moderate(frame, by, conn, effects);
 }
 
-void Room::moderate_request(uint32_t request, std::string_view body, EffectList& effects) {
+void Room::moderate_request(uint32_t request, std::string_view by, std::string_view body,
+                            EffectList& effects) {
   ClientFrame ask;
   if (const auto error = parse_moderation(body, ask)) {
     const std::string not_json = error->code == ErrorCode::kBadJson ? "the body is not JSON: " : "";
@@ -54,7 +52,7 @@ void Room::moderate_request(uint32_t request, std::string_view body, EffectList&
     return;
   }
   if (!log_.exists()) log_.create(now_ms_, random_, effects);
-  moderate(ask, kModerator, {}, effects);
+  moderate(ask, by, {}, effects);
   std::string answer;
   JsonObjectWriter object(answer);
   object.string("epoch", log_.epoch());

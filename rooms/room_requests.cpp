@@ -20,7 +20,7 @@ constexpr uint32_t kStatusTooLarge = 413;
 constexpr uint32_t kStatusUnprocessable = 422;
 constexpr uint32_t kStatusUnavailable = 503;
 
-// Who publishes and deletes over HTTP, unless the request names somebody.
+// Who acts over HTTP, unless his token names him.
 constexpr std::string_view kModerator = "moderator";
 
 }  // namespace
@@ -29,11 +29,15 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
   const size_t line_end = event.payload.find('\n');
   const auto operation = parse_operation(event.payload.substr(0, line_end));
   if (!operation) return RoomStatus::kBadPayload;
+  const std::string_view by =
+      operation->user.empty() ? kModerator : std::string_view(operation->user);
   switch (operation->kind) {
     case OperationKind::kState:
+      if (refuse_banned(event.target, operation->user, effects)) return std::nullopt;
       effects.respond(event.target, kStatusOk, state_json());
       return std::nullopt;
     case OperationKind::kMessages: {
+      if (refuse_banned(event.target, operation->user, effects)) return std::nullopt;
       HistoryAsk ask;
       ask.query.after = operation->after;
       ask.query.before = operation->before;
@@ -55,13 +59,13 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
       }
       if (line_end == std::string_view::npos) return RoomStatus::kBadPayload;
       if (operation->kind == OperationKind::kPublish) {
-        publish_request(event.target, event.payload.substr(line_end + 1), effects);
+        publish_request(event.target, by, event.payload.substr(line_end + 1), effects);
       } else {
-        moderate_request(event.target, event.payload.substr(line_end + 1), effects);
+        moderate_request(event.target, by, event.payload.substr(line_end + 1), effects);
       }
       return std::nullopt;
     case OperationKind::kDelete:
-      delete_request(event.target, *operation->seq, effects);
+      delete_request(event.target, by, *operation->seq, effects);
       return std::nullopt;
     case OperationKind::kLog: read_log(event.target, *operation, effects); return std::nullopt;
     case OperationKind::kDrain: drain_request(event.target, effects); return std::nullopt;
@@ -80,7 +84,8 @@ void Room::drain_request(uint32_t request, EffectList& effects) {
   effects.respond(request, kStatusOk, body);
 }
 
-void Room::publish_request(uint32_t request, std::string_view body, EffectList& effects) {
+void Room::publish_request(uint32_t request, std::string_view by, std::string_view body,
+                           EffectList& effects) {
   const auto publication = parse_publication(body);
   if (!publication.ok()) {
     refuse(request, kStatusBadRequest, "Bad Request", publication.error().detail, effects);
@@ -88,7 +93,7 @@ void Room::publish_request(uint32_t request, std::string_view body, EffectList& 
   }
   const Publication& published = publication.value();
   Record record;
-  record.user = published.user.empty() ? kModerator : std::string_view(published.user);
+  record.user = published.user.empty() ? by : std::string_view(published.user);
   record.id = published.id;
   if (!record.id.empty() && log_.exists()) {
     if (const auto seq = log_.find_duplicate(record.user, record.id)) {
@@ -119,8 +124,9 @@ void Room::refuse_publication(uint32_t request, const FrameError& refusal, Effec
   }
 }
 
-void Room::delete_request(uint32_t request, uint64_t target, EffectList& effects) {
-  DeletionReader reader(target, std::string(kModerator));
+void Room::delete_request(uint32_t request, std::string_view by, uint64_t target,
+                          EffectList& effects) {
+  DeletionReader reader(target, std::string(by));
   reader.asker = request;
   reader.is_request = true;
   reader.by_moderator = true;

@@ -14,7 +14,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const HEADERS = ["rooms/abi.h", "worker/abi.h"];
+const HEADERS = ["base/token_limits.h", "rooms/abi.h", "worker/abi.h"];
 const OUTPUT = join(ROOT, "js-shim", "abi.generated.js");
 
 /** Sizes of the field types; each is aligned to its size. @type {Record<string, number>} */
@@ -127,7 +127,7 @@ function headerLines(source, where) {
 }
 
 function generate() {
-  const lines = [`// Made by scripts/gen-abi.js from ${HEADERS.join(" and ")}. Do not edit.`, ""];
+  const lines = [`// Made by scripts/gen-abi.js from ${HEADERS.join(", ")}. Do not edit.`, ""];
   for (const header of HEADERS) {
     const file = join(ROOT, header);
     if (existsSync(file)) lines.push(...headerLines(readFileSync(file, "utf8"), header));

@@ -47,8 +47,12 @@ enum class EdgeRequestLine : uint32_t {
   kAuthorization = 6,
   kCorsMethod = 7,   // Access-Control-Request-Method
   kCorsHeaders = 8,  // Access-Control-Request-Headers
+  // Empty at first. When the decision was kVerifyToken, the same request comes again with what was
+  // found: "good " and the token's payload as JSON, "bad " and why the token is no good, or "none "
+  // and why nobody can tell. It does not count again for the rate limits.
+  kVerified = 9,
 };
-inline constexpr uint32_t kEdgeRequestLines = 9;
+inline constexpr uint32_t kEdgeRequestLines = 10;
 
 // What the host must do with a request.
 enum class EdgeAction : uint32_t {
@@ -56,6 +60,9 @@ enum class EdgeAction : uint32_t {
   kJoinRoom = 2,  // hand the WebSocket to the room, with the operation `body`
   kAskRoom = 3,   // ask the room, with the operation `body`
   kAssets = 4,    // answer from the static files
+  // Verify the token `body` (signature, times, issuer, audience) and give the request again. The
+  // headers are to be set on the answer that comes of it.
+  kVerifyToken = 5,
 };
 
 enum class EdgeLogLevel : uint32_t { kNone = 0, kDebug = 1, kInfo = 2, kWarn = 3, kError = 4 };

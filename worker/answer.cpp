@@ -40,6 +40,13 @@ Answer problem_answer(uint32_t status, std::string_view detail) {
   return answer;
 }
 
+Answer unauthorized_answer(std::string_view whose) {
+  Answer answer =
+      problem_answer(401, "this needs " + std::string(whose) + ": Authorization: Bearer");
+  answer.add_header("www-authenticate", "Bearer");
+  return answer;
+}
+
 Answer method_not_allowed(std::string_view allowed) {
   Answer answer = problem_answer(405, "this resource answers to " + std::string(allowed) + " only");
   answer.add_header("allow", allowed);

@@ -27,6 +27,9 @@ struct Answer {
 // An error as application/problem+json (RFC 9457). No detail may hold a secret or an address.
 Answer problem_answer(uint32_t status, std::string_view detail);
 
+// 401: a token is needed, and there is none; `whose` says which, as in "a token".
+Answer unauthorized_answer(std::string_view whose);
+
 // 405, with the methods that there are: "GET, HEAD".
 Answer method_not_allowed(std::string_view allowed);
 

@@ -5,10 +5,10 @@
 #include "base/json_writer.h"
 #include "worker/address.h"
 #include "worker/limits.h"
-#include "worker/moderator.h"
 #include "worker/rate_headers.h"
 #include "worker/room_request.h"
 #include "worker/subprotocol.h"
+#include "worker/visitor.h"
 
 namespace edgeroom {
 
@@ -35,6 +35,12 @@ constexpr std::string_view kPreflightHeaders = "authorization, content-type";
 bool is_read(std::string_view method) { return method == "GET" || method == "HEAD"; }
 
 bool is_api(std::string_view path) { return path.substr(0, 5) == "/api/"; }
+
+// Where AUTH=jwt asks for a token.
+bool is_guarded(std::string_view path) {
+  constexpr std::string_view kRooms = "/rooms/";
+  return is_api(path) || path.substr(0, kRooms.size()) == kRooms;
+}
 
 bool is_preflight(const RequestLines& request, std::string_view path) {
   return request.method == "OPTIONS" && !request.origin.empty() && !request.cors_method.empty() &&
@@ -100,12 +106,6 @@ Answer unproxied_answer(std::string_view setting, bool is_set) {
   return problem_answer(404, "nothing is here: no " + name + " is configured");
 }
 
-Answer unauthorized_answer() {
-  Answer answer = problem_answer(401, "this needs Authorization: Bearer with a moderator's token");
-  answer.add_header("www-authenticate", "Bearer");
-  return answer;
-}
-
 }  // namespace
 
 Edge::Edge(std::string_view settings_json, uint64_t seed) {
@@ -163,6 +163,8 @@ Answer Edge::handle(const RequestLines& request, double now_ms) {
 }
 
 Answer Edge::limited(const RequestLines& request, const Target& target, double now_ms) {
+  // The second look at a request, with what its token says: it has been counted.
+  if (!request.verified.empty()) return route(request, target, now_ms);
   PolicySubject subject;
   const std::string address = address_key(request.client_address);
   subject.method = request.method;
@@ -171,7 +173,8 @@ Answer Edge::limited(const RequestLines& request, const Target& target, double n
   subject.room = is_room_name(target.match.room) ? target.match.room : std::string_view();
   subject.route = route_name(target.match.route);
   const LimitVerdict verdict = limiter_->check(subject, now_ms);
-  Answer answer = verdict.violated != nullptr ? denied_answer(verdict) : route(request, target);
+  Answer answer =
+      verdict.violated != nullptr ? denied_answer(verdict) : route(request, target, now_ms);
   add_rate_headers(answer, verdict);
   answer.kv_due = limiter_->kv_due();
   if (settings_->log_level <= LogThreshold::kInfo) {
@@ -181,22 +184,32 @@ Answer Edge::limited(const RequestLines& request, const Target& target, double n
   return answer;
 }
 
-Answer Edge::route(const RequestLines& request, const Target& target) const {
+Answer Edge::route(const RequestLines& request, const Target& target, double now_ms) const {
+  if (!is_guarded(target.path)) return unguarded(request, target);
+  Credentials credentials;
+  credentials.is_join = target.match.route == Route::kJoin;
+  credentials.room = target.match.room;
+  credentials.query = target.url.query;
+  Visitor visitor;
+  if (auto answer = find_visitor(*settings_, request, credentials, now_ms, visitor)) {
+    return std::move(*answer);
+  }
   switch (target.match.route) {
-    case Route::kHealth: return health_answer(request.method);
     case Route::kJoin:
     case Route::kRoom:
     case Route::kMessages:
     case Route::kMessage:
     case Route::kModeration:
     case Route::kDrain:
-    case Route::kLog: return ask_room(request, target);
+    case Route::kLog: return ask_room(request, target, visitor);
     case Route::kRooms: return problem_answer(404, "rooms have no such resource");
-    case Route::kPage: return page_answer(request.method);
-    case Route::kApi:
-    case Route::kAssets:
-    case Route::kOther: break;
+    default: return unguarded(request, target);
   }
+}
+
+// What needs no token, or has shown it.
+Answer Edge::unguarded(const RequestLines& request, const Target& target) const {
+  if (target.match.route == Route::kPage) return page_answer(request.method);
   if (has_dot_segment(target.path)) {
     return problem_answer(400, "the path holds a segment \".\" or \"..\"");
   }
@@ -207,19 +220,8 @@ Answer Edge::route(const RequestLines& request, const Target& target) const {
   return problem_answer(404, "nothing is here");
 }
 
-bool Edge::is_moderator(const RequestLines& request) const {
-  return is_moderator_token(bearer_token(request.authorization), settings_->moderator_tokens);
-}
-
-bool Edge::joins_as_moderator(const RequestLines& request) const {
-  const auto tokens = offered_tokens(request.protocols);
-  return is_moderator(request) ||
-         std::any_of(tokens.begin(), tokens.end(), [this](std::string_view token) {
-           return is_moderator_token(token, settings_->moderator_tokens);
-         });
-}
-
-Answer Edge::ask_room(const RequestLines& request, const Target& target) const {
+Answer Edge::ask_room(const RequestLines& request, const Target& target,
+                      const Visitor& visitor) const {
   const RoomMethod* method = find_room_method(target.match.route, request.method);
   if (method == nullptr) return method_not_allowed(allowed_room_methods(target.match.route));
   if (!is_room_name(target.match.room)) {
@@ -227,15 +229,20 @@ Answer Edge::ask_room(const RequestLines& request, const Target& target) const {
                           "the room's name must be 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and "
                           "'-', and neither \".\" nor \"..\"");
   }
-  if (method->is_for_moderators && !is_moderator(request)) return unauthorized_answer();
+  if (visitor.access == Access::kNone) {
+    return problem_answer(403, "the token is not good for this room");
+  }
   const bool is_join = method->operation == RoomOperation::kConnect;
   if (is_join && !list_holds(request.upgrade, "websocket")) {
     Answer answer = problem_answer(426, "a room is joined with a WebSocket: Upgrade: websocket");
     answer.add_header("upgrade", "websocket");
     return answer;
   }
-  auto operation = room_operation(method->operation, target.match, target.url.query,
-                                  is_join && joins_as_moderator(request));
+  if (method->is_for_moderators && visitor.access != Access::kModerate) {
+    return settings_->needs_token ? problem_answer(403, "this is for moderators of the room")
+                                  : unauthorized_answer("the token of a moderator");
+  }
+  auto operation = room_operation(method->operation, target.match, target.url.query, visitor);
   if (!operation.ok()) return problem_answer(400, operation.error().detail);
   Answer answer;
   if (is_join) {

@@ -1,7 +1,7 @@
 // The Worker's core: what is decided about a request before a room is touched.
 //
 // A request is answered in this order: a configuration error, /health, the origin rule, preflights,
-// rate limiting, and then what the route says.
+// rate limiting, who it is, and then what the route says.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,7 @@
 #include "worker/route.h"
 #include "worker/settings.h"
 #include "worker/url.h"
+#include "worker/visitor.h"
 
 namespace edgeroom {
 
@@ -44,13 +45,11 @@ class Edge {
   [[nodiscard]] Answer misconfigured(Route route) const;
   [[nodiscard]] bool is_allowed_origin(std::string_view origin, const Url& url) const;
   [[nodiscard]] Answer limited(const RequestLines& request, const Target& target, double now_ms);
-  [[nodiscard]] Answer route(const RequestLines& request, const Target& target) const;
-  // By its Authorization header.
-  [[nodiscard]] bool is_moderator(const RequestLines& request) const;
-  // The same for a join, whose token may also come as a subprotocol. Without authentication any
-  // other token is ignored: clients made for AUTH=jwt must get into a local room as well.
-  [[nodiscard]] bool joins_as_moderator(const RequestLines& request) const;
-  [[nodiscard]] Answer ask_room(const RequestLines& request, const Target& target) const;
+  [[nodiscard]] Answer route(const RequestLines& request, const Target& target,
+                             double now_ms) const;
+  [[nodiscard]] Answer unguarded(const RequestLines& request, const Target& target) const;
+  [[nodiscard]] Answer ask_room(const RequestLines& request, const Target& target,
+                                const Visitor& visitor) const;
 
   std::unique_ptr<EdgeSettings> settings_;
   std::string settings_error_;

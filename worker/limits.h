@@ -53,4 +53,7 @@ inline constexpr uint32_t kPreflightAgeSeconds = 600;
 // Access-Control-Request-Headers that is given back; no browser sends so much for a sane page.
 inline constexpr size_t kCorsHeadersBytesMax = 1024;
 
+// A secret for HS256 must be as long as the hash (RFC 7518, section 3.2).
+inline constexpr size_t kJwtSecretBytesMin = 32;
+
 }  // namespace edgeroom

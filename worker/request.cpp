@@ -38,6 +38,7 @@ std::optional<RequestLines> split_request(std::string_view input) {
   out.authorization = line(EdgeRequestLine::kAuthorization);
   out.cors_method = line(EdgeRequestLine::kCorsMethod);
   out.cors_headers = line(EdgeRequestLine::kCorsHeaders);
+  out.verified = line(EdgeRequestLine::kVerified);
   return out;
 }
 

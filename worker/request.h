@@ -18,6 +18,7 @@ struct RequestLines {
   std::string_view authorization;
   std::string_view cors_method;
   std::string_view cors_headers;
+  std::string_view verified;  // EdgeRequestLine::kVerified
 };
 
 // Nothing when there are too few lines, or too many.

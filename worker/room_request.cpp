@@ -94,20 +94,22 @@ void write_number(JsonObjectWriter& object, std::string_view key, std::optional<
   if (number) object.integer(key, *number);
 }
 
-// An operation that has no parameter but the room.
-std::string plain_operation(std::string_view name, std::string_view room) {
+// An operation that has no parameter but the room and who asks; `user` may be empty.
+std::string plain_operation(std::string_view name, std::string_view room, std::string_view user) {
   std::string out;
   JsonObjectWriter object(out);
   object.string("op", name);
   object.string("room", room);
+  if (!user.empty()) object.string("user", user);
   object.close();
   return out;
 }
 
 Result<std::string> connect_operation(std::string_view room, std::string_view query,
-                                      bool is_moderator) {
+                                      const Visitor& visitor) {
   QueryReader reader(query);
-  const auto user = reader.user();
+  // Whom the token names, nobody names himself.
+  const auto user = visitor.user.empty() ? reader.user() : std::optional(visitor.user);
   const auto epoch = reader.epoch();
   const auto after = reader.number("after", 0, kSafeIntegerMax);
   if (reader.error()) return *reader.error();
@@ -116,14 +118,28 @@ Result<std::string> connect_operation(std::string_view room, std::string_view qu
   object.string("op", "connect");
   object.string("room", room);
   if (user) object.string("user", *user);
-  if (is_moderator) object.string("role", "moderator");
+  if (visitor.access == Access::kModerate) object.string("role", "moderator");
+  if (visitor.access == Access::kRead) object.string("role", "reader");
+  if (visitor.expires_ms > 0) {
+    object.integer("expires", static_cast<uint64_t>(visitor.expires_ms));
+  }
   if (epoch) object.string("epoch", *epoch);
   write_number(object, "after", after);
   object.close();
   return out;
 }
 
-Result<std::string> messages_operation(std::string_view room, std::string_view query) {
+// Whoever could not join may ask why: so the name that he would take counts here, too.
+Result<std::string> state_operation(std::string_view room, std::string_view query,
+                                    const Visitor& visitor) {
+  QueryReader reader(query);
+  const auto user = visitor.user.empty() ? reader.user() : std::optional(visitor.user);
+  if (reader.error()) return *reader.error();
+  return plain_operation("state", room, user.value_or(""));
+}
+
+Result<std::string> messages_operation(std::string_view room, std::string_view query,
+                                       const Visitor& visitor) {
   QueryReader reader(query);
   const auto epoch = reader.epoch();
   const auto after = reader.number("after", 0, kSafeIntegerMax);
@@ -135,6 +151,7 @@ Result<std::string> messages_operation(std::string_view room, std::string_view q
   JsonObjectWriter object(out);
   object.string("op", "messages");
   object.string("room", room);
+  if (!visitor.user.empty()) object.string("user", visitor.user);
   if (epoch) object.string("epoch", *epoch);
   write_number(object, "after", after);
   write_number(object, "before", before);
@@ -143,13 +160,15 @@ Result<std::string> messages_operation(std::string_view room, std::string_view q
   return out;
 }
 
-Result<std::string> delete_operation(std::string_view room, std::string_view seq) {
+Result<std::string> delete_operation(std::string_view room, std::string_view seq,
+                                     const Visitor& visitor) {
   const auto number = json_integer(seq);
   if (!number) return Error{"the message's seq must be a whole number from 0 to 2^53-1"};
   std::string out;
   JsonObjectWriter object(out);
   object.string("op", "delete");
   object.string("room", room);
+  if (!visitor.user.empty()) object.string("user", visitor.user);
   object.integer("seq", *number);
   object.close();
   return out;
@@ -190,16 +209,16 @@ std::string allowed_room_methods(Route route) {
 }
 
 Result<std::string> room_operation(RoomOperation operation, const RouteMatch& match,
-                                   std::string_view query, bool is_moderator) {
+                                   std::string_view query, const Visitor& visitor) {
   const std::string_view room = match.room;
   switch (operation) {
-    case RoomOperation::kConnect: return connect_operation(room, query, is_moderator);
-    case RoomOperation::kState: return plain_operation("state", room);
-    case RoomOperation::kMessages: return messages_operation(room, query);
-    case RoomOperation::kPublish: return plain_operation("publish", room);
-    case RoomOperation::kDelete: return delete_operation(room, match.seq);
-    case RoomOperation::kModerate: return plain_operation("moderate", room);
-    case RoomOperation::kDrain: return plain_operation("drain", room);
+    case RoomOperation::kConnect: return connect_operation(room, query, visitor);
+    case RoomOperation::kState: return state_operation(room, query, visitor);
+    case RoomOperation::kMessages: return messages_operation(room, query, visitor);
+    case RoomOperation::kPublish: return plain_operation("publish", room, visitor.user);
+    case RoomOperation::kDelete: return delete_operation(room, match.seq, visitor);
+    case RoomOperation::kModerate: return plain_operation("moderate", room, visitor.user);
+    case RoomOperation::kDrain: return plain_operation("drain", room, {});
     case RoomOperation::kLog: break;
   }
   return log_operation(room, query);

@@ -8,16 +8,19 @@
 
 #include "base/result.h"
 #include "worker/route.h"
+#include "worker/visitor.h"
 
 namespace edgeroom {
 
+// "user" is who asks, by his token; of a join and of the state, where no token says it, whom the
+// query names.
 enum class RoomOperation : uint8_t {
-  kConnect,   // {"op":"connect","room","user"?,"role"?,"epoch"?,"after"?}
-  kState,     // {"op":"state","room"}
-  kMessages,  // {"op":"messages","room","epoch"?,"after"?,"before"?,"limit"?}
-  kPublish,   // {"op":"publish","room"}; the request's body goes with it
-  kDelete,    // {"op":"delete","room","seq"}
-  kModerate,  // {"op":"moderate","room"}; the request's body goes with it
+  kConnect,   // {"op":"connect","room","user"?,"role"?,"expires"?,"epoch"?,"after"?}
+  kState,     // {"op":"state","room","user"?}
+  kMessages,  // {"op":"messages","room","user"?,"epoch"?,"after"?,"before"?,"limit"?}
+  kPublish,   // {"op":"publish","room","user"?}; the request's body goes with it
+  kDelete,    // {"op":"delete","room","user"?,"seq"}
+  kModerate,  // {"op":"moderate","room","user"?}; the request's body goes with it
   kDrain,     // {"op":"drain","room"}
   kLog,       // {"op":"log","room","after"?}
 };
@@ -38,8 +41,8 @@ const RoomMethod* find_room_method(Route route, std::string_view method);
 std::string allowed_room_methods(Route route);
 
 // The operation, its parameters taken from the path and the query. `match.room` must be a room's
-// name; `is_moderator` says who asks. An error names the parameter that is wrong.
+// name; `visitor` is who asks. An error names the parameter that is wrong.
 Result<std::string> room_operation(RoomOperation operation, const RouteMatch& match,
-                                   std::string_view query, bool is_moderator);
+                                   std::string_view query, const Visitor& visitor);
 
 }  // namespace edgeroom

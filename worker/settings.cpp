@@ -5,6 +5,7 @@
 
 #include "base/json_scanner.h"
 #include "rooms/behaviour.h"
+#include "worker/limits.h"
 #include "worker/url.h"
 
 namespace edgeroom {
@@ -54,16 +55,44 @@ std::optional<Error> check_url(const SettingMap& settings, std::string_view name
                " must be an absolute http or https URL without user, query and fragment"};
 }
 
-std::optional<Error> check_auth(const SettingMap& settings) {
+// Algorithms are fixed by the operator, never by the token; and a secret and public keys never go
+// together, so that a public key can't be taken for a secret.
+std::optional<Error> check_jwt(const SettingMap& settings) {
+  if (auto error = require(settings, "JWT_ALGORITHMS", "AUTH=jwt needs it")) return error;
+  bool by_secret = false;
+  bool by_key = false;
+  for (const std::string_view name : split_at_commas(text_of(settings, "JWT_ALGORITHMS"))) {
+    const bool is_secret = name == "HS256";
+    if (!is_secret && name != "RS256" && name != "ES256" && name != "EdDSA") {
+      return Error{"JWT_ALGORITHMS must be of HS256, RS256, ES256 and EdDSA, separated by commas"};
+    }
+    by_secret = by_secret || is_secret;
+    by_key = by_key || !is_secret;
+  }
+  if (by_secret && by_key) {
+    return Error{"JWT_ALGORITHMS: HS256 does not go together with the others"};
+  }
+  if (by_key) {
+    if (auto error = require(settings, "JWKS_URL", "JWT_ALGORITHMS needs it")) return error;
+    return check_url(settings, "JWKS_URL");
+  }
+  if (text_of(settings, "JWT_SECRET").size() < kJwtSecretBytesMin) {
+    return Error{"JWT_SECRET must have at least " + std::to_string(kJwtSecretBytesMin) + " bytes"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> read_auth(const SettingMap& settings, EdgeSettings& out) {
   if (auto error = require(settings, "AUTH", "off, or jwt")) return error;
   const std::string_view auth = text_of(settings, "AUTH");
-  if (auth == "off") return std::nullopt;
-  if (auth == "jwt") {
-    return Error{
-        "AUTH: jwt is not available in this version, which cannot verify tokens yet; "
-        "nothing is answered rather than everything"};
+  if (auth != "off" && auth != "jwt") return Error{"AUTH must be off or jwt"};
+  out.needs_token = auth == "jwt";
+  const std::string_view query = text_of(settings, "AUTH_QUERY");
+  if (!query.empty() && query != "on" && query != "off") {
+    return Error{"AUTH_QUERY must be on or off"};
   }
-  return Error{"AUTH must be off or jwt"};
+  out.token_in_query = query == "on";
+  return out.needs_token ? check_jwt(settings) : std::nullopt;
 }
 
 std::optional<Error> check_persistence(const SettingMap& settings) {
@@ -156,7 +185,7 @@ std::optional<Error> read_policies(const SettingMap& settings, EdgeSettings& out
 // for its hash is made from a secret that they have anyway, rather than asking for one more.
 std::string shared_secret(const SettingMap& settings) {
   for (const std::string_view name :
-       {"AWS_SECRET_ACCESS_KEY", "PERSIST_SECRET", "MODERATOR_TOKENS"}) {
+       {"AWS_SECRET_ACCESS_KEY", "PERSIST_SECRET", "JWT_SECRET", "MODERATOR_TOKENS"}) {
     const std::string_view text = text_of(settings, name);
     if (!text.empty()) return std::string(text);
   }
@@ -170,7 +199,7 @@ Result<EdgeSettings> parse_edge_settings(std::string_view json) {
   if (!parsed.ok()) return parsed.error();
   const SettingMap& settings = parsed.value();
   EdgeSettings out;
-  if (auto error = check_auth(settings)) return *error;
+  if (auto error = read_auth(settings, out)) return *error;
   if (auto error = check_persistence(settings)) return *error;
   if (auto error = read_origins(settings, out)) return *error;
   if (auto error = read_policies(settings, out)) return *error;

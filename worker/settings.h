@@ -1,7 +1,11 @@
 // The settings that the Worker uses, checked. What rooms use is checked here too, so that a
 // mistake shows at the first request and not in the first room.
 //
-//   AUTH             required: off or jwt; jwt is refused, this version cannot verify tokens
+//   AUTH             required: off or jwt
+//   JWT_ALGORITHMS   required with jwt: of HS256 (needs JWT_SECRET, at least 32 bytes) or of RS256,
+//                    ES256 and EdDSA (need JWKS_URL), separated by commas
+//   JWT_ISSUER, JWT_AUDIENCE  what tokens must say, if set
+//   AUTH_QUERY       on or off (the default): whether ?token= is taken
 //   PERSIST_URL      required: absolute http or https URL, without query and user
 //   PERSIST_AUTH     required: sigv4 (needs AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY),
 //                    hmac or bearer (need PERSIST_SECRET), none
@@ -27,6 +31,8 @@ struct EdgeSettings {
   std::vector<std::string> allowed_origins;
   bool any_origin_allowed = false;
   std::vector<Policy> policies;
+  bool needs_token = false;     // AUTH=jwt
+  bool token_in_query = false;  // AUTH_QUERY=on
   std::vector<std::string> moderator_tokens;
   bool has_api_url = false;
   bool has_s3_url = false;

@@ -61,6 +61,7 @@ export async function central(stateDir, port = 0) {
  * @param {string} [options.centralUrl]
  * @param {string} [options.stateDir] kept by the caller; else nothing outlives close()
  * @param {string} [options.roomModule] another room.wasm than the bundle's
+ * @param {string} [options.entry] text of a module that stands before the bundle's index.js
  */
 export async function startEdge(options = {}) {
   assert.ok(
@@ -80,7 +81,7 @@ export async function startEdge(options = {}) {
     convertV4MiniflareOptions({
       name: "edgeroom",
       modulesRoot: bundle,
-      modules: modules(options.roomModule),
+      modules: modules(options),
       compatibilityDate: "2026-11-17",
       host: "127.0.0.1",
       port: 0,
@@ -100,11 +101,13 @@ export async function startEdge(options = {}) {
   return new Edge(mf, `http://127.0.0.1:${url.port}`, logs);
 }
 
-/** The main module stands first. @param {string} [roomModule] */
-function modules(roomModule) {
+/** The main module stands first. @param {{roomModule?: string, entry?: string}} options */
+function modules({ roomModule, entry }) {
+  const type = /** @type {const} */ ("ESModule");
   const wasm = readdirSync(bundle).filter((name) => name.endsWith(".wasm"));
   return [
-    { type: /** @type {const} */ ("ESModule"), path: join(bundle, "index.js") },
+    ...(entry ? [{ type, path: join(bundle, "entry.js"), contents: entry }] : []),
+    { type, path: join(bundle, "index.js") },
     ...wasm.map((name) => {
       // Wrangler puts a hash before the name: <hash>-room.wasm.
       const replaced = roomModule !== undefined && name.endsWith("-room.wasm");

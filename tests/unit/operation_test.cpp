@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+using edgeroom::Access;
 using edgeroom::Operation;
 using edgeroom::OperationKind;
 using edgeroom::parse_operation;
@@ -50,7 +51,7 @@ TEST_CASE("what moderators ask is understood") {
     const auto operation = parse_operation(R"({"op":")" + name + R"(","room":"lobby"})");
     REQUIRE(operation);
     CHECK(operation->kind == kind);
-    CHECK_FALSE(operation->is_moderator);  // the Worker has checked that
+    CHECK(operation->access == Access::kPublish);  // the Worker has checked who it is
   }
   const auto removal = parse_operation(R"({"op":"delete","seq":7})");
   REQUIRE(removal);
@@ -58,7 +59,13 @@ TEST_CASE("what moderators ask is understood") {
   CHECK(removal->seq == 7U);
   const auto join = parse_operation(R"({"op":"connect","role":"moderator"})");
   REQUIRE(join);
-  CHECK(join->is_moderator);
+  CHECK(join->access == Access::kModerate);
+  CHECK_FALSE(join->expires);
+  const auto reader =
+      parse_operation(R"({"op":"connect","role":"reader","expires":1800000000000})");
+  REQUIRE(reader);
+  CHECK(reader->access == Access::kRead);
+  CHECK(reader->expires == 1'800'000'000'000U);
 }
 
 TEST_CASE("a log is asked for from its beginning, from behind a record, or on from a part") {
@@ -108,6 +115,9 @@ TEST_CASE("text that is no operation is none") {
                                 "{\"op\":\"delete\",\"seq\":-1}",
                                 "{\"op\":\"delete\",\"seq\":null}",
                                 "{\"op\":\"connect\",\"role\":\"admin\"}",
+                                "{\"op\":\"connect\",\"role\":\"\"}",
+                                "{\"op\":\"connect\",\"expires\":-1}",
+                                "{\"op\":\"connect\",\"expires\":\"1\"}",
                                 "{\"op\":\"connect\",\"role\":\"\"}",
                                 "{\"op\":\"connect\",\"role\":true}",
                                 "{\"op\":\"log\",\"through\":\"9\"}",

@@ -104,6 +104,8 @@ void RoomHarness::apply(const EffectList& effects) {
         answers_[effect.target].next = effects.extra(effect);
         break;
       case EffectType::kFetch: fetches.push_back({effect.target, data, {}}); break;
+      case EffectType::kVerifyToken: verifications.emplace_back(effect.target, data); break;
+      case EffectType::kAttach: attachments_[effect.target] = data; break;
       case EffectType::kKeepFrame: order.emplace_back("keep"); break;
       case EffectType::kLog: logs.push_back(data); break;
     }

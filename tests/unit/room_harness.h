@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/settings.h"
@@ -95,12 +96,13 @@ class RoomHarness {
 
   double now_ms = 1'800'000'000'000.0;
   Storage storage;
-  std::vector<Attempt> attempts;        // under way, oldest first
-  std::vector<Attempt> fetches;         // reads under way, oldest first; `body` is the path
-  std::map<uint32_t, uint32_t> closed;  // handle -> code, by the room
-  std::vector<std::string> order;       // "put", "broadcast", … of the last event, in order
-  std::vector<std::string> logs;        // lines that the room wrote
-  size_t segments_loaded = 0;           // that the room has read back
+  std::vector<Attempt> attempts;  // under way, oldest first
+  std::vector<Attempt> fetches;   // reads under way, oldest first; `body` is the path
+  std::vector<std::pair<uint32_t, std::string>> verifications;  // handle and token, oldest first
+  std::map<uint32_t, uint32_t> closed;                          // handle -> code, by the room
+  std::vector<std::string> order;  // "put", "broadcast", … of the last event, in order
+  std::vector<std::string> logs;   // lines that the room wrote
+  size_t segments_loaded = 0;      // that the room has read back
   std::optional<double> timer_delay_ms;
   std::optional<double> alarm_at_ms;
   bool flush_scheduled = false;

@@ -608,7 +608,7 @@ TEST_CASE("a Worker that is not configured answers nothing else") {
     asked.origin = "https://evil.example";
     const Answer answer = ask(edge, asked);
     check_problem(answer, 500);
-    CHECK(member(answer.body, "detail").find("AUTH: jwt is not available") != std::string::npos);
+    CHECK(member(answer.body, "detail").find("JWT_ALGORITHMS is missing") != std::string::npos);
   }
   Asked asked;
   asked.url = "/health";

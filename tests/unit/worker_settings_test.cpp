@@ -85,6 +85,24 @@ TEST_CASE("settings that are given") {
   CHECK(parse_edge_settings(to_json(vars)).value().any_origin_allowed);
 }
 
+TEST_CASE("tokens: who needs one, and how it may come") {
+  Vars vars = good_vars();
+  CHECK_FALSE(parse_edge_settings(to_json(vars)).value().needs_token);
+  CHECK_FALSE(parse_edge_settings(to_json(vars)).value().token_in_query);
+  vars["AUTH"] = "jwt";
+  vars["AUTH_QUERY"] = "on";
+  vars["JWT_ALGORITHMS"] = "HS256";
+  vars["JWT_SECRET"] = "a secret of 32 bytes, no less...";
+  REQUIRE(parse_edge_settings(to_json(vars)).ok());
+  CHECK(parse_edge_settings(to_json(vars)).value().needs_token);
+  CHECK(parse_edge_settings(to_json(vars)).value().token_in_query);
+  vars["AUTH_QUERY"] = "off";
+  vars["JWT_ALGORITHMS"] = "RS256, ES256,EdDSA";
+  vars["JWKS_URL"] = "https://login.example/.well-known/jwks.json";
+  REQUIRE(parse_edge_settings(to_json(vars)).ok());
+  CHECK_FALSE(parse_edge_settings(to_json(vars)).value().token_in_query);
+}
+
 TEST_CASE("each wrong setting is named, and no value is repeated") {
   struct Case {
     Vars changes;
@@ -94,7 +112,25 @@ TEST_CASE("each wrong setting is named, and no value is repeated") {
       {{{"-AUTH", ""}}, "AUTH is missing"},
       {{{"AUTH", ""}}, "AUTH is missing"},
       {{{"AUTH", "on"}}, "AUTH must be off or jwt"},
-      {{{"AUTH", "jwt"}}, "AUTH: jwt is not available"},
+      {{{"AUTH", "jwt"}}, "JWT_ALGORITHMS is missing"},
+      {{{"AUTH", "jwt"}, {"JWT_ALGORITHMS", "none"}}, "JWT_ALGORITHMS must be of"},
+      {{{"AUTH", "jwt"}, {"JWT_ALGORITHMS", "hs256"}}, "JWT_ALGORITHMS must be of"},
+      {{{"AUTH", "jwt"}, {"JWT_ALGORITHMS", "HS256,"}}, "JWT_ALGORITHMS must be of"},
+      {{{"AUTH", "jwt"}, {"JWT_ALGORITHMS", "HS512"}}, "JWT_ALGORITHMS must be of"},
+      {{{"AUTH", "jwt"}, {"JWT_ALGORITHMS", "HS256,RS256"}}, "JWT_ALGORITHMS: HS256 does not go"},
+      {{{"AUTH", "jwt"}, {"JWT_ALGORITHMS", "HS256"}}, "JWT_SECRET must have at least 32 bytes"},
+      {{{"AUTH", "jwt"},
+        {"JWT_ALGORITHMS", "HS256"},
+        {"JWT_SECRET", "SECRET1 has 31 bytes: one less."}},
+       "JWT_SECRET must have at least 32 bytes"},
+      {{{"AUTH", "jwt"}, {"JWT_ALGORITHMS", "RS256"}}, "JWKS_URL is missing"},
+      {{{"AUTH", "jwt"}, {"JWT_ALGORITHMS", "ES256, EdDSA"}, {"JWKS_URL", "login.example"}},
+       "JWKS_URL must be"},
+      {{{"AUTH", "jwt"},
+        {"JWT_ALGORITHMS", "EdDSA"},
+        {"JWKS_URL", "https://u:SECRET@login.example"}},
+       "JWKS_URL must be"},
+      {{{"AUTH_QUERY", "yes"}}, "AUTH_QUERY must be on or off"},
       {{{"-PERSIST_URL", ""}}, "PERSIST_URL is missing"},
       {{{"PERSIST_URL", "api.example"}}, "PERSIST_URL must be"},
       {{{"PERSIST_URL", "/v1"}}, "PERSIST_URL must be"},

@@ -24,7 +24,7 @@ constexpr uint32_t kStatusOk = 200;
 // whose deadline stays in the past is called every second, and a log may hold years.
 constexpr int kTimersMax = 1000;
 
-constexpr std::array<std::string_view, 20> kEventNames = {"",
+constexpr std::array<std::string_view, 21> kEventNames = {"",
                                                           "start",
                                                           "restoreState",
                                                           "restoreSegment",
@@ -43,14 +43,15 @@ constexpr std::array<std::string_view, 20> kEventNames = {"",
                                                           "trapped",
                                                           "fetched",
                                                           "import",
-                                                          "record"};
-static_assert(static_cast<size_t>(EventType::kRecord) + 1 == kEventNames.size());
+                                                          "record",
+                                                          "verified"};
+static_assert(static_cast<size_t>(EventType::kVerified) + 1 == kEventNames.size());
 
-constexpr std::array<std::string_view, 17> kEffectNames = {
-    "",         "send", "broadcast",     "close",       "accept", "putSegment",
-    "putState", "load", "scheduleFlush", "timer",       "alarm",  "forward",
-    "respond",  "log",  "keepFrame",     "respondPart", "fetch"};
-static_assert(static_cast<size_t>(EffectType::kFetch) + 1 == kEffectNames.size());
+constexpr std::array<std::string_view, 19> kEffectNames = {
+    "",          "send",          "broadcast", "close",       "accept",  "putSegment", "putState",
+    "load",      "scheduleFlush", "timer",     "alarm",       "forward", "respond",    "log",
+    "keepFrame", "respondPart",   "fetch",     "verifyToken", "attach"};
+static_assert(static_cast<size_t>(EffectType::kAttach) + 1 == kEffectNames.size());
 
 constexpr std::array<std::string_view, 6> kStatusNames = {
     "", "notStarted", "unknownEvent", "badPayload", "outOfOrder", "corrupt"};

@@ -551,6 +551,9 @@ export class Player {
         if (target !== this.#joining) this.#fail(`the room accepts socket ${target}, unasked`);
         this.#sockets.set(target, data);
         break;
+      case EffectType.attach:
+        if (this.#sockets.has(target)) this.#sockets.set(target, data);
+        break;
       case EffectType.close:
         this.#sockets.delete(target);
         break;

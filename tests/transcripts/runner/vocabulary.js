@@ -38,6 +38,8 @@ const EFFECTS = {
   keepFrame: {},
   respondPart: { target: "request", value: "status", data: "", extra: "next" },
   fetch: { target: "read", value: "timeout", show: showDelay, data: "" },
+  verifyToken: { target: "socket", data: "" },
+  attach: { target: "socket", data: "" },
 };
 
 /** What events call target and number. @type {Record<string, { target?: string, number?: string }>} */
@@ -53,6 +55,7 @@ const EVENTS = {
   attemptResult: { target: "attempt", number: "status" },
   trapped: { target: "socket" },
   fetched: { target: "read", number: "status" },
+  verified: { target: "socket" },
 };
 
 /** @param {string} event */
