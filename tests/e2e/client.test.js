@@ -611,3 +611,101 @@ test("a token travels as a subprotocol, never in the address", limits, async () 
   assert.doesNotMatch(peer.url.href, /secret/);
   assert.equal(peer.socket.protocol, "edgeroom.v1");
 });
+
+/** Gives tokens, each another one. */
+function tokens() {
+  let given = 0;
+  return () => {
+    given += 1;
+    return Promise.resolve(`token-${given}`);
+  };
+}
+
+test(
+  "who can give tokens is asked for each connection, and 4001 ends none for good",
+  limits,
+  async () => {
+    const room = join({ token: tokens() });
+    const first = await server.peers.take();
+    assert.equal(first.offered, "edgeroom.v1, bearer.token-1");
+    first.welcome();
+    await next(room, "state", ({ state }) => state === "open");
+    first.socket.close(4001, "the token has expired");
+    const { reason } = await next(room, "state", ({ state }) => state === "waiting");
+    assert.equal(reason?.code, "token_expired");
+    const second = await server.peers.take();
+    assert.equal(second.offered, "edgeroom.v1, bearer.token-2");
+    second.welcome();
+    await next(room, "state", ({ state }) => state === "open");
+  },
+);
+
+test("a token is renewed before it ends, again and again", limits, async () => {
+  const room = join({ token: tokens(), timing: { ...timing, renewBeforeMs: 100 } });
+  const peer = await server.peers.take();
+  const begunMs = Date.now();
+  peer.welcome({ expires: begunMs + 400 });
+  for (const token of ["token-2", "token-3"]) {
+    const frame = await peer.frames.take();
+    assert.deepEqual([frame.type, frame.token], ["token", token]);
+    peer.say({ type: "token", expires: Date.now() + 400, ref: frame.ref });
+  }
+  const tookMs = Date.now() - begunMs;
+  assert.ok(tookMs >= 590, `renewed too soon: ${tookMs} ms`);
+  assert.equal(room.state, "open");
+});
+
+test("a token that lives shorter than that is renewed after half its life", limits, async () => {
+  join({ token: tokens() });
+  const peer = await server.peers.take();
+  const begunMs = Date.now();
+  peer.welcome({ expires: begunMs + 600 });
+  assert.equal((await peer.frames.take()).token, "token-2");
+  const tookMs = Date.now() - begunMs;
+  assert.ok(tookMs >= 250 && tookMs < 600, `${tookMs} ms`);
+});
+
+test(
+  "a renewal that is refused is told, and the connection goes on to its end",
+  limits,
+  async () => {
+    const room = join({ token: tokens() });
+    const peer = await server.peers.take();
+    peer.welcome({ expires: Date.now() + 50 });
+    const { ref } = await peer.frames.take();
+    const problem = next(room, "error");
+    peer.say({ type: "error", code: "forbidden", detail: "the token names another user", ref });
+    assert.equal((await problem).code, "no_token");
+    assert.match((await Promise.resolve(problem)).detail, /names another user/);
+    assert.equal(room.state, "open");
+  },
+);
+
+test("when no token can be had the client tries again", limits, async () => {
+  let asked = 0;
+  const token = () => {
+    asked += 1;
+    if (asked < 3) throw new Error("the login is away");
+    return "late";
+  };
+  const room = join({ token });
+  const { reason } = await next(room, "state", ({ state }) => state === "waiting");
+  assert.equal(reason?.code, "no_token");
+  assert.match(reason?.detail ?? "", /the login is away/);
+  const peer = await server.peers.take();
+  assert.equal(peer.offered, "edgeroom.v1, bearer.late");
+  assert.equal(asked, 3);
+});
+
+test("a room that is left while a token is fetched is not joined", limits, async () => {
+  /** @type {(token: string) => void} */
+  let give = () => {};
+  const room = join({ token: () => new Promise((resolve) => (give = resolve)) });
+  await next(room, "state", ({ state }) => state === "connecting");
+  await new Promise((resolve) => setImmediate(resolve));
+  room.close();
+  give("late");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(server.peers.size, 0);
+  assert.equal(room.state, "closed");
+});

@@ -47,6 +47,8 @@ class Peer {
   pings = new Inbox();
   closed = new Inbox();
   answersPings = true;
+  /** The subprotocols that were offered. */
+  offered = "";
 
   /**
    * @param {any} socket
@@ -155,7 +157,9 @@ export async function startScriptedRoom({ policy } = {}) {
       return;
     }
     sockets.handleUpgrade(request, socket, head, (/** @type {any} */ accepted) => {
-      peers.put(new Peer(accepted, new URL(request.url ?? "/", "ws://127.0.0.1")));
+      const peer = new Peer(accepted, new URL(request.url ?? "/", "ws://127.0.0.1"));
+      peer.offered = request.headers["sec-websocket-protocol"] ?? "";
+      peers.put(peer);
     });
   });
   server.listen(0, "127.0.0.1");

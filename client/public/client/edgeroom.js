@@ -43,6 +43,8 @@ export { RoomError };
  *   was sent
  * @property {number} stableAfterMs a connection this old has earned a fresh backoff
  * @property {number} presenceRefreshMs the shortest time between two questions who is here
+ * @property {number} renewBeforeMs how long before its end a token is renewed, if it lives for twice
+ *   as long
  */
 
 /** @type {Readonly<Timing>} */
@@ -62,7 +64,11 @@ export const DEFAULT_TIMING = Object.freeze({
   // A room that welcomes and drops at once must not be hammered.
   stableAfterMs: 10_000,
   presenceRefreshMs: 3_000,
+  renewBeforeMs: 60_000,
 });
+
+/** Timers count milliseconds in 31 bits. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** The room closes the connection (1009) at a larger frame, so it could never be published. */
 const FRAME_BYTES_MAX = 1024 * 1024;
@@ -81,6 +87,7 @@ const PROTOCOL = "edgeroom.v1";
 
 const CLOSE_NORMAL = 1000;
 const CLOSE_FRAME_TOO_LARGE = 1009;
+const CLOSE_TOKEN_EXPIRED = 4001;
 
 /**
  * What a close code of the room means. `final`: coming back is of no use; `penalty`: coming back
@@ -96,7 +103,11 @@ const CLOSES = Object.freeze({
   },
   1011: { code: "room_failed", detail: "the room failed" },
   1012: { code: "restart", detail: "the room restarts" },
-  4001: { code: "token_expired", detail: "the token is no longer valid", final: true },
+  [CLOSE_TOKEN_EXPIRED]: {
+    code: "token_expired",
+    detail: "the token is no longer valid",
+    final: true,
+  },
   4003: { code: "removed", detail: "a moderator closed the connection", final: true },
   4008: { code: "too_slow", detail: "this client read too slowly" },
   4029: { code: "flooding", detail: "this client sent too much", penalty: true },
@@ -145,7 +156,8 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {string} room
  * @property {string} conn
  * @property {string} user
- * @property {string} [role] `moderator`; other members have none
+ * @property {string} [role] `moderator` or `reader`; other members have none
+ * @property {number} [expires] when the token ends, in ms since 1970
  * @property {string} epoch
  * @property {number} seq
  * @property {number} confirmed
@@ -208,7 +220,8 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
 /**
  * @typedef {object} ConnectOptions
  * @property {string} [user] the name to take, where authentication is off
- * @property {string} [token]
+ * @property {string | (() => string | undefined | Promise<string | undefined>)} [token] one token, or
+ *   a function that gives a fresh one: it is asked for each connection, and before the token ends
  * @property {string} [url] of the edge, `https://…`; the page's own origin by default
  * @property {Partial<Timing>} [timing]
  */
@@ -323,6 +336,8 @@ export class EdgeRoom extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #holdTimer;
   #holdUntilMs = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #presenceTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #renewTimer;
+  /** @type {string | undefined} the one in use */ #token;
   /** Ends the listeners on the page, and a question that is under way. */
   #ended = new AbortController();
 
@@ -499,10 +514,73 @@ export class EdgeRoom extends EventTarget {
 
   // --- connection ---
 
-  #open() {
+  async #open() {
+    this.#setState("connecting");
+    const { token } = this.#options;
+    if (typeof token !== "function") {
+      this.#openWith(token);
+      return;
+    }
+    try {
+      this.#openWith(await this.#freshToken(token));
+    } catch (error) {
+      // Whoever gives tokens may be out of reach just as the room may be.
+      const detail = `no token could be had: ${/** @type {Error} */ (error).message}`;
+      if (this.#state === "connecting") this.#waitAndRetry({ code: "no_token", detail });
+    }
+  }
+
+  /** @param {() => string | undefined | Promise<string | undefined>} give */
+  async #freshToken(give) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    const { connectTimeoutMs } = this.#timing;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error("it took too long")), connectTimeoutMs);
+    });
+    try {
+      return /** @type {string | undefined} */ (await Promise.race([give(), late]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Asks for a fresh token before the one in use ends, if there is somebody to ask. */
+  #renewBefore(/** @type {number} */ endMs) {
+    if (typeof this.#options.token !== "function") return;
+    const leftMs = endMs - Date.now();
+    const waitMs = leftMs - Math.min(this.#timing.renewBeforeMs, leftMs / 2);
+    clearTimeout(this.#renewTimer);
+    this.#renewTimer = setTimeout(
+      () => (waitMs > TIMER_MAX_MS ? this.#renewBefore(endMs) : this.#renew()),
+      Math.min(Math.max(waitMs, 0), TIMER_MAX_MS),
+    );
+  }
+
+  /** If it fails, the connection ends with its token, and the next one has another. */
+  async #renew() {
+    const socket = this.#socket;
+    const give = this.#options.token;
+    if (typeof give !== "function") return;
+    try {
+      const token = await this.#freshToken(give);
+      if (this.#socket !== socket || token === undefined) return;
+      const { expires } = await this.#requests.ask({ type: "token", token });
+      this.#token = token;
+      if (this.#socket === socket) this.#renewBefore(expires);
+    } catch (error) {
+      if (this.#socket !== socket) return;
+      const detail = `the token could not be renewed: ${/** @type {Error} */ (error).message}`;
+      this.#emit("error", { code: "no_token", detail });
+    }
+  }
+
+  #openWith(/** @type {string | undefined} */ token) {
+    // It may have been left while the token was fetched.
+    if (this.#state !== "connecting") return;
+    this.#token = token;
     let socket;
     try {
-      const { token } = this.#options;
       const protocols = token === undefined ? [] : [PROTOCOL, `bearer.${token}`];
       socket = new WebSocket(this.#socketUrl(), protocols);
     } catch (error) {
@@ -511,7 +589,6 @@ export class EdgeRoom extends EventTarget {
       return;
     }
     this.#socket = socket;
-    this.#setState("connecting");
     let opened = false;
     this.#connectTimer = setTimeout(() => {
       this.#drop({ code: "timeout", detail: "the room did not answer in time" });
@@ -560,6 +637,7 @@ export class EdgeRoom extends EventTarget {
     clearTimeout(this.#deathTimer);
     clearTimeout(this.#holdTimer);
     clearTimeout(this.#presenceTimer);
+    clearTimeout(this.#renewTimer);
     this.#deathTimer = undefined;
     this.#holdTimer = undefined;
     this.#holdUntilMs = 0;
@@ -587,7 +665,8 @@ export class EdgeRoom extends EventTarget {
   #takeClose(code, text) {
     const known = CLOSES[code];
     const detail = text || known?.detail || `the connection closed with ${code}`;
-    if (known?.final) {
+    const isRenewable = code === CLOSE_TOKEN_EXPIRED && typeof this.#options.token === "function";
+    if (known?.final && !isRenewable) {
       this.#finish({ code: known.code, detail });
       return;
     }
@@ -622,7 +701,8 @@ export class EdgeRoom extends EventTarget {
 
   /** @returns {Promise<Problem>} */
   async #askReason() {
-    const { token, user } = this.#options;
+    const { user } = this.#options;
+    const token = this.#token;
     try {
       const url = this.#endpoint("/api/rooms");
       // What was refused may be not the room, but who wants to join it.
@@ -777,6 +857,7 @@ export class EdgeRoom extends EventTarget {
       case "presence":
         return this.#takePresence(object);
       case "history":
+      case "token":
         return this.#requests.answer(object.ref, object);
       case "event":
         return this.#emit("signal", object);
@@ -807,6 +888,7 @@ export class EdgeRoom extends EventTarget {
       this.#historyBefore = welcome.seq + 1;
     }
     this.#beat();
+    if (welcome.expires !== undefined) this.#renewBefore(welcome.expires);
     this.#askPresence();
     this.#setState("open");
     this.#emit("welcome", welcome);
