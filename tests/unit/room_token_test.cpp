@@ -143,16 +143,17 @@ TEST_CASE("a room that wakes often looks as it wakes, and is woken for it once a
   RoomHarness room(with_tokens());
   const double start = room.now_ms;
   const auto bob = room.join(as("bob", start + 3'600'000));
-  for (int i = 0; i < 300; i++) room.join(as("ana", start + 10'000 + i * 1000));
+  // Further apart than a room waits awake for.
+  for (int i = 0; i < 20; i++) room.join(as("ana", start + 10'000 + i * 20'000));
   room.turn();
   int alarms = 0;
   for (int second = 1; second < 300; second++) {
     room.now_ms = start + second * 1000;
     room.timer_delay_ms.reset();
-    if (second % 25 == 0) {
+    if (second % 20 == 15) {
       room.wake();
       room.frame(bob, R"({"type":"presence"})");
-      CHECK(room.closed.size() == static_cast<size_t>(second - 9));
+      CHECK(room.closed.size() == static_cast<size_t>((second - 10) / 20 + 1));
     } else if (room.alarm_at_ms && *room.alarm_at_ms <= room.now_ms) {
       alarm_in_sleep(room);
       alarms++;
@@ -179,6 +180,24 @@ TEST_CASE("a token renews, and the attachment knows") {
   room.now_ms += 1;
   room.frame(ana, R"({"type":"message","content":1})");
   CHECK(room.closed.count(ana) == 1);
+}
+
+TEST_CASE("what the newer token allows is allowed from then on, also after a sleep") {
+  RoomHarness room(with_tokens());
+  const auto ana = room.join(as("ana", room.now_ms + 5000, "reader"));
+  room.turn();
+  const auto mute_is_refused = [&room, ana] {
+    room.take(ana);
+    room.frame(ana, R"({"type":"moderation","action":"mute","user":"eve"})");
+    return contains(room.text(ana), "\"code\":\"forbidden\"");
+  };
+  CHECK(mute_is_refused());
+  bring(room, ana, good("ana", 1'800'000'100, R"(,"role":"moderator")"));
+  CHECK_FALSE(mute_is_refused());
+  room.wake();
+  CHECK_FALSE(mute_is_refused());
+  bring(room, ana, good("ana", 1'800'000'100, R"(,"rooms":{"lobby":"member"})"));
+  CHECK(mute_is_refused());
 }
 
 TEST_CASE("a token may also shorten, and one just past its end gets the skew") {
