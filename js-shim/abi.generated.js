@@ -27,6 +27,7 @@ export const EventType = Object.freeze({
   import: 18,
   record: 19,
   verified: 20,
+  held: 21,
 });
 
 export const FrameKind = Object.freeze({
@@ -54,6 +55,7 @@ export const EffectType = Object.freeze({
   fetch: 16,
   verifyToken: 17,
   attach: 18,
+  rebuild: 20,
 });
 
 export const LogLevel = Object.freeze({
@@ -88,7 +90,8 @@ export const Output = Object.freeze({
   effects: 0,
   data: 4,
   count: 8,
-  SIZE: 12,
+  workingSeq: 12,
+  SIZE: 16,
 });
 
 export const EDGE_ABI_VERSION = 1;

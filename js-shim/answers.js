@@ -38,14 +38,11 @@ export class Answers {
     this.#waiting.delete(number);
   }
 
-  /** The whole answer, or the last part. @param {number} number @param {number} status @param {string} contentType @param {string} text */
-  answer(number, status, contentType, text) {
+  /** The whole answer, or the last part. @param {number} number @param {number} status @param {Headers} headers @param {string} text */
+  answer(number, status, headers, text) {
     const begun = this.#begun.get(number);
     if (!begun) {
-      this.#resolve(
-        number,
-        new Response(text, { status, headers: { "content-type": contentType } }),
-      );
+      this.#resolve(number, new Response(text, { status, headers }));
       return;
     }
     this.#begun.delete(number);

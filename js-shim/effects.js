@@ -47,6 +47,7 @@ const effects = {
   [EffectType.fetch]: fetchCentral,
   [EffectType.verifyToken]: verify,
   [EffectType.attach]: attach,
+  [EffectType.rebuild]: rebuild,
 };
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -192,12 +193,23 @@ function attach(room, effect) {
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function respond(room, effect) {
-  room.answers.answer(effect.target, effect.value, effect.extraText(), effect.text());
+  const [contentType, ...more] = effect.extraText().split("\n");
+  const headers = new Headers({ "content-type": contentType });
+  for (const line of more) {
+    const [, name, value] = /** @type {RegExpExecArray} */ (/^([^:]+): (.*)$/.exec(line));
+    headers.set(name, value);
+  }
+  room.answers.answer(effect.target, effect.value, headers, effect.text());
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function respondPart(room, effect) {
   room.answers.part(effect.target, effect.text(), effect.extraText());
+}
+
+/** @param {RoomRuntime} room */
+function rebuild(room) {
+  room.wantRebuild();
 }
 
 /** @param {RoomRuntime} room */

@@ -31,6 +31,9 @@ const INTERNAL_ERROR = 1011;
  * @property {string | ArrayBuffer} message
  */
 
+/** How many traps of a connection are remembered: more than the core ever asks for. */
+const TRAP_TIMES_MAX = 16;
+
 /** The core refused an event: the shim and the module do not fit together, or storage is damaged. */
 export class RefusedError extends Error {
   /** @param {number} type @param {number} status */
@@ -39,6 +42,21 @@ export class RefusedError extends Error {
     this.name = "RefusedError";
     this.status = status;
   }
+}
+
+/**
+ * Why an instance could not be restored.
+ * @typedef {object} Failure
+ * @property {number} during the event's type
+ * @property {number} target and its target
+ * @property {number} status of its refusal; 0 for a trap
+ * @property {number} seq the record that was at work; 0 for none
+ */
+
+/** An event that cost its instance. @param {unknown} error */
+function isFatal(error) {
+  if (error instanceof RefusedError) return error.status === RoomStatus.corrupt;
+  return error instanceof TrapError;
 }
 
 export class RoomRuntime {
@@ -53,6 +71,15 @@ export class RoomRuntime {
   #nextHandle = 1;
   /** @type {Map<WebSocket, number>} */
   #handles = new Map();
+  /** When frames of a connection have trapped, by handle. @type {Map<number, number[]>} */
+  #traps = new Map();
+  /** The event at work. @type {{type: number, target: number}} */
+  #at = { type: 0, target: 0 };
+  /** Where the instance says which record is at work; 0: not known. */
+  #workingSeq = 0;
+  /** Instances in a row that could not be restored. */
+  #failures = 0;
+  #rebuildWanted = false;
 
   /** The accepted sockets by handle. @type {Map<number, WebSocket>} */
   sockets = new Map();
@@ -156,6 +183,12 @@ export class RoomRuntime {
     const socket = this.sockets.get(handle);
     if (socket) this.#handles.delete(socket);
     this.sockets.delete(handle);
+    this.#traps.delete(handle);
+  }
+
+  /** The instance has asked for another one in its place. */
+  wantRebuild() {
+    this.#rebuildWanted = true;
   }
 
   /**
@@ -167,16 +200,21 @@ export class RoomRuntime {
    * @param {string | ArrayBuffer | Uint8Array} [payload]
    */
   handle(type, target = 0, number = 0, payload) {
+    this.#rebuildWanted = false;
     try {
+      this.#open();
+      this.#event(type, target, number, payload);
+      if (!this.#rebuildWanted) return;
+      this.#host = null;
       this.#open();
       this.#event(type, target, number, payload);
     } catch (error) {
       // What a Worker of another version asks is its own affair: nothing has changed here.
       if (error instanceof RefusedError && error.status === RoomStatus.badPayload) throw error;
-      if (!(error instanceof TrapError)) throw this.#fail(error);
+      if (!isFatal(error)) throw this.#fail(error);
       this.#report(error, type);
       // Nobody knows which frame of the turn the flush trapped on.
-      this.#recover(type === EventType.flush ? this.#turn : []);
+      this.#recover(type === EventType.flush ? this.#turn : [], type);
       throw error;
     }
   }
@@ -193,7 +231,7 @@ export class RoomRuntime {
     try {
       this.handle(type, target, number, payload);
     } catch (error) {
-      if (!(error instanceof TrapError)) throw error;
+      if (!isFatal(error)) throw error;
     }
   }
 
@@ -201,14 +239,20 @@ export class RoomRuntime {
   frame(handle, message) {
     /** @type {KeptFrame} */
     const kept = { handle, message };
+    if (!this.#frameTaken(kept)) this.#recover([kept]);
+  }
+
+  /** Whether the instance is still there after it. @param {KeptFrame} kept */
+  #frameTaken(kept) {
     this.#current = kept;
     try {
       this.#open();
       this.#frameEvent(kept);
+      return true;
     } catch (error) {
-      if (!(error instanceof TrapError)) throw this.#fail(error);
+      if (!isFatal(error)) throw this.#fail(error);
       this.#report(error, EventType.frame);
-      this.#recover([kept]);
+      return false;
     } finally {
       this.#current = null;
     }
@@ -240,30 +284,71 @@ export class RoomRuntime {
   }
 
   /**
-   * Builds the instance from what is stored, if there is none.
+   * Builds the instance from what is stored, if there is none. If it traps there, or cannot read it,
+   * another one stands in for it, which knows what to say; if that one does so too, one that is told
+   * nothing of what is stored.
    * @param {WebSocket} [waking] the socket whose event has woken the room
+   * @param {number} [trapped] the event that nobody has sent and that the instance before trapped on
    */
-  #open(waking) {
+  #open(waking, trapped) {
     if (this.#host) return;
-    try {
-      this.#restore(waking);
-    } catch (error) {
-      // Half a room must not be taken for a room by the next event.
-      this.#host = null;
-      throw error;
+    /** @type {Failure | null} */
+    let failure = null;
+    for (const withRows of [true, true, false]) {
+      try {
+        this.#restore(withRows, failure, waking, trapped);
+        if (!failure) this.#failures = 0;
+        return;
+      } catch (error) {
+        // Half a room must not be taken for a room by the next event.
+        const { type, target } = this.#at;
+        const isLast = !withRows || type === EventType.start;
+        const seq = this.#seqAtWork();
+        this.#host = null;
+        if (!isFatal(error) || isLast) throw error;
+        this.#report(error, type);
+        if (!failure) this.#failures++;
+        failure ??= {
+          during: type,
+          target,
+          status: error instanceof RefusedError ? error.status : 0,
+          seq,
+        };
+      }
     }
   }
 
-  /** @param {WebSocket} [waking] */
-  #restore(waking) {
+  /** Of the instance, which may have trapped; 0 for none. */
+  #seqAtWork() {
+    if (!this.#host || this.#workingSeq === 0) return 0;
+    this.#host.refresh();
+    return this.#host.f64(this.#workingSeq);
+  }
+
+  /**
+   * @param {boolean} withRows
+   * @param {Failure | null} failure why the instance before could not be restored
+   * @param {WebSocket} [waking]
+   * @param {number} [trapped]
+   */
+  #restore(withRows, failure, waking, trapped) {
     this.#generation++;
-    this.#host = new WasmHost(roomModule, "room", ROOM_ABI_VERSION);
+    this.#workingSeq = 0;
+    const host = new WasmHost(roomModule, "room", ROOM_ABI_VERSION);
+    this.#host = host;
     const [low, high] = crypto.getRandomValues(new Uint32Array(2));
     const payload = `${this.name}\n${settingsText(this.env)}`;
     this.#event(EventType.start, low, high, payload);
+    this.#workingSeq = host.u32(host.call("room_output") + Output.workingSeq);
+    if (failure) {
+      const { during, target, status, seq } = failure;
+      this.#event(EventType.held, during, target, `${status}\n${seq}\n${this.#failures}`);
+    } else if (trapped !== undefined) {
+      this.#event(EventType.trapped, 0, trapped);
+    }
     const { sql } = this.ctx.storage;
     this.hasSchema = hasTables(sql);
-    if (this.hasSchema) {
+    if (this.hasSchema && withRows) {
       for (const row of sql.exec("SELECT id, data FROM state")) {
         this.#event(EventType.restoreState, Number(row.id), 0, blob(row.data));
       }
@@ -298,6 +383,7 @@ export class RoomRuntime {
    * @param {string | ArrayBuffer | Uint8Array} [payload]
    */
   #event(type, target, number, payload) {
+    this.#at = { type, target };
     const host = /** @type {WasmHost} */ (this.#host);
     const size = payload === undefined ? 0 : host.write(payload);
     if (size < 0) throw new RefusedError(type, size);
@@ -354,25 +440,50 @@ export class RoomRuntime {
   /**
    * A new instance in place of the one that trapped. The frames of the turn that are not stored
    * are given to it again, all but those that are to blame; whoever sent one of those is told.
+   * Should one of the others trap as well, the same begins anew without it.
    * @param {KeptFrame[]} dropped
+   * @param {number} [during] the event, if it was no frame
    */
-  #recover(dropped) {
-    const again = this.#turn.filter((kept) => !dropped.includes(kept));
+  #recover(dropped, during) {
+    let again = this.#turn.filter((kept) => !dropped.includes(kept));
+    let blamed = dropped;
+    for (;;) {
+      this.#rebuild(blamed, blamed.length === 0 ? during : undefined);
+      const at = again.findIndex((kept) => !this.#frameTaken(kept));
+      if (at < 0) return;
+      const trapped = again[at];
+      blamed = [trapped];
+      // Of those before it, the ones that wait for the flush.
+      again = [...this.#turn, ...again.slice(at + 1)].filter((kept) => kept !== trapped);
+    }
+  }
+
+  /** @param {KeptFrame[]} blamed @param {number} [during] */
+  #rebuild(blamed, during) {
     this.#host = null;
     this.#turn = [];
     // What they asked for may or may not have happened: they have to ask again.
     const lost = new Error("the room was rebuilt before it could answer");
     this.answers.fail(lost);
     clearTimeout(this.timer);
+    const handles = new Set(blamed.map((kept) => kept.handle));
     try {
-      this.#open();
-      for (const handle of new Set(dropped.map((kept) => kept.handle))) {
-        this.#event(EventType.trapped, handle, 0);
+      this.#open(undefined, during);
+      for (const handle of handles) {
+        // Where several may be to blame nobody is reckoned with.
+        const times = handles.size === 1 ? this.#trapTimes(handle) : [];
+        this.#event(EventType.trapped, handle, 0, times.join("\n"));
       }
     } catch (error) {
       throw this.#fail(error);
     }
-    for (const kept of again) this.frame(kept.handle, kept.message);
+  }
+
+  /** When frames of a connection have trapped, with now. @param {number} handle */
+  #trapTimes(handle) {
+    const times = [...(this.#traps.get(handle) ?? []), Date.now()].slice(-TRAP_TIMES_MAX);
+    if (this.sockets.has(handle)) this.#traps.set(handle, times);
+    return times;
   }
 
   /**
@@ -387,15 +498,15 @@ export class RoomRuntime {
     return error;
   }
 
-  /** @param {TrapError} error @param {number} type */
+  /** @param {unknown} error @param {number} type */
   #report(error, type) {
     console.error(
       JSON.stringify({
         level: "error",
         room: this.name,
-        event: "trap",
+        event: error instanceof TrapError ? "trap" : "corrupt",
         during: nameOf(type),
-        reason: error.message,
+        reason: error instanceof Error ? error.message : String(error),
       }),
     );
   }

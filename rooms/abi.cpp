@@ -26,7 +26,7 @@ Module& module() {
 }
 
 // The address of an object in linear memory.
-uint32_t address_of(const void* pointer) {
+uint32_t address_of(const volatile void* pointer) {
   return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(pointer));
 }
 
@@ -63,6 +63,7 @@ uint32_t room_output() {
   m.output.effects = edgeroom::address_of(effects.records().data());
   m.output.data = edgeroom::address_of(effects.buffer().data());
   m.output.count = static_cast<uint32_t>(effects.records().size());
+  m.output.working_seq = edgeroom::address_of(m.instance.working_seq());
   return edgeroom::address_of(&m.output);
 }
 

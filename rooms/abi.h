@@ -53,8 +53,10 @@ enum class EventType : uint32_t {
   // The outcome of kForward. target: the attempt. number: HTTP status, 0 for no answer. payload:
   // the Retry-After header, a line feed, the Date header, a line feed, the body.
   kAttemptResult = 15,
-  // The instance before this one trapped on a frame of this connection, which must be told.
-  // target: handle.
+  // The instance before this one trapped. On a frame of a connection, which must be told: target:
+  // its handle; after kRestored. payload: when that happened to this connection before, and now (ms
+  // since 1970, whole numbers, a line each); empty when others may be to blame. Or on an event that
+  // is nobody's: target: 0. number: its EventType; right after kStart.
   kTrapped = 16,
   // The answer to kFetch. target: its number. number: HTTP status, 0 for no answer. payload: body.
   kFetched = 17,
@@ -66,6 +68,13 @@ enum class EventType : uint32_t {
   // What kVerifyToken has found out. target: handle. payload: as EdgeRequestLine::kVerified in
   // worker/abi.h.
   kVerified = 20,
+  // Right after kStart: the instance before this one could not be restored, and this one stands in
+  // for it. It is given the same as for a restore, kRestored included, and refuses none of it.
+  // target: the EventType that failed. number: that event's target. payload: the RoomStatus of its
+  // refusal, or 0 for a trap; a line feed; the record that was at work (Output::working_seq), or 0;
+  // a line feed; how many instances in a row could not be restored. Should it trap as well, one
+  // more is given kStart, kHeld, the open sockets and kRestored, and no stored row.
+  kHeld = 21,
 };
 
 enum class FrameKind : uint32_t {
@@ -102,8 +111,7 @@ enum class EffectType : uint32_t {
   // the Idempotency-Key.
   kForward = 11,
   // Answer an HTTP request, whole, or a refused kConnect. target: its number. value: status. data:
-  // body.
-  // extra: content type.
+  // body. extra: content type; behind it further headers, each a line feed and `name: value`.
   kRespond = 12,
   // Write a log line. value: a LogLevel. data: a JSON object.
   kLog = 13,
@@ -122,6 +130,9 @@ enum class EffectType : uint32_t {
   kVerifyToken = 17,
   // Replace a socket's attachment. target: handle. data: the attachment.
   kAttach = 18,
+  // Drop this instance, restore another one, and give that one the event that has led to this. The
+  // last effect of its list. Once an event: if the other asks for it as well, nothing is done.
+  kRebuild = 20,
 };
 
 enum class LogLevel : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };
@@ -152,7 +163,10 @@ struct Output {
   uint32_t effects;
   uint32_t data;
   uint32_t count;
+  // From kStart on: where a double stands that tells the seq of the record that the room's state is
+  // being made of, 0 for none. To be read after a trap too.
+  uint32_t working_seq;
 };
-static_assert(sizeof(Output) == 12);
+static_assert(sizeof(Output) == 16);
 
 }  // namespace edgeroom

@@ -80,10 +80,12 @@ void EffectList::forward(uint32_t attempt, std::string_view body, std::string_vi
   add(EffectType::kForward, attempt, body, idempotency_key, timeout_ms);
 }
 
-void EffectList::respond(uint32_t request, uint32_t status, std::string_view body) {
-  const std::string_view content_type =
+void EffectList::respond(uint32_t request, uint32_t status, std::string_view body,
+                         uint32_t retry_after_s) {
+  std::string headers =
       status >= kStatusFirstError ? "application/problem+json" : "application/json";
-  add(EffectType::kRespond, request, body, content_type, status);
+  if (retry_after_s > 0) headers += "\nretry-after: " + std::to_string(retry_after_s);
+  add(EffectType::kRespond, request, body, headers, status);
 }
 
 void EffectList::respond_part(uint32_t request, std::string_view part, std::string_view next) {
@@ -105,6 +107,8 @@ void EffectList::attach(uint32_t handle, std::string_view attachment) {
 void EffectList::fetch(uint32_t number, std::string_view path, double timeout_ms) {
   add(EffectType::kFetch, number, path, {}, timeout_ms);
 }
+
+void EffectList::rebuild() { add(EffectType::kRebuild, 0, {}, {}, 0); }
 
 void EffectList::keep_frame() { add(EffectType::kKeepFrame, 0, {}, {}, 0); }
 

@@ -29,7 +29,9 @@ class EffectList {
   void alarm(double at_ms);
   void forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,
                double timeout_ms);
-  void respond(uint32_t request, uint32_t status, std::string_view body);
+  // `retry_after_s`: 0 for no such header.
+  void respond(uint32_t request, uint32_t status, std::string_view body,
+               uint32_t retry_after_s = 0);
   // A part of an NDJSON answer; `next` is the operation that asks for the rest, empty for the last.
   void respond_part(uint32_t request, std::string_view part, std::string_view next);
   void verify_token(uint32_t handle, std::string_view token);
@@ -37,6 +39,8 @@ class EffectList {
   // `path` with its query.
   void fetch(uint32_t number, std::string_view path, double timeout_ms);
   void keep_frame();
+  // Must be the last effect of the list.
+  void rebuild();
   // `fields` is a JSON object.
   void log(LogLevel level, std::string_view fields);
 

@@ -60,6 +60,8 @@ void Forwarder::appended(uint64_t through, double now_ms) {
   appended_ = through;
 }
 
+void Forwarder::pause(double until_ms) { paused_until_ms_ = std::max(paused_until_ms_, until_ms); }
+
 bool Forwarder::cut_due(double now_ms) const {
   if (cut_ == appended_) return false;
   return appended_ - cut_ >= kBatchRecordsMax || now_ms >= cut_at_ms_;

@@ -57,6 +57,9 @@ class Forwarder {
   // Records up to `through` are durable and may be sent.
   void appended(uint64_t through, double now_ms);
 
+  // Nothing is sent before `until_ms`.
+  void pause(double until_ms);
+
   // The next attempt to make now, if any. Follow it by started() or by nothing at all.
   [[nodiscard]] std::optional<BatchPlan> next(double now_ms);
   // The attempt for `plan` is on its way, with records up to `last` in it (a body may be full

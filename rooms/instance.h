@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "rooms/abi.h"
 #include "rooms/effects.h"
 #include "rooms/room.h"
+#include "rooms/room_held.h"
 
 namespace edgeroom {
 
@@ -25,14 +27,25 @@ class RoomInstance {
   // For native programs that look inside; null before kStart.
   [[nodiscard]] const Room* room() const { return room_.get(); }
 
+  // Where the record stands that the room's state is being made of (Output::working_seq); null
+  // before kStart, and for a room that is held.
+  [[nodiscard]] const volatile double* working_seq() const {
+    return room_ == nullptr ? nullptr : room_->working_seq();
+  }
+
  private:
   int32_t start(const Event& event);
+  int32_t hold(const Event& event);
 #ifdef EDGEROOM_TEST_HOOKS
   void trap_if_asked(const Event& event);
-  bool trap_at_flush_ = false;
+  uint32_t trap_at_ = 0;         // the EventType that is to trap; 0: none
+  bool trapped_before_ = false;  // the instance before this one
 #endif
 
+  std::string name_;
+  RoomSettings settings_;
   std::unique_ptr<Room> room_;
+  std::unique_ptr<HeldRoom> held_;  // in place of room_
   EffectList effects_;
 };
 

@@ -148,6 +148,25 @@ inline constexpr double kCursorDelayMs = 2000;
 // idle room sleeps, so that a quiet room is not woken for it.
 inline constexpr double kSafetyAlarmMs = 8000;
 
+// A room that could not be restored (rooms/room_held.h) tries again at the first event after this:
+// long beside what a restore costs, so that those who ask again and again cost no more than it…
+inline constexpr double kHeldRetryMs = 60'000;
+// … and by an alarm after this, when something waits to be forwarded: a record that was accepted is
+// not to be forgotten because nobody comes.
+inline constexpr double kHeldAlarmMs = 300'000;
+// Records that are left out of the room's state because it could not be made of them. A snapshot
+// empties the list; so many at once are no accident of a few records any more.
+inline constexpr size_t kSkippedRecordsMax = 100;
+
+// So many traps on frames of one connection in so long, and it is closed: each costs the others a
+// restore.
+inline constexpr uint32_t kTrapsMax = 5;
+inline constexpr double kTrapWindowMs = 60'000;
+// What nobody asked for (a timer, an answer of the central API) is left alone for so long after a
+// trap in it: a restored room would do the same at once, and again. Below the 60 s within which a
+// failing endpoint is tried again (contract).
+inline constexpr double kTrapPauseMs = 30'000;
+
 // Timers keep a room awake, alarms do not: a wait longer than this uses the alarm.
 inline constexpr double kTimerDelayMaxMs = 8000;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/json_writer.h"
 #include "rooms/limits.h"
 #include "rooms/log_text.h"
@@ -86,8 +87,14 @@ void DeletionReader::record(const Record& record) {
 }
 
 void RestoreReader::record(const Record& record) {
-  if (record.seq > snapshot_through_) state_.apply(record);
   deletions_.record(record);
+  if (record.seq <= log_.snapshot_through() || log_.is_skipped(record.seq)) return;
+  working_seq_ = static_cast<double>(record.seq);
+#ifdef EDGEROOM_TEST_HOOKS
+  CHECK(record.reason != "test: fail when restored");
+#endif
+  state_.apply(record);
+  working_seq_ = 0;
 }
 
 std::vector<SegmentEntry> LogReader::select(const SegmentIndex& index) const {

@@ -15,6 +15,7 @@
 #include "rooms/forwarder.h"
 #include "rooms/frame_builder.h"
 #include "rooms/history.h"
+#include "rooms/log.h"
 #include "rooms/record.h"
 #include "rooms/room_state.h"
 #include "rooms/segment.h"
@@ -97,16 +98,19 @@ class DeletionReader {
 // What the room's state still lacks on waking.
 class RestoreReader {
  public:
-  // Both must outlive the reader.
-  RestoreReader(RoomState& state, uint64_t snapshot_through, UnconfirmedDeletions& deletions)
-      : state_(state), snapshot_through_(snapshot_through), deletions_(deletions) {}
+  // All must outlive the reader. `working_seq` tells which record is being folded, 0 for none:
+  // whoever finds the instance trapped reads it.
+  RestoreReader(RoomState& state, const Log& log, UnconfirmedDeletions& deletions,
+                volatile double& working_seq)
+      : state_(state), log_(log), deletions_(deletions), working_seq_(working_seq) {}
 
   void record(const Record& record);
 
  private:
   RoomState& state_;
-  uint64_t snapshot_through_;
+  const Log& log_;
   UnconfirmedDeletions& deletions_;
+  volatile double& working_seq_;
 };
 
 // A part of an exported log.

@@ -22,6 +22,9 @@ constexpr uint8_t kStateVersion = 1;
 // snapshot := version:u8 generation:varint through:varint state:sized
 constexpr uint8_t kSnapshotVersion = 1;
 
+// skipped := version:u8 generation:varint count:varint seq:varint * count
+constexpr uint8_t kSkippedVersion = 1;
+
 }  // namespace
 
 Log::Log(std::string room, const RoomSettings& settings, bool messages_matter)
@@ -49,12 +52,24 @@ void Log::import(const Origin& origin, Random& random, EffectList& effects) {
   snapshot_ = origin.state;
   snapshot_through_ = origin.through;
   snapshot_is_stored_ = snapshot_.empty();
+  skipped_ = origin.skipped;
   save_state(origin.flushed_seq, {}, effects);
+  if (!skipped_.empty()) save_skipped(effects);
 }
 
 bool Log::restore_state(uint32_t id, std::string_view bytes) {
   if (id == kStateRow) return restore_state_row(bytes);
-  return id == kSnapshotRow && restore_snapshot_row(bytes);
+  if (id == kSnapshotRow) return restore_snapshot_row(bytes);
+  return id == kSkippedRow && restore_skipped_row(bytes);
+}
+
+bool Log::restore_skipped_row(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.u8() != kSkippedVersion) return false;
+  skipped_generation_ = reader.varint();
+  const uint64_t count = reader.varint();
+  for (uint64_t i = 0; reader.ok() && i < count; i++) skipped_.push_back(reader.varint());
+  return reader.ok() && reader.at_end() && std::is_sorted(skipped_.begin(), skipped_.end());
 }
 
 bool Log::restore_snapshot_row(std::string_view bytes) {
@@ -123,6 +138,8 @@ bool Log::restored(double now_ms) {
     snapshot_.clear();
     snapshot_through_ = 0;
   }
+  if (skipped_generation_ != generation_) skipped_.clear();
+  forget_skipped();
   for (const SegmentEntry& entry : segments_.entries()) {
     if (!matters(entry) || entry.last_seq() <= snapshot_through_) continue;
     segments_after_snapshot_++;
@@ -229,6 +246,35 @@ void Log::save_snapshot(std::string state, EffectList& effects) {
   writer.varint(snapshot_through_);
   writer.sized(snapshot_);
   effects.put_state(kSnapshotRow, bytes);
+  if (skipped_.empty()) return;
+  forget_skipped();
+  save_skipped(effects);
+}
+
+void Log::skip(uint64_t seq, EffectList& effects) {
+  CHECK(exists() && seq > 0 && !is_skipped(seq) && skipped_.size() < kSkippedRecordsMax);
+  skipped_.insert(std::upper_bound(skipped_.begin(), skipped_.end(), seq), seq);
+  save_skipped(effects);
+}
+
+bool Log::is_skipped(uint64_t seq) const {
+  return std::binary_search(skipped_.begin(), skipped_.end(), seq);
+}
+
+void Log::save_skipped(EffectList& effects) const {
+  std::string bytes;
+  ByteWriter writer(bytes);
+  writer.u8(kSkippedVersion);
+  writer.varint(generation_);
+  writer.varint(skipped_.size());
+  for (const uint64_t seq : skipped_) writer.varint(seq);
+  effects.put_state(kSkippedRow, bytes);
+}
+
+// Those that the snapshot does without.
+void Log::forget_skipped() {
+  skipped_.erase(skipped_.begin(),
+                 std::upper_bound(skipped_.begin(), skipped_.end(), snapshot_through_));
 }
 
 std::vector<SegmentEntry> Log::segments_to_replay() const {

@@ -25,9 +25,11 @@ namespace edgeroom {
 class Random;
 struct RoomSettings;
 
-// The state rows by id: where the log stands, and the snapshot.
+// The state rows by id: where the log stands, the snapshot, and which records are left out of the
+// state that it is of.
 inline constexpr uint32_t kStateRow = 0;
 inline constexpr uint32_t kSnapshotRow = 1;
+inline constexpr uint32_t kSkippedRow = 2;
 
 // A record that the central API refused for good.
 struct DeadLetter {
@@ -60,6 +62,7 @@ class Log {
     uint64_t flushed_seq = 0;
     uint64_t through = 0;
     std::string_view state;
+    std::vector<uint64_t> skipped;  // as skipped() of that log
   };
   void import(const Origin& origin, Random& random, EffectList& effects);
 
@@ -84,6 +87,13 @@ class Log {
   [[nodiscard]] bool snapshot_due(uint64_t confirmed) const;
   // Stores the state row.
   void save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects);
+
+  // Leaves a record out of the state for good: it stays a record of the log and nothing more. For
+  // one that is in no snapshot, of a log that exists; at most kSkippedRecordsMax at once.
+  void skip(uint64_t seq, EffectList& effects);
+  [[nodiscard]] bool is_skipped(uint64_t seq) const;
+  // Ascending; none that a snapshot knows of.
+  [[nodiscard]] const std::vector<uint64_t>& skipped() const { return skipped_; }
 
   [[nodiscard]] const std::string& room() const { return room_; }
   [[nodiscard]] const std::string& epoch() const { return epoch_; }
@@ -120,6 +130,9 @@ class Log {
   void start_dedup();
   bool restore_state_row(std::string_view bytes);
   bool restore_snapshot_row(std::string_view bytes);
+  bool restore_skipped_row(std::string_view bytes);
+  void save_skipped(EffectList& effects) const;
+  void forget_skipped();
   [[nodiscard]] bool matters(const SegmentEntry& entry) const;
   [[nodiscard]] bool oldest_forwarded_and_forgotten(uint64_t confirmed) const;
   [[nodiscard]] bool restored_whole() const;
@@ -143,6 +156,8 @@ class Log {
   bool snapshot_is_stored_ = true;        // but for that of an import
   uint32_t segments_after_snapshot_ = 0;  // those that matter
   uint64_t bytes_after_snapshot_ = 0;     // of their data
+  std::vector<uint64_t> skipped_;
+  uint64_t skipped_generation_ = 0;
   std::vector<StoredSegment> restoring_;
   uint64_t restored_confirmed_ = 0;
   std::vector<DeadLetter> restored_dead_;

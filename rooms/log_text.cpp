@@ -8,6 +8,7 @@
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
 #include "base/siphash.h"
+#include "rooms/limits.h"
 
 namespace edgeroom {
 
@@ -107,6 +108,29 @@ std::optional<Error> read_snapshot(const JsonMember& snapshot, LogHeader& out) {
   return std::nullopt;
 }
 
+// An array of whole numbers, each larger than the one before.
+std::optional<Error> read_skipped(const JsonMember& member, std::vector<uint64_t>& out) {
+  const Error error = wrong(member.key, "must be at most " + std::to_string(kSkippedRecordsMax) +
+                                            " ascending seqs of records after the snapshot");
+  JsonCursor cursor(member.value);
+  if (!cursor.expect('[', "no array")) return error;
+  for (;;) {
+    cursor.skip_space();
+    const size_t start = cursor.position();
+    JsonKind kind = JsonKind::kNull;
+    if (out.empty() && cursor.peek() == ']') return std::nullopt;
+    if (!cursor.value(kind)) return error;
+    const auto seq = json_integer(cursor.since(start));
+    if (!seq || out.size() == kSkippedRecordsMax || *seq <= (out.empty() ? 0 : out.back())) {
+      return error;
+    }
+    out.push_back(*seq);
+    cursor.skip_space();
+    if (cursor.peek() == ']') return std::nullopt;
+    if (!cursor.expect(',', "no comma")) return error;
+  }
+}
+
 std::optional<Error> check_header(const LogHeader& header) {
   if (header.room.empty()) return wrong("room", "must not be empty");
   if (header.epoch.empty()) return wrong("epoch", "must not be empty");
@@ -118,6 +142,10 @@ std::optional<Error> check_header(const LogHeader& header) {
   }
   if (header.snapshot_through > 0 && header.snapshot.empty()) {
     return wrong("snapshot.state", "must not be empty when \"snapshot.through\" is not 0");
+  }
+  if (!header.skipped.empty() &&
+      (header.skipped.front() <= header.snapshot_through || header.skipped.back() > header.last)) {
+    return wrong("skipped", "must hold seqs after \"snapshot.through\" and up to \"last\"");
   }
   return std::nullopt;
 }
@@ -250,6 +278,14 @@ void append_log_header(std::string& out, const LogHeader& header) {
     snapshot.string("state", hex_encode(header.snapshot));
     snapshot.close();
   }
+  if (!header.skipped.empty()) {
+    object.key("skipped");
+    for (size_t i = 0; i < header.skipped.size(); i++) {
+      out.push_back(i == 0 ? '[' : ',');
+      append_json_integer(out, header.skipped[i]);
+    }
+    out.push_back(']');
+  }
   object.string("state", header.state_digest);
   object.close();
   end_line(out, start);
@@ -286,6 +322,7 @@ Result<LogHeader> parse_log_header(std::string_view line) {
     if (member.key == "kind") return read_text(member, header.kind);
     if (member.key == "state") return read_text(member, header.state_digest);
     if (member.key == "snapshot") return read_snapshot(member, header);
+    if (member.key == "skipped") return read_skipped(member, header.skipped);
     return std::nullopt;
   });
   if (error) return *error;

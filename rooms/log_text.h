@@ -4,7 +4,7 @@
 // whole was read:
 //
 //   {"type":"log","v":1,"room":…,"epoch":…,"first":…,"last":…,"confirmed":…,"kind":…,
-//    "snapshot":{"through":…,"state":"<hex>"},"state":"<digest>"}
+//    "snapshot":{"through":…,"state":"<hex>"},"skipped":[…]?,"state":"<digest>"}
 //   {"seq":…,"type":"message",…}      (append_log_json in rooms/record.h)
 //   {"type":"end","records":…}
 //
@@ -13,13 +13,15 @@
 // forged.
 //
 // `first` is the oldest record that follows, `last` the newest; `state` is the digest of the room's
-// state after `last` (RoomState::digest), which the snapshot and the records after it must lead to.
+// state after `last` (RoomState::digest), which the snapshot and the records after it must lead to,
+// but for those in `skipped`: a moderator has had them left out of the state.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "rooms/record.h"
@@ -34,7 +36,8 @@ struct LogHeader {
   uint64_t confirmed = 0;
   std::string kind;  // the behaviour's name
   uint64_t snapshot_through = 0;
-  std::string snapshot;  // bytes; empty for none
+  std::string snapshot;           // bytes; empty for none
+  std::vector<uint64_t> skipped;  // seqs after the snapshot, ascending
   std::string state_digest;
 };
 

@@ -13,7 +13,7 @@ struct KindName {
   OperationKind kind;
 };
 
-constexpr std::array<KindName, 8> kKindNames = {{
+constexpr std::array<KindName, 9> kKindNames = {{
     {"connect", OperationKind::kConnect},
     {"state", OperationKind::kState},
     {"messages", OperationKind::kMessages},
@@ -22,6 +22,7 @@ constexpr std::array<KindName, 8> kKindNames = {{
     {"moderate", OperationKind::kModerate},
     {"drain", OperationKind::kDrain},
     {"log", OperationKind::kLog},
+    {"skip", OperationKind::kSkip},
 }};
 
 bool set_kind(std::string_view name, Operation& operation) {

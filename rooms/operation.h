@@ -19,6 +19,7 @@ enum class OperationKind : uint8_t {
   kModerate,  // POST /api/rooms/{room}/moderation, by a moderator
   kDrain,     // POST /api/rooms/{room}/drain, by a moderator
   kLog,       // GET /api/rooms/{room}/log, by a moderator
+  kSkip,      // POST /api/rooms/{room}/skip, by a moderator
 };
 
 struct Operation {

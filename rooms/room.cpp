@@ -49,6 +49,7 @@ std::optional<RoomStatus> Room::handle_restore(const Event& event, EffectList& e
       connections_.add(event.target, std::move(connection));
       return std::nullopt;
     }
+    case EventType::kTrapped: pause_after_trap(event); return std::nullopt;
     case EventType::kRestored: return begin_restored(effects);
     default: return RoomStatus::kOutOfOrder;
   }
@@ -69,7 +70,7 @@ std::optional<RoomStatus> Room::begin_restored(EffectList& effects) {
   if (segments.empty()) {
     restored(effects);
   } else {
-    RestoreReader reader(state_, log_.snapshot_through(), deletions_);
+    RestoreReader reader(state_, log_, deletions_, working_seq_);
     start_load(Load(std::move(segments), std::move(reader)), effects);
   }
   return std::nullopt;
@@ -113,16 +114,7 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
       return std::nullopt;
     case EventType::kRequest: return request(event, effects);
     case EventType::kAttemptResult: return attempt_answered(event, effects);
-    case EventType::kTrapped:
-      // Who came and went in that turn was not told.
-      room_count_dirty_ = true;
-      want_flush(effects);
-      if (connections_.find(event.target) != nullptr) {
-        send_error(event.target, {},
-                   {ErrorCode::kInternal, "the frame could not be handled; it was not kept"}, 0,
-                   effects);
-      }
-      return std::nullopt;
+    case EventType::kTrapped: trapped(event, effects); return std::nullopt;
     case EventType::kFetched: return fetched(event, effects);
     case EventType::kVerified: token_verified(event, effects); return std::nullopt;
     case EventType::kImport: return import(event, effects);
@@ -138,6 +130,7 @@ void Room::append_record(Record& record, double ts_ms) {
   pending_.end_object();
   behaviour_speaks_ = true;
   if (record.seq <= log_.snapshot_through()) return;  // the snapshot of an imported log holds it
+  if (log_.is_skipped(record.seq)) return;            // and so does its header
   state_.apply(record);
   // What is deleted cannot be read again on waking: the state that knows of it must be stored.
   if (record.kind == RecordKind::kDeletion && state_.behaviour().has_state()) {
@@ -236,7 +229,7 @@ void Room::timer(EffectList& effects) {
 double Room::behaviour_deadline_ms() const {
   if (!log_.exists()) return std::numeric_limits<double>::infinity();
   const double deadline = state_.behaviour().deadline_ms();
-  return std::max(deadline, behaviour_called_ms_ + kBehaviourTimerMinMs);
+  return std::max({deadline, behaviour_called_ms_ + kBehaviourTimerMinMs, trap_pause_until_ms_});
 }
 
 void Room::behaviour_timer(EffectList& effects) {

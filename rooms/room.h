@@ -59,6 +59,8 @@ class Room {
 
   // What the room knows because of its log, with what this turn has appended.
   [[nodiscard]] const RoomState& state() const { return state_; }
+  // The record that the state is being made of on waking; 0 for none.
+  [[nodiscard]] const volatile double* working_seq() const { return &working_seq_; }
 
  private:
   using Refusal = std::optional<RoomStatus>;
@@ -146,6 +148,11 @@ class Room {
   void arm(EffectList& effects);
   void log_line(LogThreshold level, std::string_view what, std::string_view detail,
                 EffectList& effects) const;
+
+  // After a trap (room_traps.cpp).
+  void trapped(const Event& event, EffectList& effects);
+  void pause_after_trap(const Event& event);
+  void skip_request(uint32_t request, std::string_view body, EffectList& effects);
 
   // HTTP requests (room_requests.cpp).
   Refusal request(const Event& event, EffectList& effects);
@@ -253,7 +260,9 @@ class Room {
   uint64_t outbox_bytes_ = 0;         // of the segments above the watermark
 
   double behaviour_called_ms_ = 0;  // on_timer, last
-  double drain_at_ms_ = 0;          // when the first of those who drain is closed; 0: nobody drains
+  double trap_pause_until_ms_ = 0;  // nothing is done that nobody asked for before
+  volatile double working_seq_ = 0;
+  double drain_at_ms_ = 0;  // when the first of those who drain is closed; 0: nobody drains
 
   // Not later than the first token does; infinity when none will.
   double earliest_expiry_ms_ = std::numeric_limits<double>::infinity();

@@ -57,6 +57,7 @@ LogHeader Room::log_header(uint64_t after) const {
   header.kind = state_.behaviour().name();
   header.snapshot_through = log_.snapshot_through();
   header.snapshot = log_.snapshot();
+  header.skipped = log_.skipped();
   header.state_digest = state_.digest();
   return header;
 }
@@ -97,7 +98,8 @@ std::optional<RoomStatus> Room::import(const Event& event, EffectList& effects) 
   }
   is_copy_ = true;
   const uint64_t before = header.first - 1;
-  log_.import({header.epoch, before, header.snapshot_through, header.snapshot}, random_, effects);
+  log_.import({header.epoch, before, header.snapshot_through, header.snapshot, header.skipped},
+              random_, effects);
   forwarder_.restore(before, {});
   forwarder_.appended(before, now_ms_);
   confirmation_stored_ = before;

@@ -8,6 +8,7 @@
 #include "rooms/limits.h"
 #include "rooms/publication.h"
 #include "rooms/room.h"
+#include "rooms/room_summary.h"
 
 namespace edgeroom {
 
@@ -52,6 +53,7 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
     }
     case OperationKind::kPublish:
     case OperationKind::kModerate:
+    case OperationKind::kSkip:
       if (event.number == static_cast<uint32_t>(FrameKind::kOversize)) {
         refuse(event.target, kStatusTooLarge, "Content Too Large", "the body holds at most 1 MiB",
                effects);
@@ -60,6 +62,8 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
       if (line_end == std::string_view::npos) return RoomStatus::kBadPayload;
       if (operation->kind == OperationKind::kPublish) {
         publish_request(event.target, by, event.payload.substr(line_end + 1), effects);
+      } else if (operation->kind == OperationKind::kSkip) {
+        skip_request(event.target, event.payload.substr(line_end + 1), effects);
       } else {
         moderate_request(event.target, by, event.payload.substr(line_end + 1), effects);
       }
@@ -153,32 +157,20 @@ void Room::refuse(uint32_t request, uint32_t status, std::string_view title,
 }
 
 std::string Room::state_json() const {
+  RoomSummary summary;
+  summary.room = log_.room();
+  if (log_.exists()) summary.epoch = log_.epoch();
+  summary.seq = log_.flushed_seq();
+  summary.confirmed = forwarder_.confirmed();
+  summary.connections = connections_.size();
+  summary.users = connections_.users();
+  summary.pending = forwarder_.pending();
+  summary.oldest_ms = oldest_pending_ms(log_.segments(), forwarder_.confirmed(), now_ms_);
+  summary.dead = forwarder_.dead().size();
+  summary.blocked = forwarder_.blocked();
   std::string out;
   JsonObjectWriter object(out);
-  object.string("room", log_.room());
-  if (log_.exists()) {
-    object.string("epoch", log_.epoch());
-  } else {
-    object.null("epoch");
-  }
-  object.integer("seq", log_.flushed_seq());
-  object.integer("confirmed", forwarder_.confirmed());
-  object.integer("connections", connections_.size());
-  object.integer("users", connections_.users());
-  object.key("outbox");
-  JsonObjectWriter outbox(out);
-  outbox.integer("pending", forwarder_.pending());
-  uint64_t oldest_ms = 0;
-  if (forwarder_.pending() > 0) {
-    const SegmentIndex& segments = log_.segments();
-    const SegmentEntry& oldest = segments.entries()[segments.find(forwarder_.confirmed() + 1)];
-    const double age_ms = now_ms_ - static_cast<double>(oldest.first_ts);
-    oldest_ms = age_ms > 0 ? static_cast<uint64_t>(age_ms) : 0;
-  }
-  outbox.integer("oldest_ms", oldest_ms);
-  outbox.integer("dead", forwarder_.dead().size());
-  outbox.boolean("blocked", forwarder_.blocked());
-  outbox.close();
+  append_room_summary(object, out, summary);
   object.close();
   return out;
 }

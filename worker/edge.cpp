@@ -201,7 +201,8 @@ Answer Edge::route(const RequestLines& request, const Target& target, double now
     case Route::kMessage:
     case Route::kModeration:
     case Route::kDrain:
-    case Route::kLog: return ask_room(request, target, visitor);
+    case Route::kLog:
+    case Route::kSkip: return ask_room(request, target, visitor);
     case Route::kRooms: return problem_answer(404, "rooms have no such resource");
     default: return unguarded(request, target);
   }

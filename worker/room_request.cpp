@@ -28,6 +28,7 @@ constexpr RoomMethod kRoomMethods[] = {
     {Route::kModeration, "POST", RoomOperation::kModerate, kForModerators},
     {Route::kDrain, "POST", RoomOperation::kDrain, kForModerators},
     {Route::kLog, "GET", RoomOperation::kLog, kForModerators},
+    {Route::kSkip, "POST", RoomOperation::kSkip, kForModerators},
 };
 
 // A WebSocket is opened by GET and nothing else (RFC 6455, section 4.1).
@@ -219,6 +220,7 @@ Result<std::string> room_operation(RoomOperation operation, const RouteMatch& ma
     case RoomOperation::kDelete: return delete_operation(room, match.seq, visitor);
     case RoomOperation::kModerate: return plain_operation("moderate", room, visitor.user);
     case RoomOperation::kDrain: return plain_operation("drain", room, {});
+    case RoomOperation::kSkip: return plain_operation("skip", room, {});
     case RoomOperation::kLog: break;
   }
   return log_operation(room, query);

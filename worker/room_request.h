@@ -23,6 +23,7 @@ enum class RoomOperation : uint8_t {
   kModerate,  // {"op":"moderate","room","user"?}; the request's body goes with it
   kDrain,     // {"op":"drain","room"}
   kLog,       // {"op":"log","room","after"?}
+  kSkip,      // {"op":"skip","room"}; the request's body goes with it
 };
 
 // What a route of rooms does by one method.

@@ -25,6 +25,7 @@ RouteMatch match_room_route(std::string_view rest) {
   if (resource == "/moderation") return {Route::kModeration, room, {}};
   if (resource == "/drain") return {Route::kDrain, room, {}};
   if (resource == "/log") return {Route::kLog, room, {}};
+  if (resource == "/skip") return {Route::kSkip, room, {}};
   if (take_prefix(resource, "/messages/") && !resource.empty() &&
       resource.find('/') == std::string_view::npos) {
     return {Route::kMessage, room, resource};
@@ -60,6 +61,7 @@ std::string_view route_name(Route route) {
     case Route::kModeration: return "moderation";
     case Route::kDrain: return "drain";
     case Route::kLog: return "log";
+    case Route::kSkip: return "skip";
     case Route::kRooms: return "rooms";
     case Route::kApi: return "api";
     case Route::kAssets: return "assets";

@@ -15,6 +15,7 @@ enum class Route : uint8_t {
   kModeration,  // /api/rooms/{room}/moderation
   kDrain,       // /api/rooms/{room}/drain
   kLog,         // /api/rooms/{room}/log
+  kSkip,        // /api/rooms/{room}/skip
   kRooms,       // /api/rooms and whatever else is below it: never proxied
   kApi,         // any other /api/…
   kAssets,      // /assets/…

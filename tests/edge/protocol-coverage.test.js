@@ -235,6 +235,12 @@ const HTTP_ROWS = [
     ],
   },
   {
+    row: "POST /api/rooms/{room}/skip",
+    shown: [
+      "trap-held: is held: closed, refused and explained, until a moderator skips the record",
+    ],
+  },
+  {
     row: "POST /api/rooms/{room}/drain",
     shown: [
       "protocol-drain: lets everybody finish, closes with 1012, and everybody comes back to everything",
@@ -341,7 +347,11 @@ const CLOSE_CODES = [
   // A room that is reset takes its sockets with it; what clients see then is shown here.
   {
     row: "1011",
-    shown: ["protocol-frames: cuts its sockets off, answers 503, and is the only one that does"],
+    shown: [
+      "protocol-frames: closes its sockets with 1011, says why, and is the only one that does",
+      "trap: closes a connection whose frames trap again and again, and no other",
+      "trap-held: is held: closed, refused and explained, until a moderator skips the record",
+    ],
   },
   {
     row: "1012",

@@ -108,6 +108,7 @@ void RoomHarness::apply(const EffectList& effects) {
       case EffectType::kAttach: attachments_[effect.target] = data; break;
       case EffectType::kKeepFrame: order.emplace_back("keep"); break;
       case EffectType::kLog: logs.push_back(data); break;
+      case EffectType::kRebuild: break;  // of rooms that are held
     }
   }
 }

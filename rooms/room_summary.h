@@ -1,0 +1,34 @@
+// What a room says of itself: the members of GET /api/rooms/{room} (docs/PROTOCOL.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/json_writer.h"
+#include "rooms/segment.h"
+
+namespace edgeroom {
+
+// The views must outlive the summary.
+struct RoomSummary {
+  std::string_view room;
+  std::string_view epoch;  // empty: never used
+  uint64_t seq = 0;
+  uint64_t confirmed = 0;
+  size_t connections = 0;
+  size_t users = 0;
+  uint64_t pending = 0;
+  uint64_t oldest_ms = 0;
+  size_t dead = 0;
+  bool blocked = false;
+};
+
+// Its members. `out` is what `object` writes to.
+void append_room_summary(JsonObjectWriter& object, std::string& out, const RoomSummary& summary);
+
+// For how long the oldest record has waited that is not confirmed; 0 when there is none.
+uint64_t oldest_pending_ms(const SegmentIndex& segments, uint64_t confirmed, double now_ms);
+
+}  // namespace edgeroom
