@@ -1,0 +1,93 @@
+// Many rooms in one process: what each costs. Each has one socket and one message; then all are left
+// alone.
+//
+//   node bench/many-rooms.js [ROOMS]
+//
+// Prints one JSON object: resident memory of workerd before, with the rooms, and for each room, and
+// the WebAssembly memory of one such room, played in this process to the same module.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { central, newRoom, startEdge } from "../tests/edge/harness.js";
+import { WasmRoom } from "../tests/edge/wasm-room.js";
+
+const root = resolve(import.meta.dirname, "..");
+const bundle = resolve(root, process.env.EDGEROOM_BUNDLE ?? "build/worker/wasi");
+
+const ROOMS = 2000;
+const AT_ONCE = 20;
+
+/** Processes below this one whose name is workerd. */
+function workerd() {
+  /** @type {Map<number, number[]>} */
+  const children = new Map();
+  /** @type {Map<number, string>} */
+  const names = new Map();
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      const parent = Number(/^PPid:\s*(\d+)/m.exec(status)?.[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(pid)]);
+      names.set(Number(pid), /^Name:\s*(\S+)/m.exec(status)?.[1] ?? "");
+    } catch {
+      // It has ended.
+    }
+  }
+  const found = [];
+  for (const pids = [process.pid]; pids.length > 0; ) {
+    const pid = /** @type {number} */ (pids.pop());
+    if (names.get(pid)?.startsWith("workerd")) found.push(pid);
+    pids.push(...(children.get(pid) ?? []));
+  }
+  return found;
+}
+
+/** Resident memory of workerd, in KiB. */
+function residentKib() {
+  let kib = 0;
+  for (const pid of workerd()) {
+    kib += Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  }
+  return kib;
+}
+
+/** @param {Awaited<ReturnType<typeof startEdge>>} edge */
+async function openRoom(edge) {
+  const client = await edge.join(newRoom(), { user: "ana" });
+  client.send({ type: "message", content: "x".repeat(200) });
+  await client.next("new_message");
+  return client;
+}
+
+const rooms = Number(process.argv[2] ?? ROOMS);
+const store = await central();
+const edge = await startEdge({ centralUrl: store.url });
+await openRoom(edge);
+const before = residentKib();
+const started = Date.now();
+const clients = [];
+while (clients.length < rooms) {
+  const count = Math.min(AT_ONCE, rooms - clients.length);
+  clients.push(...(await Promise.all(Array.from({ length: count }, () => openRoom(edge)))));
+}
+const seconds = (Date.now() - started) / 1000;
+const after = residentKib();
+await Promise.all(clients.map((client) => client.confirmed(1)));
+const module = readdirSync(bundle).find((name) => name.endsWith("-room.wasm"));
+const room = await WasmRoom.start(join(bundle, String(module)));
+room.join(1, "ana");
+room.frame(1, { type: "message", content: "x".repeat(200) });
+room.flush();
+console.log(
+  JSON.stringify({
+    rooms,
+    seconds,
+    rss_before_kib: before,
+    rss_after_kib: after,
+    rss_room_kib: Math.round((after - before) / rooms),
+    wasm_room_kib: room.memoryBytes / 1024,
+  }),
+);
+await edge.close();
+await store.close();
+process.exit(0);
