@@ -171,7 +171,11 @@ export const EdgeConfiguration = Object.freeze({
   logSize: 16,
   logLevel: 20,
   logThreshold: 24,
-  SIZE: 28,
+  location: 28,
+  locationSize: 32,
+  jurisdiction: 36,
+  jurisdictionSize: 40,
+  SIZE: 44,
 });
 
 export const EdgeKvOperationType = Object.freeze({

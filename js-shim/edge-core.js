@@ -34,6 +34,9 @@ export class EdgeCore {
 
   /** What keys in KV are hashed with; empty when there is no secret for it. */
   secret;
+  /** Where rooms are made, as a hint, and the jurisdiction that they stay in; empty for none. */
+  #location;
+  #jurisdiction;
 
   /**
    * A core that has taken over the settings. To be made while a request is handled: before that
@@ -45,6 +48,8 @@ export class EdgeCore {
     const size = this.#host.write(settingsText(env));
     const [record] = this.#records("edge_configure", EdgeConfiguration.SIZE, size, ...seed);
     this.secret = record.text(EdgeConfiguration.secret);
+    this.#location = record.text(EdgeConfiguration.location);
+    this.#jurisdiction = record.text(EdgeConfiguration.jurisdiction);
     this.#logThreshold = record.u32(EdgeConfiguration.logThreshold);
     this.log(record.u32(EdgeConfiguration.logLevel), record.text(EdgeConfiguration.log));
   }
@@ -69,6 +74,8 @@ export class EdgeCore {
       headers: headerPairs(record.text(EdgeDecision.headers)),
       body: record.text(EdgeDecision.body),
       room: record.text(EdgeDecision.room),
+      location: this.#location,
+      jurisdiction: this.#jurisdiction,
       protocol: record.text(EdgeDecision.protocol),
       kvDue: record.u32(EdgeDecision.kvDue) === 1,
     };

@@ -93,7 +93,7 @@ async function askRoom(decision, request, env) {
     // Content of a GET or HEAD means nothing (RFC 9110, section 9.3.1). Some clients send it, if
     // only as a length of 0, and the platform would refuse to pass it on.
     const body = method === "GET" || method === "HEAD" ? null : request.body;
-    const stub = env.ROOMS.getByName(decision.room);
+    const stub = roomStub(env.ROOMS, decision);
     return await stub.fetch("http://room/", { method, headers, body });
   } catch (error) {
     const { room } = decision;
@@ -103,6 +103,19 @@ async function askRoom(decision, request, env) {
     return answer;
   }
 }
+
+/** @param {DurableObjectNamespace} rooms @param {Decision} decision */
+function roomStub(rooms, { room, location, jurisdiction }) {
+  const there = jurisdiction === "" ? rooms : rooms.jurisdiction(asJurisdiction(jurisdiction));
+  const options = location === "" ? undefined : { locationHint: asLocation(location) };
+  return there.getByName(room, options);
+}
+
+/** The core has checked it. @param {string} name */
+const asJurisdiction = (name) => /** @type {DurableObjectJurisdiction} */ (name);
+
+/** The core has checked it. @param {string} name */
+const asLocation = (name) => /** @type {DurableObjectLocationHint} */ (name);
 
 /** The same answer with headers of the decision. @param {Response} answer @param {[string, string][]} headers */
 function withHeaders(answer, headers) {

@@ -105,8 +105,12 @@ struct EdgeConfiguration {
   uint32_t log_size;
   uint32_t log_level;
   uint32_t log_threshold;  // the least severe EdgeLogLevel that the host is to write
+  uint32_t location;       // where rooms are to be made, a location hint; empty: none
+  uint32_t location_size;
+  uint32_t jurisdiction;  // that rooms are in; empty: none
+  uint32_t jurisdiction_size;
 };
-static_assert(sizeof(EdgeConfiguration) == 28);
+static_assert(sizeof(EdgeConfiguration) == 44);
 
 // What the rate limiter wants of KV, in the background. Each operation is answered by
 // edge_kv_result, in any order, or never: then it is forgotten after a while.

@@ -95,6 +95,10 @@ void put_configuration(Module& m) {
   }
   m.put(secret, configuration.secret, configuration.secret_size);
   m.put(log, configuration.log, configuration.log_size);
+  m.put(settings ? settings->room_location : std::string_view(), configuration.location,
+        configuration.location_size);
+  m.put(settings ? settings->room_jurisdiction : std::string_view(), configuration.jurisdiction,
+        configuration.jurisdiction_size);
   configuration.log_level = static_cast<uint32_t>(level);
   // LogThreshold counts from kDebug, EdgeLogLevel has kNone before it.
   const LogThreshold threshold = settings ? settings->log_level : LogThreshold::kInfo;

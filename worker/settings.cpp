@@ -1,6 +1,7 @@
 #include "worker/settings.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 
 #include "base/json_scanner.h"
@@ -181,6 +182,32 @@ std::optional<Error> read_policies(const SettingMap& settings, EdgeSettings& out
   return std::nullopt;
 }
 
+// Of a setting that is one of some words, or not set.
+std::optional<Error> read_word(const SettingMap& settings, std::string_view name,
+                               std::initializer_list<std::string_view> words, std::string& out) {
+  out = text_of(settings, name);
+  if (out.empty() || std::find(words.begin(), words.end(), out) != words.end()) {
+    return std::nullopt;
+  }
+  std::string detail = std::string(name) + " must be one of";
+  const char* before = " ";
+  for (const std::string_view word : words) {
+    detail.append(before).append(word);
+    before = ", ";
+  }
+  return Error{detail + ", or not set"};
+}
+
+// What the platform knows: developers.cloudflare.com/durable-objects/reference/data-location.
+std::optional<Error> read_room_place(const SettingMap& settings, EdgeSettings& out) {
+  if (auto error = read_word(settings, "ROOM_LOCATION",
+                             {"wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"},
+                             out.room_location)) {
+    return error;
+  }
+  return read_word(settings, "ROOM_JURISDICTION", {"eu", "fedramp"}, out.room_jurisdiction);
+}
+
 // All isolates must name the same client alike in KV, and nobody else may be able to: so the key
 // for its hash is made from a secret that they have anyway, rather than asking for one more.
 std::string shared_secret(const SettingMap& settings) {
@@ -205,6 +232,7 @@ Result<EdgeSettings> parse_edge_settings(std::string_view json) {
   if (auto error = read_policies(settings, out)) return *error;
   if (auto error = read_moderator_tokens(settings, out)) return *error;
   if (auto error = read_origin_servers(settings, out)) return *error;
+  if (auto error = read_room_place(settings, out)) return *error;
   const Result<RoomSettings> room = parse_room_settings(settings);
   if (!room.ok()) return room.error();
   const auto behaviour = make_behaviour(settings);

@@ -14,6 +14,10 @@
 //   MODERATOR_TOKENS one or two tokens, separated by a comma; not set: nobody is a moderator
 //   API_URL, S3_URL  absolute http or https URLs; API_URL may be a JSON object of path prefixes;
 //                    not set or empty: nothing is proxied
+//   ROOM_LOCATION    a location hint for rooms that are made: wnam, enam, sam, weur, eeur, apac,
+//   oc,
+//                    afr or me; not set or empty: near whoever comes first
+//   ROOM_JURISDICTION  eu or fedramp, which rooms never leave; not set or empty: anywhere
 //   and those of base/settings.h, and of the kind of room (make_behaviour in rooms/behaviour.h)
 #pragma once
 
@@ -36,6 +40,8 @@ struct EdgeSettings {
   std::vector<std::string> moderator_tokens;
   bool has_api_url = false;
   bool has_s3_url = false;
+  std::string room_location;      // empty: no hint
+  std::string room_jurisdiction;  // empty: none
   // A secret that all isolates of the Worker share, and nobody else; empty when there is none.
   std::string shared_secret;
   LogThreshold log_level = LogThreshold::kInfo;

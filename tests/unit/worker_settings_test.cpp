@@ -48,6 +48,22 @@ std::string error_with(const Vars& changes) {
 
 }  // namespace
 
+TEST_CASE("where rooms are made is what the platform knows, or not set") {
+  CHECK(error_with({{"ROOM_LOCATION", "weur"}, {"ROOM_JURISDICTION", "eu"}}).empty());
+  CHECK(error_with({{"ROOM_LOCATION", ""}, {"ROOM_JURISDICTION", ""}}).empty());
+  CHECK(error_with({{"ROOM_LOCATION", "europe"}}) ==
+        "ROOM_LOCATION must be one of wnam, enam, sam, weur, eeur, apac, oc, afr, me, or not set");
+  CHECK(error_with({{"ROOM_JURISDICTION", "EU"}}) ==
+        "ROOM_JURISDICTION must be one of eu, fedramp, or not set");
+  Vars vars = good_vars();
+  vars["ROOM_LOCATION"] = "afr";
+  vars["ROOM_JURISDICTION"] = "fedramp";
+  const auto settings = parse_edge_settings(to_json(vars));
+  REQUIRE(settings.ok());
+  CHECK(settings.value().room_location == "afr");
+  CHECK(settings.value().room_jurisdiction == "fedramp");
+}
+
 TEST_CASE("settings that are enough, and what holds without the others") {
   const auto settings = parse_edge_settings(to_json(good_vars()));
   REQUIRE(settings.ok());
