@@ -149,6 +149,12 @@ Result<RoomSettings> parse_room_settings(const SettingMap& settings) {
     if (!content_rules.ok()) return content_rules.error();
     out.content_rules = std::move(content_rules.value());
   }
+  if (const std::string* compression = settings.find("WEBSOCKET_COMPRESSION")) {
+    if (*compression != "on" && *compression != "off") {
+      return must_be("WEBSOCKET_COMPRESSION", "on or off");
+    }
+    out.may_compress = *compression == "on";
+  }
   const Result<LogThreshold> log_level = parse_log_level(settings);
   if (!log_level.ok()) return log_level.error();
   out.log_level = log_level.value();

@@ -48,6 +48,7 @@ struct RoomSettings {
   double message_burst = 400;               // MESSAGE_LIMITS connection.burst, messages
   ContentRules content_rules;               // CONTENT_RULES, none
   bool needs_token = false;                 // AUTH is jwt: tokens name the users
+  bool may_compress = false;                // WEBSOCKET_COMPRESSION, on or off
   LogThreshold log_level = LogThreshold::kInfo;  // LOG_LEVEL: debug, info, warn or error
 };
 

@@ -28,6 +28,7 @@ export const EventType = Object.freeze({
   record: 19,
   verified: 20,
   held: 21,
+  measured: 22,
 });
 
 export const FrameKind = Object.freeze({
@@ -55,6 +56,7 @@ export const EffectType = Object.freeze({
   fetch: 16,
   verifyToken: 17,
   attach: 18,
+  measure: 19,
   rebuild: 20,
 });
 

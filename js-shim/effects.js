@@ -48,6 +48,7 @@ const effects = {
   [EffectType.verifyToken]: verify,
   [EffectType.attach]: attach,
   [EffectType.rebuild]: rebuild,
+  [EffectType.measure]: measure,
 };
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -83,6 +84,7 @@ function close(room, effect) {
 function accept(room, effect) {
   const socket = /** @type {WebSocket} */ (room.joining);
   room.joining = null;
+  room.mayCompress = effect.value === 1;
   room.ctx.acceptWebSocket(socket);
   socket.serializeAttachment(effect.bytes());
   room.addSocket(effect.target, socket);
@@ -205,6 +207,34 @@ function respond(room, effect) {
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function respondPart(room, effect) {
   room.answers.part(effect.target, effect.text(), effect.extraText());
+}
+
+/** What an amount or a time is that does not fit, or that there is none of. */
+const UINT32_MAX = 0xffffffff;
+
+/** Whether the platform tells what was sent and waits. */
+const tellsBacklog = "bufferedAmount" in WebSocket.prototype;
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function measure(room, effect) {
+  const least = effect.value;
+  // When the effects of this event are all carried out.
+  queueMicrotask(() => {
+    const backlogs = [...room.sockets].map(([handle, socket]) => [
+      handle,
+      tellsBacklog ? Math.min(/** @type {any} */ (socket).bufferedAmount, UINT32_MAX) : 0,
+      silentMs(room, socket),
+    ]);
+    const told = tellsBacklog ? backlogs.filter(([, bytes]) => bytes >= least) : backlogs;
+    const payload = new Uint8Array(new Uint32Array(told.flat()).buffer);
+    room.background(EventType.measured, 0, tellsBacklog ? 1 : 0, payload);
+  });
+}
+
+/** @param {RoomRuntime} room @param {WebSocket} socket */
+function silentMs(room, socket) {
+  const pinged = tellsBacklog ? null : room.ctx.getWebSocketAutoResponseTimestamp(socket);
+  return pinged ? Math.min(Math.max(0, Date.now() - pinged.getTime()), UINT32_MAX) : UINT32_MAX;
 }
 
 /** @param {RoomRuntime} room */

@@ -46,6 +46,8 @@ export class Room extends DurableObject {
     const headers = new Headers();
     const protocol = request.headers.get("sec-websocket-protocol");
     if (protocol) headers.set("sec-websocket-protocol", protocol);
+    // The platform offers compression to whoever asks for it, unless an answer says otherwise.
+    if (!this.#runtime.mayCompress) headers.set("sec-websocket-extensions", "identity");
     return new Response(null, { status: 101, webSocket: client, headers });
   }
 

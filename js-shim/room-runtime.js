@@ -85,6 +85,8 @@ export class RoomRuntime {
   sockets = new Map();
   /** The socket of the join that is being decided. @type {WebSocket | null} */
   joining = null;
+  /** Whether the socket that joined last may compress its messages. */
+  mayCompress = false;
   /** Of requests and of joins that are refused. */
   answers = new Answers((number, operation) => {
     this.handle(EventType.request, number, FrameKind.text, operation);

@@ -75,6 +75,11 @@ enum class EventType : uint32_t {
   // a line feed; how many instances in a row could not be restored. Should it trap as well, one
   // more is given kStart, kHeld, the open sockets and kRestored, and no stored row.
   kHeld = 21,
+  // The answer to kMeasure. number: 1 when the platform tells how much waits for a socket, else 0.
+  // payload: of each socket (when it tells, of those alone for which at least as much waits as
+  // kMeasure says) three u32: its handle, the bytes that wait, and for how many ms it has not
+  // pinged; UINT32_MAX for never.
+  kMeasured = 22,
 };
 
 enum class FrameKind : uint32_t {
@@ -92,7 +97,8 @@ enum class EffectType : uint32_t {
   kBroadcast = 2,
   // Close a socket. target: handle. value: close code. data: reason (UTF-8, <= 123 bytes).
   kClose = 3,
-  // Accept the socket of this kConnect. target: handle. data: its attachment.
+  // Accept the socket of this kConnect. target: handle. value: 1 to let it compress its messages
+  // (permessage-deflate), 0 to forbid it. data: its attachment.
   kAccept = 4,
   // Write a segment, over whatever is in its slot. target: slot. data: head. extra: data.
   kPutSegment = 5,
@@ -130,6 +136,8 @@ enum class EffectType : uint32_t {
   kVerifyToken = 17,
   // Replace a socket's attachment. target: handle. data: the attachment.
   kAttach = 18,
+  // Tell by kMeasured what was sent to the sockets and waits. value: bytes.
+  kMeasure = 19,
   // Drop this instance, restore another one, and give that one the event that has led to this. The
   // last effect of its list. Once an event: if the other asks for it as well, nothing is done.
   kRebuild = 20,

@@ -50,8 +50,8 @@ void EffectList::close(uint32_t handle, uint32_t code, std::string_view reason) 
   add(EffectType::kClose, handle, reason, {}, code);
 }
 
-void EffectList::accept(uint32_t handle, std::string_view attachment) {
-  add(EffectType::kAccept, handle, attachment, {}, 0);
+void EffectList::accept(uint32_t handle, std::string_view attachment, bool may_compress) {
+  add(EffectType::kAccept, handle, attachment, {}, may_compress ? 1 : 0);
 }
 
 void EffectList::put_segment(uint32_t slot, std::string_view head, std::string_view data) {
@@ -70,6 +70,8 @@ void EffectList::load(const std::vector<uint32_t>& slots) {
 }
 
 void EffectList::schedule_flush() { add(EffectType::kScheduleFlush, 0, {}, {}, 0); }
+
+void EffectList::measure(uint32_t bytes) { add(EffectType::kMeasure, 0, {}, {}, bytes); }
 
 void EffectList::timer(double delay_ms) { add(EffectType::kTimer, 0, {}, {}, delay_ms); }
 

@@ -19,7 +19,7 @@ class EffectList {
   void send(uint32_t handle, std::string_view frame);
   void broadcast(std::string_view frame);
   void close(uint32_t handle, uint32_t code, std::string_view reason);
-  void accept(uint32_t handle, std::string_view attachment);
+  void accept(uint32_t handle, std::string_view attachment, bool may_compress);
   void put_segment(uint32_t slot, std::string_view head, std::string_view data);
   void put_state(uint32_t id, std::string_view data);
   // Must be the last effect of the list.
@@ -41,6 +41,7 @@ class EffectList {
   void keep_frame();
   // Must be the last effect of the list.
   void rebuild();
+  void measure(uint32_t bytes);
   // `fields` is a JSON object.
   void log(LogLevel level, std::string_view fields);
 

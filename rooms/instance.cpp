@@ -21,7 +21,7 @@ int32_t refused(RoomStatus status) { return static_cast<int32_t>(status); }
 int32_t RoomInstance::event(uint32_t type, uint32_t target, uint32_t number, double now_ms,
                             std::string_view payload) {
   effects_.clear();
-  constexpr auto kLast = static_cast<uint32_t>(EventType::kHeld);
+  constexpr auto kLast = static_cast<uint32_t>(EventType::kMeasured);
   if (type == 0 || type > kLast) return refused(RoomStatus::kUnknownEvent);
   const Event event{static_cast<EventType>(type), target, number, now_ms, payload};
 #ifdef EDGEROOM_TEST_HOOKS

@@ -112,6 +112,23 @@ inline constexpr double kRenewalRetryMs = 1000;
 // retry_after_ms never comes near.
 inline constexpr uint32_t kFloodWarningsMax = 100;
 
+// Slow readers (rooms/room_readers.cpp). After so many bytes sent it is looked what waits for whom:
+// few looks beside the frames, and little can wait unseen.
+inline constexpr size_t kMeasureBytes = 256U << 10U;
+// A reader for whom this much waits is slow. It is a large frame, or what a phone takes in a second
+// or two.
+inline constexpr uint32_t kBacklogSlowBytes = 1U << 20U;
+// Whoever is slow for so long is closed, looked at every…
+inline constexpr double kBacklogSlowMs = 10'000;
+inline constexpr double kBacklogCheckMs = 2000;
+// …and at once whoever has more waiting than recovery gives at once, and as much again.
+inline constexpr uint32_t kBacklogBytesMax = 2 * static_cast<uint32_t>(kRecoveryBytesMax);
+// All slow readers of a room together: an isolate has 128 MB for all that is in it.
+inline constexpr uint64_t kBacklogTotalBytesMax = 48U << 20U;
+// Where the platform does not tell what waits: broadcast since the last sign of life. At a mebibyte
+// a second, twice what a client needs that pings every 30 s.
+inline constexpr uint64_t kUnheardBytesMax = 64U << 20U;
+
 // Forwarding. A batch is at most this (contract, section 5); its envelope is counted too.
 inline constexpr uint32_t kBatchRecordsMax = 100;
 inline constexpr size_t kBatchBytesMax = 256U << 10U;

@@ -31,6 +31,8 @@ std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) 
   if (refusal || !restored_) return refusal;
   if (!load_) begin_central_reads(effects);
   if (!load_) forward_next(effects);
+  count_sent(effects);
+  if (!load_) measure_readers(effects);
   if (!load_) arm(effects);
   return std::nullopt;
 }
@@ -117,6 +119,7 @@ std::optional<RoomStatus> Room::handle_work(const Event& event, EffectList& effe
     case EventType::kTrapped: trapped(event, effects); return std::nullopt;
     case EventType::kFetched: return fetched(event, effects);
     case EventType::kVerified: token_verified(event, effects); return std::nullopt;
+    case EventType::kMeasured: return measured(event, effects);
     case EventType::kImport: return import(event, effects);
     case EventType::kRecord: return import_record(event, effects);
     default: return RoomStatus::kOutOfOrder;
@@ -260,6 +263,9 @@ void Room::arm(EffectList& effects) {
   // What may wait for longer than a room stays awake.
   const double far_due = std::min(behaviour_deadline_ms(), expiry_check_ms());
   const double soonest = std::min(due, far_due);
+  if (measure_at_ms_ > 0) due = std::min(due, measure_at_ms_);
+  const double behaviour_due = behaviour_deadline_ms();
+  const double soonest = std::min(due, behaviour_due);
   const bool by_timer = soonest - now_ms_ <= kTimerDelayMaxMs;
   const double timer_at = by_timer ? std::max(soonest, now_ms_) : 0;
   if (timer_at != timer_at_ms_) {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,6 +95,17 @@ class Room {
   void token_verified(const Event& event, EffectList& effects);
   void drain(EffectList& effects);
   void close_drained(EffectList& effects);
+
+  // Slow readers (room_readers.cpp).
+  struct Backlog {
+    uint32_t bytes = 0;
+    uint32_t silent_ms = 0;
+  };
+  void count_sent(const EffectList& effects);
+  void measure_readers(EffectList& effects);
+  Refusal measured(const Event& event, EffectList& effects);
+  std::vector<uint32_t> slow_readers(const std::map<uint32_t, Backlog>& backlogs);
+  std::vector<uint32_t> silent_readers(const std::map<uint32_t, Backlog>& backlogs);
 
   // Frames (room_frames.cpp).
   void frame(const Event& event, EffectList& effects);
@@ -267,6 +279,11 @@ class Room {
   // Not later than the first token does; infinity when none will.
   double earliest_expiry_ms_ = std::numeric_limits<double>::infinity();
   double expiry_checked_ms_ = 0;
+  uint64_t unmeasured_bytes_ = 0;  // sent since the readers were measured
+  double measure_at_ms_ = 0;       // when they are again, whatever is sent; 0: not
+  double measured_at_ms_ = 0;
+  uint64_t broadcast_bytes_ = 0;           // to everybody, ever…
+  uint64_t measured_broadcast_bytes_ = 0;  // … and when the readers were measured
 
   double timer_at_ms_ = 0;  // 0: none is set
   double alarm_at_ms_ = 0;  // 0: none is set

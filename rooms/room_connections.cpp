@@ -44,6 +44,7 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
   flush_if_full(effects);
   Connection connection(settings_.message_rate, settings_.message_burst);
   connection.id = make_token(kConnectionIdCharacters, random_);
+  connection.heard_at_bytes = broadcast_bytes_;
   connection.user = operation->user.empty()
                         ? "anon-" + make_token(kAnonymousNameCharacters, random_)
                         : operation->user;
@@ -51,7 +52,7 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
   connection.expires_ms = static_cast<double>(operation->expires.value_or(0));
   std::string attachment;
   encode_attachment(attachment, connection);
-  effects.accept(event.target, attachment);
+  effects.accept(event.target, attachment, settings_.may_compress);
   const Connection& added = connections_.add(event.target, std::move(connection));
   welcome(event.target, added, *operation, effects);
   Reply reply;

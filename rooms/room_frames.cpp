@@ -27,6 +27,7 @@ Member member_of(const Connection& connection) {
 void Room::frame(const Event& event, EffectList& effects) {
   Connection* connection = connections_.find(event.target);
   if (connection == nullptr) return;
+  connection->heard_at_bytes = broadcast_bytes_;
   if (event.number == static_cast<uint32_t>(FrameKind::kOversize) ||
       event.payload.size() > kInboundFrameBytesMax) {
     close(event.target, kCloseFrameTooLarge, "a frame holds at most 1 MiB", effects);

@@ -149,7 +149,7 @@ class Edge {
    * Joins a room and waits for the welcome.
    * @param {string} room
    * @param {Record<string, string | number>} [query]
-   * @param {{headers?: Record<string, string>, protocols?: string[]}} [options]
+   * @param {ClientOptions} [options]
    */
   async join(room, query = {}, options = {}) {
     const address = `${this.url.replace("http", "ws")}/rooms/${room}?${search(query)}`;
@@ -180,6 +180,13 @@ class Edge {
 
 /** @typedef {Record<string, any>} Told an object of a frame */
 
+/**
+ * @typedef {object} ClientOptions
+ * @property {Record<string, string>} [headers]
+ * @property {string[]} [protocols]
+ * @property {boolean} [compress] offers permessage-deflate, as browsers do
+ */
+
 /** A WebSocket client that keeps everything it is told, in order. */
 export class Client {
   /** All objects of all frames. @type {Told[]} */
@@ -191,11 +198,11 @@ export class Client {
   /** How far next() has read. */
   #read = 0;
 
-  /** @param {string} address @param {{headers?: Record<string, string>, protocols?: string[]}} options */
+  /** @param {string} address @param {ClientOptions} options */
   constructor(address, options) {
     const how = {
       headers: options.headers,
-      perMessageDeflate: false,
+      perMessageDeflate: options.compress ?? false,
       // As browsers do. A socket that the room closes while it handles another is closed by frames at
       // once, and by workerd for good only when the room sleeps.
       closeTimeout: CLOSE_TIMEOUT_MS,

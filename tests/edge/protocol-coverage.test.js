@@ -374,7 +374,13 @@ const CLOSE_CODES = [
       "protocol-moderation: by a ban also keeps a user out, before the upgrade, until an unban",
     ],
   },
-  { row: "4008", later: "with the policy for slow readers", sign: /^\| 4008 \|/m },
+  {
+    row: "4008",
+    shown: [
+      "slow-readers: is closed with 4008 after a while, and misses nothing when it comes back",
+      "slow-readers: is closed at once when far too much waits for it",
+    ],
+  },
   {
     row: "4029",
     shown: [

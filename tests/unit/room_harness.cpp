@@ -107,6 +107,7 @@ void RoomHarness::apply(const EffectList& effects) {
       case EffectType::kVerifyToken: verifications.emplace_back(effect.target, data); break;
       case EffectType::kAttach: attachments_[effect.target] = data; break;
       case EffectType::kKeepFrame: order.emplace_back("keep"); break;
+      case EffectType::kMeasure: measures.push_back(static_cast<uint32_t>(effect.value)); break;
       case EffectType::kLog: logs.push_back(data); break;
       case EffectType::kRebuild: break;  // of rooms that are held
     }

@@ -24,7 +24,7 @@ constexpr uint32_t kStatusOk = 200;
 // whose deadline stays in the past is called every second, and a log may hold years.
 constexpr int kTimersMax = 1000;
 
-constexpr std::array<std::string_view, 21> kEventNames = {"",
+constexpr std::array<std::string_view, 23> kEventNames = {"",
                                                           "start",
                                                           "restoreState",
                                                           "restoreSegment",
@@ -44,14 +44,17 @@ constexpr std::array<std::string_view, 21> kEventNames = {"",
                                                           "fetched",
                                                           "import",
                                                           "record",
-                                                          "verified"};
-static_assert(static_cast<size_t>(EventType::kVerified) + 1 == kEventNames.size());
+                                                          "verified",
+                                                          "held",
+                                                          "measured"};
+static_assert(static_cast<size_t>(EventType::kMeasured) + 1 == kEventNames.size());
 
-constexpr std::array<std::string_view, 19> kEffectNames = {
+constexpr std::array<std::string_view, 21> kEffectNames = {
     "",          "send",          "broadcast", "close",       "accept",  "putSegment", "putState",
     "load",      "scheduleFlush", "timer",     "alarm",       "forward", "respond",    "log",
-    "keepFrame", "respondPart",   "fetch",     "verifyToken", "attach"};
-static_assert(static_cast<size_t>(EffectType::kAttach) + 1 == kEffectNames.size());
+    "keepFrame", "respondPart",   "fetch",     "verifyToken", "attach",
+    "measure",   "rebuild"};
+static_assert(static_cast<size_t>(EffectType::kRebuild) + 1 == kEffectNames.size());
 
 constexpr std::array<std::string_view, 6> kStatusNames = {
     "", "notStarted", "unknownEvent", "badPayload", "outOfOrder", "corrupt"};

@@ -79,6 +79,7 @@ std::string effect_json(const Effect& effect, const EffectList& effects, bool fu
       object.integer("level", whole(effect.value));
       object.raw("line", on_one_line(data));
       break;
+    case EffectType::kMeasure: object.integer("bytes", static_cast<uint64_t>(effect.value)); break;
     case EffectType::kFetch: object.string("path", data); break;
     default: break;
   }

@@ -37,6 +37,7 @@ const EFFECTS = {
   log: { value: "level", show: showLevel, data: "" },
   keepFrame: {},
   respondPart: { target: "request", value: "status", data: "", extra: "next" },
+  measure: { value: "bytes" },
   fetch: { target: "read", value: "timeout", show: showDelay, data: "" },
   verifyToken: { target: "socket", data: "" },
   attach: { target: "socket", data: "" },
@@ -56,6 +57,7 @@ const EVENTS = {
   trapped: { target: "socket" },
   fetched: { target: "read", number: "status" },
   verified: { target: "socket" },
+  measured: { number: "tells" },
 };
 
 /** @param {string} event */
