@@ -260,12 +260,10 @@ void Room::arm(EffectList& effects) {
   }
   if (cursor_dirty()) due = std::min(due, cursor_dirty_at_ms_ + kCursorDelayMs);
   if (drain_at_ms_ > 0) due = std::min(due, drain_at_ms_);
+  if (measure_at_ms_ > 0) due = std::min(due, measure_at_ms_);
   // What may wait for longer than a room stays awake.
   const double far_due = std::min(behaviour_deadline_ms(), expiry_check_ms());
   const double soonest = std::min(due, far_due);
-  if (measure_at_ms_ > 0) due = std::min(due, measure_at_ms_);
-  const double behaviour_due = behaviour_deadline_ms();
-  const double soonest = std::min(due, behaviour_due);
   const bool by_timer = soonest - now_ms_ <= kTimerDelayMaxMs;
   const double timer_at = by_timer ? std::max(soonest, now_ms_) : 0;
   if (timer_at != timer_at_ms_) {
@@ -273,8 +271,9 @@ void Room::arm(EffectList& effects) {
     effects.timer(by_timer ? std::ceil(timer_at - now_ms_) : -1);
   }
   double alarm_at = std::numeric_limits<double>::infinity();
-  if (alarm_at_ms_ == 0 && forwarder_.pending() > 0) {
-    const double safety = now_ms_ + kSafetyAlarmMs;
+  // Another alarm may be set, for much later: it must not stand in the safety alarm's place.
+  const double safety = now_ms_ + kSafetyAlarmMs;
+  if ((alarm_at_ms_ == 0 || alarm_at_ms_ > safety) && forwarder_.pending() > 0) {
     alarm_at = std::isfinite(due) ? std::max(due, safety) : safety;
   }
   // A room may sleep until then.

@@ -103,13 +103,7 @@ class RoomHarness {
   std::vector<std::string> order;  // "put", "broadcast", … of the last event, in order
   std::vector<std::string> logs;   // lines that the room wrote
   size_t segments_loaded = 0;      // that the room has read back
-  std::vector<Attempt> attempts;        // under way, oldest first
-  std::vector<Attempt> fetches;         // reads under way, oldest first; `body` is the path
-  std::vector<uint32_t> measures;       // that the room asked for: from how many bytes on
-  std::map<uint32_t, uint32_t> closed;  // handle -> code, by the room
-  std::vector<std::string> order;       // "put", "broadcast", … of the last event, in order
-  std::vector<std::string> logs;        // lines that the room wrote
-  size_t segments_loaded = 0;           // that the room has read back
+  std::vector<uint32_t> measures;  // that the room asked for: from how many bytes on
   std::optional<double> timer_delay_ms;
   std::optional<double> alarm_at_ms;
   bool flush_scheduled = false;

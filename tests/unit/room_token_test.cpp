@@ -15,6 +15,7 @@
 
 using edgeroom::EventType;
 using edgeroom::kExpiryCheckMs;
+using edgeroom::kSafetyAlarmMs;
 using edgeroom::kTokenBytesMax;
 using edgeroom::kTokenSkewSeconds;
 using edgeroom::RoomSettings;
@@ -405,4 +406,20 @@ TEST_CASE(
       CHECK(room.closed.count(handle) == 1);
     }
   }
+}
+
+TEST_CASE("what waits to be forwarded has its safety alarm, though a token ends much later") {
+  // The alarm for the token's end stood in its place: an object that was lost before it had
+  // forwarded everything was not woken for an hour.
+  RoomHarness room(with_tokens());
+  const uint32_t ana = room.join(as("ana", room.now_ms + 3'600'000));
+  room.turn();
+  REQUIRE(room.alarm_at_ms);
+  CHECK(*room.alarm_at_ms > room.now_ms + kSafetyAlarmMs);
+  room.publish(ana, "1");
+  CHECK(*room.alarm_at_ms == room.now_ms + kSafetyAlarmMs);
+  const uint64_t rows = room.storage.rows_written;
+  room.now_ms += 1000;
+  room.frame(ana, R"({"type":"presence"})");
+  CHECK(room.storage.rows_written == rows);
 }

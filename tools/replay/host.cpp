@@ -52,8 +52,7 @@ static_assert(static_cast<size_t>(EventType::kMeasured) + 1 == kEventNames.size(
 constexpr std::array<std::string_view, 21> kEffectNames = {
     "",          "send",          "broadcast", "close",       "accept",  "putSegment", "putState",
     "load",      "scheduleFlush", "timer",     "alarm",       "forward", "respond",    "log",
-    "keepFrame", "respondPart",   "fetch",     "verifyToken", "attach",
-    "measure",   "rebuild"};
+    "keepFrame", "respondPart",   "fetch",     "verifyToken", "attach",  "measure",    "rebuild"};
 static_assert(static_cast<size_t>(EffectType::kRebuild) + 1 == kEffectNames.size());
 
 constexpr std::array<std::string_view, 6> kStatusNames = {
