@@ -21,6 +21,9 @@ const MODERATOR = { authorization: "Bearer test-moderator" };
 /** Of which only the last in a step is looked at. */
 const PASSING = ["room_count", "message_confirmed"];
 
+/** The ref of the ping that ends a step. */
+const SETTLED = "settled";
+
 /** Members whose values are random or times, and what they are called. @type {Record<string, string>} */
 const UNSTABLE = {
   conn: "conn",
@@ -90,8 +93,9 @@ class Play {
 
   /** Sends, and waits for the answer to it. @param {string} user @param {Told} frame @param {string} type */
   async ask(user, frame, type) {
+    const before = this.client(user).told.length;
     this.send(user, frame);
-    return this.hears(user, type);
+    return this.hears(user, type, (told) => this.client(user).told.indexOf(told) >= before);
   }
 
   /** @param {string} method @param {string} path @param {unknown} [body] */
@@ -115,11 +119,10 @@ class Play {
   /** A quiet point: everything that was to come has come. Returns what was told since the last. */
   async settle() {
     const open = this.#clients.size;
-    await until(
+    const { body } = await until(
       () => this.edge.json(`/api/rooms/${this.room}`),
       ({ body }) => body.connections === open && body.outbox.pending === this.pending,
     );
-    const { body } = await this.edge.json(`/api/rooms/${this.room}`);
     await until(
       async () => [...this.#clients.values()],
       (clients) =>
@@ -133,6 +136,10 @@ class Play {
           );
         }),
     );
+    // What was sent before the answer to this has come.
+    for (const user of this.#clients.keys()) {
+      await this.ask(user, { type: "ping", ref: SETTLED }, "pong");
+    }
     /** @type {Record<string, unknown>} */
     const told = { answers: this.#answers, state: body };
     this.#answers = [];
@@ -140,7 +147,7 @@ class Play {
       const fresh = client.told.slice(this.#seen.get(user));
       this.#seen.set(user, client.told.length);
       told[user] = [
-        ...fresh.filter(({ type }) => !PASSING.includes(type)),
+        ...fresh.filter(({ type, ref }) => !PASSING.includes(type) && ref !== SETTLED),
         ...PASSING.map(
           (type) => client.all(type).at(-1)?.[type === "room_count" ? "count" : "through"],
         ),
