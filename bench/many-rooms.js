@@ -6,50 +6,16 @@
 // Prints one JSON object: resident memory of workerd before, with the rooms, and for each room, and
 // the WebAssembly memory of one such room, played in this process to the same module.
 
-import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { central, newRoom, startEdge } from "../tests/edge/harness.js";
 import { WasmRoom } from "../tests/edge/wasm-room.js";
+import { residentKib } from "./workerd.js";
 
 const root = resolve(import.meta.dirname, "..");
 const bundle = resolve(root, process.env.EDGEROOM_BUNDLE ?? "build/worker/wasi");
 
 const ROOMS = 2000;
 const AT_ONCE = 20;
-
-/** Processes below this one whose name is workerd. */
-function workerd() {
-  /** @type {Map<number, number[]>} */
-  const children = new Map();
-  /** @type {Map<number, string>} */
-  const names = new Map();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, "utf8");
-      const parent = Number(/^PPid:\s*(\d+)/m.exec(status)?.[1]);
-      children.set(parent, [...(children.get(parent) ?? []), Number(pid)]);
-      names.set(Number(pid), /^Name:\s*(\S+)/m.exec(status)?.[1] ?? "");
-    } catch {
-      // It has ended.
-    }
-  }
-  const found = [];
-  for (const pids = [process.pid]; pids.length > 0; ) {
-    const pid = /** @type {number} */ (pids.pop());
-    if (names.get(pid)?.startsWith("workerd")) found.push(pid);
-    pids.push(...(children.get(pid) ?? []));
-  }
-  return found;
-}
-
-/** Resident memory of workerd, in KiB. */
-function residentKib() {
-  let kib = 0;
-  for (const pid of workerd()) {
-    kib += Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-  }
-  return kib;
-}
 
 /** @param {Awaited<ReturnType<typeof startEdge>>} edge */
 async function openRoom(edge) {
