@@ -28,7 +28,7 @@ struct Operation {
   std::string user;
   Access access = Access::kPublish;  // of kConnect: "role", "moderator" or "reader"
   std::optional<uint64_t> expires;   // of kConnect: when the token does, ms since 1970
-  std::string epoch;  // of kConnect, kMessages and the rest of a kLog; empty: not given
+  std::string epoch;  // of kConnect, kMessages, kDelete and the rest of a kLog; empty: not given
   std::optional<uint64_t> after;
   std::optional<uint64_t> before;
   std::optional<uint64_t> limit;

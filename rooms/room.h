@@ -172,7 +172,8 @@ class Room {
                        EffectList& effects);
   void refuse_publication(uint32_t request, const FrameError& refusal, EffectList& effects);
   void drain_request(uint32_t request, EffectList& effects);
-  void delete_request(uint32_t request, std::string_view by, uint64_t target, EffectList& effects);
+  void delete_request(uint32_t request, std::string_view by, const Operation& operation,
+                      EffectList& effects);
   void answer_published(EffectList& effects);
   [[nodiscard]] std::string state_json() const;
   void refuse(uint32_t request, uint32_t status, std::string_view title, std::string_view detail,

@@ -17,6 +17,7 @@ namespace {
 constexpr uint32_t kStatusOk = 200;
 constexpr uint32_t kStatusCreated = 201;
 constexpr uint32_t kStatusBadRequest = 400;
+constexpr uint32_t kStatusConflict = 409;
 constexpr uint32_t kStatusTooLarge = 413;
 constexpr uint32_t kStatusUnprocessable = 422;
 constexpr uint32_t kStatusUnavailable = 503;
@@ -69,7 +70,7 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
       }
       return std::nullopt;
     case OperationKind::kDelete:
-      delete_request(event.target, by, *operation->seq, effects);
+      delete_request(event.target, by, *operation, effects);
       return std::nullopt;
     case OperationKind::kLog: read_log(event.target, *operation, effects); return std::nullopt;
     case OperationKind::kDrain: drain_request(event.target, effects); return std::nullopt;
@@ -128,9 +129,14 @@ void Room::refuse_publication(uint32_t request, const FrameError& refusal, Effec
   }
 }
 
-void Room::delete_request(uint32_t request, std::string_view by, uint64_t target,
+void Room::delete_request(uint32_t request, std::string_view by, const Operation& operation,
                           EffectList& effects) {
-  DeletionReader reader(target, std::string(by));
+  if (!operation.epoch.empty() && operation.epoch != log_.epoch()) {
+    refuse(request, kStatusConflict, "Conflict",
+           "the room is in another epoch: there this seq is another message", effects);
+    return;
+  }
+  DeletionReader reader(*operation.seq, std::string(by));
   reader.asker = request;
   reader.is_request = true;
   reader.by_moderator = true;

@@ -68,14 +68,14 @@ class QueryReader {
     return value;
   }
 
-  std::optional<std::string> user() {
-    auto value = text("user");
+  std::optional<std::string> user(std::string_view key = "user") {
+    auto value = text(key);
     if (!value) return std::nullopt;
     const size_t characters = utf8_characters(*value);
     if (characters < 1 || characters > kUserNameCharactersMax) {
-      fail("user: must have 1 to 128 characters");
+      fail(std::string(key) + ": must have 1 to 128 characters");
     } else if (has_control_character(*value)) {
-      fail("user: must have no control characters");
+      fail(std::string(key) + ": must have no control characters");
     }
     return value;
   }
@@ -161,15 +161,23 @@ Result<std::string> messages_operation(std::string_view room, std::string_view q
   return out;
 }
 
+// Whoever judges messages elsewhere, later, says of which epoch the message is and who has judged
+// it.
 Result<std::string> delete_operation(std::string_view room, std::string_view seq,
-                                     const Visitor& visitor) {
+                                     std::string_view query, const Visitor& visitor) {
   const auto number = json_integer(seq);
   if (!number) return Error{"the message's seq must be a whole number from 0 to 2^53-1"};
+  QueryReader reader(query);
+  const auto epoch = reader.epoch();
+  // Whom the token names, nobody names otherwise.
+  const auto by = visitor.user.empty() ? reader.user("by") : std::optional(visitor.user);
+  if (reader.error()) return *reader.error();
   std::string out;
   JsonObjectWriter object(out);
   object.string("op", "delete");
   object.string("room", room);
-  if (!visitor.user.empty()) object.string("user", visitor.user);
+  if (by) object.string("user", *by);
+  if (epoch) object.string("epoch", *epoch);
   object.integer("seq", *number);
   object.close();
   return out;
@@ -217,7 +225,7 @@ Result<std::string> room_operation(RoomOperation operation, const RouteMatch& ma
     case RoomOperation::kState: return state_operation(room, query, visitor);
     case RoomOperation::kMessages: return messages_operation(room, query, visitor);
     case RoomOperation::kPublish: return plain_operation("publish", room, visitor.user);
-    case RoomOperation::kDelete: return delete_operation(room, match.seq, visitor);
+    case RoomOperation::kDelete: return delete_operation(room, match.seq, query, visitor);
     case RoomOperation::kModerate: return plain_operation("moderate", room, visitor.user);
     case RoomOperation::kDrain: return plain_operation("drain", room, {});
     case RoomOperation::kSkip: return plain_operation("skip", room, {});

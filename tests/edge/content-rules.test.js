@@ -1,8 +1,10 @@
-// CONTENT_RULES: words that rooms do not take.
+// CONTENT_RULES: words that rooms do not take, and what no list of words can say: a verdict that comes
+// later, from whoever reads the central API.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { central, newRoom, startEdge } from "./harness.js";
+import { fromCentral } from "./pages.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 /** @typedef {Awaited<ReturnType<typeof central>>} Central */
@@ -55,5 +57,43 @@ describe("a room with CONTENT_RULES", { concurrency: true }, () => {
     assert.equal(status, 422);
     assert.match(body.detail, /holds a word that is not allowed/);
     assert.equal((await publish(edge, room, "darning")).status, 201);
+  });
+});
+
+describe("a verdict on a message", () => {
+  it("comes from a reader of the central API and deletes it everywhere, also when the room has let go of it", async () => {
+    const store = await central();
+    const edge = await startEdge({ centralUrl: store.url, vars: { HISTORY_SIZE: "2" } });
+    try {
+      const room = newRoom();
+      const ana = await edge.join(room, { user: "ana" });
+      for (let i = 1; i <= 12; i++) {
+        ana.send({ type: "message", content: i === 2 ? "spam" : i });
+        await ana.confirmed(i);
+      }
+      // Whoever judges reads there, at his own pace, and answers with what names the message for good.
+      const { epoch } = ana.all("welcome")[0];
+      const read = fromCentral(store.url, room, epoch);
+      const spam = (await read({})).messages.find((o) => o.content === "spam");
+      assert.ok(spam);
+      const { seq } = spam;
+      const path = `/api/rooms/${room}/messages/${seq}`;
+      const other = await edge.json(`${path}?epoch=01AAAAAAAAAAAAAAAAAAAAAAAA&by=spam-filter`, {
+        method: "DELETE",
+        headers: MODERATOR,
+      });
+      assert.equal(other.status, 409);
+      const verdict = { method: "DELETE", headers: MODERATOR };
+      const answer = await edge.json(`${path}?epoch=${epoch}&by=spam-filter`, verdict);
+      assert.equal(answer.status, 200);
+      const told = await ana.next("message_deleted", (o) => o.target === seq);
+      assert.equal(told.by, "spam-filter");
+      await ana.confirmed(told.seq);
+      const gone = (await read({})).messages.find((o) => o.seq === seq);
+      assert.deepEqual([gone?.deleted, gone?.by, gone?.content], [true, "spam-filter", undefined]);
+    } finally {
+      await edge.close();
+      await store.close();
+    }
   });
 });
