@@ -261,7 +261,6 @@ TEST_CASE("without the central API a page is what the room holds, and says so") 
   const auto other = [&](const std::string& room, const std::string& of) {
     return R"({"v":1,"room":")" + room + R"(","epoch":")" + of + R"(","messages":[],"more":false})";
   };
-  const std::string outside = R"({"seq":50,"ts":1,"user":"eve","content":1})";
   const std::vector<std::pair<uint32_t, std::string>> answers = {
       {0, ""},
       {200, ""},
