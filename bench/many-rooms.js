@@ -6,6 +6,7 @@
 // Prints one JSON object: resident memory of workerd before, with the rooms, and for each room, and
 // the WebAssembly memory of one such room, played in this process to the same module.
 
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { central, newRoom, startEdge } from "../tests/edge/harness.js";
 import { WasmRoom } from "../tests/edge/wasm-room.js";

@@ -110,8 +110,8 @@ std::optional<Error> read_snapshot(const JsonMember& snapshot, LogHeader& out) {
 
 // An array of whole numbers, each larger than the one before.
 std::optional<Error> read_skipped(const JsonMember& member, std::vector<uint64_t>& out) {
-  const Error error = wrong(member.key, "must be at most " + std::to_string(kSkippedRecordsMax) +
-                                            " ascending seqs of records after the snapshot");
+  Error error = wrong(member.key, "must be at most " + std::to_string(kSkippedRecordsMax) +
+                                      " ascending seqs of records after the snapshot");
   JsonCursor cursor(member.value);
   if (!cursor.expect('[', "no array")) return error;
   for (;;) {

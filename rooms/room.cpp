@@ -73,7 +73,7 @@ std::optional<RoomStatus> Room::begin_restored(EffectList& effects) {
     restored(effects);
   } else {
     RestoreReader reader(state_, log_, deletions_, working_seq_);
-    start_load(Load(std::move(segments), std::move(reader)), effects);
+    start_load(Load(std::move(segments), reader), effects);
   }
   return std::nullopt;
 }
