@@ -77,14 +77,17 @@ export class Items {
   }
 
   /**
-   * The items of a partition between two sort keys, both included. Reads on only as far as asked.
+   * The items of a partition between two sort keys, both included, in the groups in which they are
+   * read. Reads on only as far as asked, and then more at once.
    *
    * @param {{ pk: string, from: string, to: string, newestFirst: boolean }} range
    * @param {{ expression: string, values: Item }} filter
+   * @param {number} firstCount  items to be looked at in the first group
    * @param {AbortSignal} abortSignal
-   * @returns {AsyncGenerator<Item, void, void>}
+   * @returns {AsyncGenerator<Item[], void, void>} groups may be empty
    */
-  async *query({ pk, from, to, newestFirst }, filter, abortSignal) {
+  async *query({ pk, from, to, newestFirst }, filter, firstCount, abortSignal) {
+    let count = Math.min(firstCount, QUERY_ITEMS_MAX);
     /** @type {Item | undefined} */
     let startKey;
     do {
@@ -96,12 +99,13 @@ export class Items {
         ExpressionAttributeValues: { ...filter.values, ":pk": pk, ":from": from, ":to": to },
         ScanIndexForward: !newestFirst,
         ConsistentRead: true,
-        Limit: QUERY_ITEMS_MAX,
+        Limit: count,
         ExclusiveStartKey: startKey,
       });
       const page = await attempt(() => this.#client.send(command, { abortSignal }));
-      yield* page.Items ?? [];
+      yield page.Items ?? [];
       startKey = page.LastEvaluatedKey;
+      count = Math.min(count * 2, QUERY_ITEMS_MAX);
     } while (startKey);
   }
 }

@@ -40,7 +40,13 @@ export const PAGE_MESSAGES_DEFAULT = 50;
  */
 export const PAGE_CONTENT_UNITS_MAX = 768 * 1024;
 
-/** Items asked of DynamoDB at once when a page is read: a full page and the one that proves `more`. */
+/**
+ * Partition keys that a room's records go round, by `seq`. DynamoDB writes at most 1,000 units a second
+ * to one; see docs/decisions/0008-item-a-record.md. Part of every key that is stored: never changed.
+ */
+export const SHARDS = 16;
+
+/** Items asked of one partition key at once. A page of a room without gaps never needs as many. */
 export const QUERY_ITEMS_MAX = PAGE_MESSAGES_MAX + 1;
 
 /** Writes of one batch under way at the same time: below the SDK's 50 sockets, enough to hide the latency. */

@@ -70,7 +70,7 @@ function parseBound(text, field) {
 export async function readPage(store, room, query) {
   const epoch = query.epoch ?? (await store.head(room))?.epoch ?? null;
   const range = epoch === null ? undefined : pageRange(query, epoch);
-  const page = range ? await collect(store.messages(room, range), query.limit) : EMPTY;
+  const page = range ? await collect(store, room, range, query.limit) : EMPTY;
   const messages = range?.newestFirst ? page.messages.toReversed() : page.messages;
   const texts = messages.map((message) => messageText(message, query.epoch === undefined));
   return (
@@ -103,14 +103,17 @@ function pageRange({ epoch: asked, after, before }, epoch) {
 }
 
 /**
- * @param {AsyncIterable<StoredMessage>} found
+ * @param {Store} store
+ * @param {string} room
+ * @param {{ from: string, to: string, newestFirst: boolean }} range
  * @param {number} limit
  */
-async function collect(found, limit) {
+async function collect(store, room, range, limit) {
   /** @type {StoredMessage[]} */
   const messages = [];
   let contentUnits = 0;
-  for await (const message of found) {
+  // The one above the limit proves that there is more.
+  for await (const message of store.messages(room, range, limit + 1)) {
     contentUnits += message.content?.length ?? 0;
     const full = messages.length === limit || contentUnits > PAGE_CONTENT_UNITS_MAX;
     if (full && messages.length > 0) return { messages, more: true };

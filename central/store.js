@@ -12,9 +12,10 @@
 
 import { isItemTooLarge, StoreFailure } from "./failure.js";
 import { Items } from "./items.js";
-import { HEAD_DEADLINE_MS, STORE_DEADLINE_MS, STORE_WRITES_MAX } from "./limits.js";
+import { HEAD_DEADLINE_MS, SHARDS, STORE_DEADLINE_MS, STORE_WRITES_MAX } from "./limits.js";
+import { merge } from "./merge.js";
 import { recordHash } from "./record.js";
-import { headKey, position, recordKey, roomPartition } from "./table.js";
+import { headKey, position, recordKey, roomPartitions } from "./table.js";
 
 /**
  * @typedef {import("./record.js").Message} Message
@@ -24,7 +25,8 @@ import { headKey, position, recordKey, roomPartition } from "./table.js";
  * @typedef {{ status: "stored" | "duplicate" | "rejected" | "retry", code?: string }} Outcome
  * @typedef {{ seq: number } & Outcome} Result
  * @typedef {{ epoch: string, seq: number }} Head
- * @typedef {{ room: string, epoch: string, rcv: number, signal: AbortSignal,
+ * @typedef {{ rcv: number, ttl?: number }} Receipt  when an item was received, and when it ends
+ * @typedef {{ room: string, epoch: string, receipt: Receipt, signal: AbortSignal,
  *   failures: StoreFailure[] }} Context  what the writes of one batch share
  * @typedef {{ epoch: string, seq: number, ts: number, user: string, id?: string, content?: string,
  *   deleted?: true, by?: string }} StoredMessage
@@ -39,6 +41,8 @@ const CONFLICT = { status: "rejected", code: "CONFLICT" };
 /** @type {Outcome} */
 const TOO_LARGE = { status: "rejected", code: "TOO_LARGE" };
 
+const DAY_S = 24 * 60 * 60;
+
 /** Messages that arrived, deleted ones too, but no stubs and no other records. */
 const READABLE = {
   expression: "#t = :message AND attribute_exists(#ts)",
@@ -50,6 +54,7 @@ export class Store {
   #logger;
   #now;
   #deadlineMs;
+  #retentionDays;
 
   /**
    * @param {object} options
@@ -58,12 +63,21 @@ export class Store {
    * @param {import("./logger.js").Logger} options.logger
    * @param {() => number} [options.now]  milliseconds; only for `rcv`, the time of receipt
    * @param {number} [options.deadlineMs]  for a batch, and for a read
+   * @param {number} [options.retentionDays]  after which DynamoDB may drop a record; 0: never
    */
-  constructor({ client, tableName, logger, now = Date.now, deadlineMs = STORE_DEADLINE_MS }) {
+  constructor({
+    client,
+    tableName,
+    logger,
+    now = Date.now,
+    deadlineMs = STORE_DEADLINE_MS,
+    retentionDays = 0,
+  }) {
     this.#items = new Items(client, tableName);
     this.#logger = logger;
     this.#now = now;
     this.#deadlineMs = deadlineMs;
+    this.#retentionDays = retentionDays;
   }
 
   /**
@@ -75,11 +89,12 @@ export class Store {
    * @returns {Promise<Result[]>} one for each record, in their order
    */
   async storeBatch({ room, epoch, records }) {
+    const rcv = this.#now();
     /** @type {Context} */
     const context = {
       room,
       epoch,
-      rcv: this.#now(),
+      receipt: this.#retentionDays > 0 ? { rcv, ttl: this.#endS(rcv) } : { rcv },
       signal: AbortSignal.timeout(this.#deadlineMs),
       failures: [],
     };
@@ -97,6 +112,11 @@ export class Store {
     return records.map(({ seq }, index) => ({ seq, ...outcomes[index] }));
   }
 
+  /** @param {number} rcv @returns {number} when DynamoDB may drop the item, in seconds since 1970 */
+  #endS(rcv) {
+    return Math.ceil(rcv / 1000) + this.#retentionDays * DAY_S;
+  }
+
   /**
    * @param {string} room
    * @returns {Promise<Head | undefined>} undefined for a room that has nothing stored
@@ -107,19 +127,23 @@ export class Store {
   }
 
   /**
-   * The messages of a room between two sort keys, both included. Reads on only as far as asked.
+   * The messages of a room between two sort keys, both included, in the order of these. Reads on only
+   * as far as asked.
    *
    * @param {string} room
    * @param {{ from: string, to: string, newestFirst: boolean }} range
+   * @param {number} count  how many the caller will ask for, if there are as many
    * @returns {AsyncGenerator<StoredMessage, void, void>}
    */
-  messages(room, range) {
-    const items = this.#items.query(
-      { pk: roomPartition(room), ...range },
-      READABLE,
-      AbortSignal.timeout(this.#deadlineMs),
+  messages(room, range, count) {
+    const signal = AbortSignal.timeout(this.#deadlineMs);
+    // One more than its part: so a shard that holds just its part is read to its end at once.
+    const part = Math.ceil(count / SHARDS) + 1;
+    const shards = roomPartitions(room).map((pk) =>
+      this.#items.query({ pk, ...range }, READABLE, part, signal),
     );
-    return /** @type {AsyncGenerator<StoredMessage, void, void>} */ (items);
+    const merged = merge(shards, range.newestFirst);
+    return /** @type {AsyncGenerator<StoredMessage, void, void>} */ (merged);
   }
 
   /**
@@ -139,11 +163,11 @@ export class Store {
    * @returns {Promise<Outcome>}
    */
   async #storeNew(context, record) {
-    const { room, epoch, rcv, signal } = context;
+    const { room, epoch, receipt, signal } = context;
     const key = recordKey(room, epoch, record.seq);
     const { type, ...fields } = record;
     const h = recordHash(record);
-    if (await this.#items.putNew({ ...key, t: type, epoch, ...fields, h, rcv }, signal)) {
+    if (await this.#items.putNew({ ...key, t: type, epoch, ...fields, h, ...receipt }, signal)) {
       return STORED;
     }
     const found = await this.#items.get(key, signal);
@@ -176,14 +200,15 @@ export class Store {
    * @param {Message} record
    * @returns {Promise<Outcome>}
    */
-  async #storeDeleted({ room, epoch, rcv, signal }, { seq, ts, user }) {
+  async #storeDeleted({ room, epoch, receipt, signal }, { seq, ts, user }) {
+    const keep = keepReceipt(receipt);
     const updated = await this.#items.update(
       {
         key: recordKey(room, epoch, seq),
         change:
           "SET #t = :message, #epoch = :epoch, #seq = :seq, #deleted = :true, " +
           "#ts = if_not_exists(#ts, :ts), #user = if_not_exists(#user, :user), " +
-          "#rcv = if_not_exists(#rcv, :rcv) REMOVE #content, #id, #h",
+          `${keep.change} REMOVE #content, #id, #h`,
         condition: "attribute_not_exists(#pk) OR #t = :message",
         values: {
           ":message": "message",
@@ -192,7 +217,7 @@ export class Store {
           ":true": true,
           ":ts": ts,
           ":user": user,
-          ":rcv": rcv,
+          ...keep.values,
         },
       },
       signal,
@@ -223,13 +248,14 @@ export class Store {
    * @param {Context} context
    * @param {Deletion} record
    */
-  async #removeContent({ room, epoch, signal }, { seq, target, by }) {
+  async #removeContent({ room, epoch, receipt, signal }, { seq, target, by }) {
+    const keep = keepReceipt(receipt);
     await this.#items.update(
       {
         key: recordKey(room, epoch, target),
         change:
           "SET #t = :message, #epoch = :epoch, #seq = :target, #deleted = :true, " +
-          "#by = :by, #dseq = :seq REMOVE #content, #id, #h",
+          `#by = :by, #dseq = :seq, ${keep.change} REMOVE #content, #id, #h`,
         condition:
           "attribute_not_exists(#pk) OR " +
           "(#t = :message AND (attribute_not_exists(#dseq) OR #dseq > :seq))",
@@ -240,6 +266,7 @@ export class Store {
           ":true": true,
           ":by": by,
           ":seq": seq,
+          ...keep.values,
         },
       },
       signal,
@@ -252,7 +279,7 @@ export class Store {
    * @param {Context} context
    * @param {number} seq
    */
-  async #moveHead({ room, epoch, rcv }, seq) {
+  async #moveHead({ room, epoch, receipt: { rcv } }, seq) {
     await this.#items.update(
       {
         key: headKey(room),
@@ -296,6 +323,20 @@ export class Store {
       first: message,
     });
   }
+}
+
+/**
+ * A later write leaves what the first one that made the item has set.
+ *
+ * @param {Receipt} receipt
+ * @returns {{ change: string, values: Record<string, number> }} a part of a SET expression
+ */
+function keepReceipt(receipt) {
+  const names = Object.keys(receipt);
+  return {
+    change: names.map((name) => `#${name} = if_not_exists(#${name}, :${name})`).join(", "),
+    values: Object.fromEntries(Object.entries(receipt).map(([name, n]) => [`:${name}`, n])),
+  };
 }
 
 /** @param {Outcome["status"]} status */

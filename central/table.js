@@ -1,16 +1,19 @@
 /**
  * The one DynamoDB table: its keys, its definition, and the client that reaches it.
  *
- *     pk  ROOM#<room>   sk  M#<epoch>#<seq, 15 digits>   one record of the room's log
- *     pk  ROOM#<room>   sk  HEAD                         the furthest (epoch, seq) that is stored
+ *     pk  ROOM#<room>#<shard>   sk  M#<epoch>#<seq, 15 digits>   one record of the room's log
+ *     pk  ROOM#<room>           sk  HEAD                         the furthest (epoch, seq) stored
  *
- * `#` sorts before every character an epoch may have, so sort keys order by epoch, then by seq.
+ * The shard is the rest of `seq` divided by SHARDS, in two digits: records that follow each other go
+ * to different partition keys, so that a room is not held to what one of them takes. `#` sorts before
+ * every character an epoch may have, so sort keys order by epoch, then by seq.
  */
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import {
   SEQ_DIGITS,
+  SHARDS,
   STORE_ATTEMPTS_MAX,
   STORE_CONNECT_TIMEOUT_MS,
   STORE_REQUEST_TIMEOUT_MS,
@@ -32,9 +35,17 @@ export function position(epoch, seq) {
   return `${epoch}#${String(seq).padStart(SEQ_DIGITS, "0")}`;
 }
 
-/** @param {string} room */
-export function roomPartition(room) {
-  return `ROOM#${room}`;
+/**
+ * @param {string} room
+ * @param {number} shard
+ */
+function partition(room, shard) {
+  return `ROOM#${room}#${String(shard).padStart(2, "0")}`;
+}
+
+/** @param {string} room @returns {string[]} every partition key that holds records of the room */
+export function roomPartitions(room) {
+  return Array.from({ length: SHARDS }, (_, shard) => partition(room, shard));
 }
 
 /**
@@ -44,7 +55,7 @@ export function roomPartition(room) {
  * @returns {Key}
  */
 export function recordKey(room, epoch, seq) {
-  return { pk: roomPartition(room), sk: RECORD_PREFIX + position(epoch, seq) };
+  return { pk: partition(room, seq % SHARDS), sk: RECORD_PREFIX + position(epoch, seq) };
 }
 
 /**
@@ -52,7 +63,7 @@ export function recordKey(room, epoch, seq) {
  * @returns {Key}
  */
 export function headKey(room) {
-  return { pk: roomPartition(room), sk: "HEAD" };
+  return { pk: `ROOM#${room}`, sk: "HEAD" };
 }
 
 /** Sort keys around every record of a room, of all epochs. */

@@ -370,6 +370,53 @@ describe("reading", () => {
     }
   });
 
+  test("pages of every size meet without a seam, gaps in the seqs and two epochs or not", async () => {
+    // Some shards hold many, some none, and the second epoch begins in mid-page.
+    const seqs = Array.from({ length: 260 }, (_, i) => i + 1).filter(
+      (seq) => seq % 16 !== 5 && (seq < 60 || seq > 130) && seq % 7 !== 0,
+    );
+    for (let i = 0; i < seqs.length; i += 100) {
+      await statuses(
+        "seams",
+        seqs.slice(i, i + 100).map((seq) => message(seq)),
+      );
+    }
+    await statuses(
+      "seams",
+      [1, 2, 3].map((seq) => message(seq)),
+      "02-second",
+    );
+    for (const limit of ["7", "37", "100"]) {
+      /** @type {number[]} */
+      const forth = [];
+      let page = await readSeqs("seams", { epoch: EPOCH, after: "0", limit });
+      for (forth.push(...page.seqs); page.more; forth.push(...page.seqs)) {
+        page = await readSeqs("seams", { epoch: EPOCH, after: String(forth.at(-1)), limit });
+      }
+      assert.deepEqual(forth, seqs, `forth by ${limit}`);
+      /** @type {number[]} */
+      const back = [];
+      page = await readSeqs("seams", { epoch: EPOCH, limit });
+      for (back.unshift(...page.seqs); page.more; back.unshift(...page.seqs)) {
+        page = await readSeqs("seams", { epoch: EPOCH, before: String(back[0]), limit });
+      }
+      assert.deepEqual(back, seqs, `back by ${limit}`);
+    }
+    const newest = await readSeqs("seams", { limit: "100" });
+    assert.deepEqual(newest, { seqs: [...seqs.slice(-97), 1, 2, 3], more: true });
+  });
+
+  test("a record ends after the days that it is to be kept", async (t) => {
+    const { store, items } = await openStore(t, { retentionDays: 30 });
+    const records = [message(1), deletion(3, 2)];
+    await store.storeBatch({ room: "r", epoch: EPOCH, records });
+    // What is received later does not keep the item any longer.
+    await store.storeBatch({ room: "r", epoch: EPOCH, records: [deletedMessage(1)] });
+    const kept = (await items()).filter(({ sk }) => sk !== "HEAD");
+    assert.equal(kept.length, 3);
+    for (const { ttl } of kept) assert.equal(ttl, 1 + 30 * 24 * 60 * 60);
+  });
+
   test("a page too large for one answer is cut and says so", async () => {
     const content = JSON.stringify("x".repeat(200_000));
     const fitting = Math.floor(PAGE_CONTENT_UNITS_MAX / content.length);

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GetCommand } from "@aws-sdk/lib-dynamodb";
+import { buffer } from "node:stream/consumers";
+import { GetCommand, paginateScan } from "@aws-sdk/lib-dynamodb";
 import { AwsClient } from "aws4fetch";
 import { createLocalClient, openDatabase } from "../../central/local/database.js";
 import { closeServer, listen } from "../../central/local/server.js";
@@ -13,7 +14,8 @@ import { Store } from "../../central/store.js";
 /**
  * @typedef {import("node:test").TestContext | { after: (done: () => Promise<void>) => void }} Scope
  * @typedef {{ operation: string, body: any }} DynamoRequest
- * @typedef {(request: DynamoRequest) => undefined | "throttle" | "error" | "hang" | "reset"} Fault
+ * @typedef {(request: DynamoRequest) => undefined | "throttle" | "error" | "hang" | "reset" | "lost"} Fault
+ *   lost: done, but the answer does not come
  */
 
 export const CREDENTIALS = {
@@ -67,50 +69,77 @@ export function temporaryDirectory(scope) {
  * A store on a real dynalite on disk, reached through a proxy that can be told to fail.
  *
  * @param {Scope} scope
- * @param {{ itemKilobytesMax?: number, deadlineMs?: number }} [options]
+ * @param {{ itemKilobytesMax?: number, deadlineMs?: number, retentionDays?: number }} [options]
  */
-export async function openStore(scope, { itemKilobytesMax, deadlineMs } = {}) {
+export async function openStore(scope, { itemKilobytesMax, deadlineMs, retentionDays } = {}) {
   const directory = temporaryDirectory(scope);
   const database = await openDatabase({ directory, tableName: "test", itemKilobytesMax });
   const proxy = await startFaultyProxy(database.endpoint);
   const client = createLocalClient(proxy.endpoint);
+  // What a test looks at is not to fail with the rest.
+  const direct = createLocalClient(database.endpoint);
   const logger = memoryLogger();
   scope.after(async () => {
     client.destroy();
+    direct.destroy();
     await proxy.close();
     await database.close();
   });
   let clock = 1_000;
   const now = () => clock++;
-  const store = new Store({ client, tableName: "test", logger, now, deadlineMs });
+  const store = new Store({ client, tableName: "test", logger, now, deadlineMs, retentionDays });
   /** What the table really holds. @param {import("../../central/table.js").Key} key */
   const item = async (key) =>
-    (await client.send(new GetCommand({ TableName: "test", Key: key }))).Item;
-  return { store, proxy, logger, item };
+    (await direct.send(new GetCommand({ TableName: "test", Key: key }))).Item;
+  return { store, proxy, logger, item, items: () => scan(direct) };
+}
+
+/** Everything that a table holds. @param {import("../../central/items.js").Client} client */
+async function scan(client) {
+  /** @type {Record<string, any>[]} */
+  const found = [];
+  for await (const { Items } of paginateScan({ client }, { TableName: "test" })) {
+    found.push(...(Items ?? []));
+  }
+  return found;
 }
 
 /**
- * Stands between the SDK and dynalite and hands everything on, but what `fault` picks.
+ * Stands between the SDK and dynalite and hands everything on, but what `fault` picks. Adds up the
+ * units that dynalite says were written, by partition key.
  *
  * @param {string} endpoint
  */
 async function startFaultyProxy(endpoint) {
-  /** @type {{ fault: Fault }} */
-  const control = { fault: () => undefined };
+  /** @type {{ fault: Fault, writeUnits: Map<string, number>, readUnits: number }} */
+  const control = { fault: () => undefined, writeUnits: new Map(), readUnits: 0 };
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
+    const asked = JSON.parse(Buffer.concat(chunks).toString());
     const operation = String(request.headers["x-amz-target"]).split(".")[1];
-    const fault = control.fault({ operation, body: JSON.parse(body.toString()) });
+    const fault = control.fault({ operation, body: asked });
     if (fault === "hang") return;
-    if (fault === "reset") return request.socket.destroy();
-    if (fault === "throttle") return sendError(response, 400, "ThrottlingException");
-    if (fault === "error") return sendError(response, 500, "InternalServerError");
-    const { method, headers } = request;
-    const onward = httpRequest(endpoint, { method, headers }, (answer) => {
+    if (fault === "reset") request.socket.destroy();
+    if (fault === "throttle") sendError(response, 400, "ThrottlingException");
+    if (fault === "error") sendError(response, 500, "InternalServerError");
+    if (fault !== undefined && fault !== "lost") return;
+    const { method } = request;
+    const body = Buffer.from(JSON.stringify({ ...asked, ReturnConsumedCapacity: "TOTAL" }));
+    const headers = { ...request.headers, "content-length": String(body.length) };
+    const onward = httpRequest(endpoint, { method, headers }, async (answer) => {
+      const answered = await buffer(answer);
+      const units = JSON.parse(answered.toString()).ConsumedCapacity?.CapacityUnits ?? 0;
+      const key = (asked.Item ?? asked.Key)?.pk.S;
+      if (/^(Put|Update)Item$/.test(operation)) {
+        control.writeUnits.set(key, (control.writeUnits.get(key) ?? 0) + units);
+      } else control.readUnits += units;
+      if (fault === "lost") {
+        request.socket.destroy();
+        return;
+      }
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+      response.end(answered);
     });
     onward.on("error", () => response.destroy());
     onward.end(body);
