@@ -6,74 +6,19 @@ import { once } from "node:events";
 import { createServer, request as httpRequest } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { agree, history, rest } from "./agreement.js";
 import { Dice, seeds } from "./dice.js";
 import { fullDisk, killWorkerd, limitedFiles } from "./faults.js";
 import { central, newRoom, startEdge, temporaryFolder, until } from "./harness.js";
 import { Member } from "./member.js";
-import { comparable, fromCentral, overHttp, walkForwards } from "./pages.js";
+import { comparable, fromCentral, walkForwards } from "./pages.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 /** @typedef {Awaited<ReturnType<typeof central>>} Central */
 /** @typedef {import("./harness.js").Client} Client */
 /** @typedef {import("node:test").TestContext} TestContext */
 
-/** A store that is slow, because the machine is, is asked less and less often. */
-const STORE_PATIENCE_MS = 90_000;
 const MODERATOR = { authorization: "Bearer test-moderator" };
-
-/** Waits until all have everything and every answer. @param {Edge} edge @param {string} room @param {Member[]} members */
-async function rest(edge, room, members) {
-  await until(
-    async () => {
-      const { status, body } = await edge.json(`/api/rooms/${room}`);
-      if (status !== 200) return [`the room answers ${status}`];
-      return members.map((member) => member.unrest(body.seq)).filter((why) => why !== "");
-    },
-    (why) => why.length === 0,
-  );
-  for (const { faults } of members) assert.deepEqual(faults, []);
-}
-
-/** @param {Edge} edge @param {string} room */
-async function allConfirmed(edge, room) {
-  return until(
-    async () => (await edge.json(`/api/rooms/${room}`)).body,
-    (state) => state.confirmed === state.seq,
-    STORE_PATIENCE_MS,
-  );
-}
-
-/** @param {Edge} edge @param {string} room */
-async function history(edge, room) {
-  return (await walkForwards(overHttp(edge.url, room))).map(comparable);
-}
-
-/**
- * That room, store and members agree, and that everything acknowledged is there once.
- * @param {Edge} edge
- * @param {Central} store
- * @param {string} room
- * @param {Member[]} members
- */
-async function agree(edge, store, room, members) {
-  await rest(edge, room, members);
-  const { epoch, seq } = await allConfirmed(edge, room);
-  const held = await history(edge, room);
-  const stored = await walkForwards(fromCentral(store.url, room, epoch));
-  assert.deepEqual(stored.map(comparable), held);
-  const names = held.flatMap(({ user, id }) => (id === undefined ? [] : [`${user} ${id}`]));
-  assert.equal(new Set(names).size, names.length, "a message is there twice");
-  for (const member of members) {
-    assert.equal(member.epoch, epoch);
-    assert.equal(member.seq, seq);
-    assert.deepEqual(member.list(), held, member.user);
-    for (const [id, told] of member.answered) {
-      const found = held.find((message) => message.seq === told);
-      assert.ok(found?.deleted || found?.id === id, `${member.user} ${id}, told as ${told}`);
-    }
-  }
-  return held;
-}
 
 for (const makeFault of [limitedFiles, fullDisk]) {
   const fault = await makeFault();
