@@ -131,6 +131,11 @@ test("an event that the host could not send: the error names file and line", asy
     ["> attemptResult attempt=1 status=200", "attempt 1 is not under way"],
     ["> request request=1 loudly", "request does not take loudly"],
     ["> sleep", "sleep needs seed=, a whole number of at most 64 bits"],
+    ["> sleep seed=2 fails=dance", "there is no event dance"],
+    [
+      '> request request=1 seed=2 | {"op":"state","room":"lobby"}',
+      "the room asks for no other instance: seed= is of no use",
+    ],
     ["> damage slot=3", "slot 3 holds nothing"],
     ["> start room=a seed=1 base=today", "start needs base=, a time such as 2027-01-15T08:00:00Z"],
   ];
@@ -144,6 +149,23 @@ test("an event that the host could not send: the error names file and line", asy
 test("a number is had by one socket or request only", async () => {
   const played = playAll(transcript(START, JOIN, JOIN), builds);
   await assert.rejects(played, /^TranscriptError: t.md:5: there was a socket or request 1 before/);
+});
+
+test("a room that cannot be restored asks for another instance, which needs a seed", async () => {
+  const state = (/** @type {number} */ request, more = "") =>
+    `> request request=${request}${more} | {"op":"state","room":"lobby"}`;
+  const held = [START, JOIN, "> sleep seed=2 fails=restored", state(2)];
+  await assert.rejects(
+    playAll(transcript(...held, state(3, " @+60000ms")), builds),
+    /t.md:7: the room asks for another instance, which needs seed=/,
+  );
+  const back = await playAll(transcript(...held, state(3, " @+60000ms seed=3")), builds);
+  assert.match(back[3].join("\n"), /"failed":/);
+  assert.doesNotMatch(back[4].join("\n"), /"failed":/);
+  await assert.rejects(
+    playAll(transcript(START, JOIN, "> sleep seed=2 fails=loaded", state(2)), builds),
+    /t.md:6: the instance has not come to the event that it was to trap on/,
+  );
 });
 
 test("a timer is not fired before it is due", async () => {

@@ -8,6 +8,7 @@
 import { EffectType, FrameKind, RoomStatus } from "../../../js-shim/abi.generated.js";
 import { TranscriptError } from "./document.js";
 import {
+  eventName,
   eventType,
   eventWords,
   labelled,
@@ -29,6 +30,17 @@ const UINT32_MAX = 0xffff_ffff;
 const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
 
 /** A frame whose message waits for the flush. @typedef {{ socket: number, kind: number, payload: Uint8Array }} KeptFrame */
+
+/**
+ * The instance to come, and where it traps on its way to being restored, though no build does.
+ * @typedef {{ seed: bigint, traps: { type: number, record: number } | null }} Successor
+ */
+
+/**
+ * What an instance could not go on from: the event, its target, the status of its refusal (0 for a
+ * trap) and the record that was at work (0 for none).
+ * @typedef {{ type: number, target: number, status: number, record: number }} Failure
+ */
 
 /** Reads the options of one step, and refuses those that nothing reads. */
 class Options {
@@ -71,6 +83,15 @@ class Options {
     return seed;
   }
 
+  /** @returns {Successor} */
+  successor() {
+    const seed = this.seed();
+    const name = this.text("fails");
+    if (name === undefined) return { seed, traps: null };
+    const type = eventType(name) ?? this.fail(`there is no event ${name}`);
+    return { seed, traps: { type, record: this.number("record", 0) } };
+  }
+
   /** @param {string} name */
   flag(name) {
     this.unread.delete(name);
@@ -92,10 +113,16 @@ class Options {
 export class Player {
   /** @type {Instance | null} */
   #instance = null;
-  /** What the next event wakes the room with. @type {{ room: string, seed: bigint } | null} */
+  /** What the next event wakes the room with. @type {{ room: string, next: Successor } | null} */
   #asleep = null;
-  /** The core said that its instance is of no use any more. */
-  #isCorrupt = false;
+  /** Why the instance is of no use any more. @type {Failure | null} */
+  #failure = null;
+  /** Instances in a row that could not be restored. */
+  #failures = 0;
+  /** Where the instance traps. @type {Successor["traps"]} */
+  #traps = null;
+  /** The core asked for another instance, which is to have the same event. */
+  #rebuildWanted = false;
   #file;
   #build;
   /** @type {string[]} */
@@ -151,7 +178,7 @@ export class Player {
     this.#lines = [];
     this.#options = new Options(this.#file, step);
     const goesOn = ["start", "sleep", "damage"].includes(step.name);
-    if (this.#isCorrupt && !goesOn) this.#fail("the room cannot go on: start or sleep must follow");
+    if (this.#failure && !goesOn) this.#fail("the room cannot go on: start or sleep must follow");
     if (step.atMs !== null) this.#nowMs = this.#baseMs + step.atMs;
     await this.#handle(step);
     return this.#lines;
@@ -186,7 +213,8 @@ export class Player {
     this.#turn = [];
     this.#flushScheduled = false;
     this.#alarmAtMs = null;
-    await this.#rebuild(this.#room, seed);
+    this.#failures = 0;
+    await this.#rebuild(this.#room, { seed, traps: null });
   }
 
   /**
@@ -196,12 +224,12 @@ export class Player {
    */
   #sleep(step) {
     const room = this.#options.text("room") ?? this.#room;
-    const seed = this.#options.seed();
+    const next = this.#options.successor();
     this.#options.end();
     if (step.payload.length > 0) this.#settings = step.payload;
     this.end();
-    this.#asleep = { room, seed };
-    this.#isCorrupt = false;
+    this.#asleep = { room, next };
+    this.#failure = null;
     this.#flushScheduled = false;
     this.#timerAtMs = null;
     this.#forgetUnderWay();
@@ -237,22 +265,46 @@ export class Player {
   }
 
   /**
-   * A new instance, restored from what is there.
+   * A new instance, restored from what is there; if it fails at that, another one that stands in for
+   * the room.
+   * @param {string} room
+   * @param {Successor} next
+   * @returns {Promise<boolean>} whether it takes events
+   */
+  async #rebuild(room, next) {
+    this.#traps = next.traps;
+    const restored = await this.#restore(room, next.seed, null);
+    const failure = this.#failure;
+    if (!failure) {
+      if (this.#traps) this.#fail("the instance has not come to the event that it was to trap on");
+      this.#failures = 0;
+      return restored;
+    }
+    this.#failures++;
+    this.#traps = null;
+    const standsIn = await this.#restore(room, next.seed, failure);
+    if (this.#failure) this.#fail("what stands in for the room fails as well");
+    return standsIn;
+  }
+
+  /**
    * @param {string} room
    * @param {bigint} seed
+   * @param {Failure | null} failure of the instance before, which this one stands in for
    * @returns {Promise<boolean>} whether the core took all of it
    */
-  async #rebuild(room, seed) {
+  async #restore(room, seed, failure) {
     this.end();
     this.#asleep = null;
     this.#timerAtMs = null;
     this.#forgetUnderWay();
-    this.#isCorrupt = false;
+    this.#failure = null;
     this.#instance = this.#build.instance();
     const payload = Buffer.concat([encoder.encode(`${room}\n`), this.#settings]);
     const low = Number(seed & 0xffff_ffffn);
     const high = Number(seed >> 32n);
     if (!(await this.#send("start", low, high, payload))) return false;
+    if (failure && !(await this.#hold(failure))) return false;
     for (const [id, data] of ascending(this.#state)) {
       this.#lines.push(`* restoreState id=${id}`);
       if (!(await this.#send("restoreState", id, 0, data))) return false;
@@ -269,6 +321,14 @@ export class Player {
     return this.#send("restored", 0, 0, NO_BYTES);
   }
 
+  /** @param {Failure} failure */
+  #hold({ type, target, status, record }) {
+    const payload = encoder.encode(`${status}\n${record}\n${this.#failures}`);
+    const words = `* held event=${eventName(type)} target=${target}`;
+    this.#lines.push(...layOut(words, labelled("", payload)));
+    return this.#send("held", type, target, payload);
+  }
+
   /** A timer or an alarm: not before it is due. @param {Step} step */
   async #due(step) {
     const dueMs = step.name === "timer" ? this.#timerAtMs : this.#alarmAtMs;
@@ -277,10 +337,11 @@ export class Player {
     if (this.#nowMs < dueMs) {
       this.#fail(`the ${step.name} is not due before ${showTime(dueMs, this.#baseMs)}`);
     }
+    const next = this.#successor();
     this.#options.endWithoutPayload();
     if (step.name === "timer") this.#timerAtMs = null;
     else this.#alarmAtMs = null;
-    await this.#send(step.name, 0, 0, NO_BYTES);
+    await this.#sendOrRebuild(next, step.name, 0, 0, NO_BYTES);
   }
 
   /** @param {Step} step */
@@ -329,9 +390,10 @@ export class Player {
   /** @param {Step} step */
   async #connect(step) {
     const socket = this.#newNumber("socket");
+    const next = this.#successor();
     this.#options.end();
     this.#joining = socket;
-    await this.#send("connect", socket, 0, step.payload);
+    await this.#sendOrRebuild(next, "connect", socket, 0, step.payload);
     this.#joining = null;
   }
 
@@ -418,7 +480,7 @@ export class Player {
   async #recover(seed, dropped) {
     const again = this.#turn.filter((frame) => !dropped.includes(frame));
     this.#turn = [];
-    await this.#rebuild(this.#room, seed);
+    await this.#rebuild(this.#room, { seed, traps: null });
     for (const socket of new Set(dropped.map((frame) => frame.socket))) {
       this.#lines.push(`* trapped socket=${socket}`);
       await this.#send("trapped", socket, 0, NO_BYTES);
@@ -442,8 +504,30 @@ export class Player {
   async #request(step) {
     const request = this.#newNumber("request");
     const kind = this.#kind();
+    const next = this.#successor();
     this.#options.end();
-    await this.#send("request", request, kind, step.payload);
+    await this.#sendOrRebuild(next, "request", request, kind, step.payload);
+  }
+
+  /** The instance in whose place the core may want another one by this step; null: it may not. */
+  #successor() {
+    return this.#options.step.options.has("seed") ? this.#options.successor() : null;
+  }
+
+  /**
+   * Should the core ask for another instance in its place, that one gets the same event.
+   * @param {Successor | null} next
+   * @param {string} name @param {number} target @param {number} number @param {Uint8Array} payload
+   */
+  async #sendOrRebuild(next, name, target, number, payload) {
+    this.#rebuildWanted = false;
+    const taken = await this.#send(name, target, number, payload);
+    if (!this.#rebuildWanted) {
+      if (next) this.#fail("the room asks for no other instance: seed= is of no use");
+      return;
+    }
+    if (!taken || !next) return this.#fail("the room asks for another instance, which needs seed=");
+    if (await this.#rebuild(this.#room, next)) await this.#send(name, target, number, payload);
   }
 
   /** The client has taken a part of an answer, and there is more. */
@@ -513,12 +597,13 @@ export class Player {
    * @returns {Promise<boolean>}
    */
   async #sendType(type, target, number, payload) {
-    if (this.#asleep && !(await this.#rebuild(this.#asleep.room, this.#asleep.seed))) return false;
+    if (this.#asleep && !(await this.#rebuild(this.#asleep.room, this.#asleep.next))) return false;
+    if (this.#traps?.type === type) return this.#trap(this.#traps, target);
     const instance = /** @type {Instance} */ (this.#instance);
     const event = { type, target, number, nowMs: this.#nowMs, payload };
     const { status, effects } = await instance.event(event);
     if (status < 0) {
-      this.#isCorrupt = status === RoomStatus.corrupt;
+      if (status === RoomStatus.corrupt) this.#failure = { type, target, status, record: 0 };
       this.#lines.push(showRefusal(status));
       return false;
     }
@@ -529,7 +614,15 @@ export class Player {
       if (i !== effects.length - 1) this.#fail("load is not the last effect of its list");
       await this.#load(effect);
     }
-    return true;
+    return this.#failure === null;
+  }
+
+  /** @param {NonNullable<Successor["traps"]>} traps @param {number} target */
+  #trap({ type, record }, target) {
+    this.#traps = null;
+    this.#failure = { type, target, status: 0, record };
+    this.#lines.push(record > 0 ? `* traps on record ${record}` : "* traps");
+    return false;
   }
 
   /** @param {Effect} effect */
@@ -581,6 +674,9 @@ export class Player {
         break;
       case EffectType.fetch:
         this.#reads.add(target);
+        break;
+      case EffectType.rebuild:
+        this.#rebuildWanted = true;
         break;
       case EffectType.keepFrame:
         if (this.#current) this.#turn.push(this.#current);

@@ -38,6 +38,7 @@ const EFFECTS = {
   keepFrame: {},
   respondPart: { target: "request", value: "status", data: "", extra: "next" },
   measure: { value: "bytes" },
+  rebuild: {},
   fetch: { target: "read", value: "timeout", show: showDelay, data: "" },
   verifyToken: { target: "socket", data: "" },
   attach: { target: "socket", data: "" },
@@ -69,6 +70,11 @@ export function eventWords(event) {
 /** The number of an event type; undefined for a name that the ABI has not. @param {string} name */
 export function eventType(name) {
   return /** @type {Record<string, number>} */ (EventType)[name];
+}
+
+/** @param {number} type */
+export function eventName(type) {
+  return nameIn(EventType, type) ?? String(type);
 }
 
 /** @param {number} status a negative one */
