@@ -5,6 +5,7 @@
  * @typedef {object} HttpEvent  only what the handler looks at
  * @property {string} rawPath
  * @property {Record<string, string | undefined>} [queryStringParameters]
+ * @property {Record<string, string | undefined>} [headers]  names in lower case
  * @property {string} [body]
  * @property {boolean} [isBase64Encoded]
  * @property {{ http: { method: string }, stage?: string }} requestContext

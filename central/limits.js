@@ -69,6 +69,14 @@ export const HEAD_DEADLINE_MS = 2_000;
 /** What a caller is told to wait when nothing could be stored. */
 export const RETRY_AFTER_S = 5;
 
+/**
+ * What EventBridge takes in one request: ten events, and 256 KB in all. An event's content is left
+ * out above a bit less, for EventBridge adds to it before it delivers it, again within 256 KB.
+ */
+export const EVENTS_MAX = 10;
+export const EVENTS_BYTES_MAX = 250_000;
+export const EVENT_BYTES_MAX = 240_000;
+
 /** Bytes of a request body that the local endpoint reads at all. */
 export const REQUEST_BYTES_MAX = 1024 * 1024;
 

@@ -24,7 +24,7 @@ import { flatHeaders, httpEvent } from "./local/event.js";
 import { closeServer, listen } from "./local/server.js";
 import { refusal } from "./local/sigv4.js";
 import { StartError } from "./local/start-error.js";
-import { jsonLogger } from "./logger.js";
+import { createLogger } from "./logger.js";
 import { Store } from "./store.js";
 
 /**
@@ -47,7 +47,12 @@ const TABLE_NAME = "edgeroom";
  * @returns {Promise<Central>} `close` lets requests under way end first
  * @throws {StartError}
  */
-export async function startCentral({ port, stateDir, logger = jsonLogger, ...credentials }) {
+export async function startCentral({
+  port,
+  stateDir,
+  logger = createLogger("WARN"),
+  ...credentials
+}) {
   const directory = resolve(stateDir, "central");
   const database = await openDatabase({ directory, tableName: TABLE_NAME });
   const client = createLocalClient(database.endpoint);

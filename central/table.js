@@ -48,6 +48,11 @@ export function roomPartitions(room) {
   return Array.from({ length: SHARDS }, (_, shard) => partition(room, shard));
 }
 
+/** @param {string} pk  of a record @returns {string} its room */
+export function roomOfPartition(pk) {
+  return pk.split("#")[1];
+}
+
 /**
  * @param {string} room
  * @param {string} epoch

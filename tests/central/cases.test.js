@@ -1,9 +1,6 @@
 /** The central API's cases of the list that the design is judged by, by the names they have there. */
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { createHandler } from "../../central/handler.js";
 import { startCentral } from "../../central/local.js";
@@ -18,6 +15,7 @@ import {
   message,
   openStore,
   signedClient,
+  startLambda,
   temporaryDirectory,
 } from "./support.js";
 
@@ -115,35 +113,19 @@ test("a throttled subset", async (t) => {
 
 test("killed half-way", async (t) => {
   const { post, proxy, store, items } = await openHandler(t);
-  // The function as Lambda runs it, in a process of its own, ended when some of its writes are done.
-  const script =
-    `const { handler } = await import(${JSON.stringify(import.meta.resolve("../../central/handler.js"))});` +
-    "for await (const chunk of process.stdin) globalThis.text = (globalThis.text ?? '') + chunk;" +
-    "process.stdout.write(JSON.stringify(await handler(JSON.parse(text))));";
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
-    env: {
-      TABLE_NAME: "test",
-      AWS_REGION: "local",
-      AWS_ACCESS_KEY_ID: "local",
-      AWS_SECRET_ACCESS_KEY: "local",
-      AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint,
-    },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const environment = { TABLE_NAME: "test", AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint };
+  const lambda = startLambda(t, "handler.js", environment);
   let puts = 0;
   proxy.fault = ({ operation }) => {
     if (operation !== "PutItem") return undefined;
     puts += 1;
-    if (puts === 40) child.kill("SIGKILL");
+    if (puts === 40) void lambda.end();
     return puts >= 40 ? "hang" : undefined;
   };
   const records = range(1, 100).map((seq) => message(seq));
   const body = batchText("r", records);
-  child.stdin.end(JSON.stringify(postEvent(body)));
-  const answered = text(child.stdout);
-  const [, signal] = await once(child, "exit");
-  assert.equal(signal, "SIGKILL");
-  assert.equal(await answered, "", "it had answered before it was killed");
+  const answered = await lambda.invoke(postEvent(body));
+  assert.equal(answered, undefined, "it had answered before it was killed");
   // Of those that were on their way to the database, some may still come.
   const left = (await items()).map(({ seq }) => seq);
   assert.ok(left.length > 0 && left.length < 40, `${left.length} items were left`);

@@ -1,10 +1,13 @@
 /** What the tests of the central API share: directories, a signed client, a DynamoDB that fails. */
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { GetCommand, paginateScan } from "@aws-sdk/lib-dynamodb";
 import { AwsClient } from "aws4fetch";
 import { createLocalClient, openDatabase } from "../../central/local/database.js";
@@ -160,6 +163,49 @@ async function startFaultyProxy(endpoint) {
 function sendError(response, status, name) {
   response.writeHead(status, { "content-type": "application/x-amz-json-1.0" });
   response.end(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}` }));
+}
+
+/**
+ * A Lambda function of ours in a process of its own.
+ *
+ * @param {Scope} scope
+ * @param {string} module  the file below central/, or its URL
+ * @param {Record<string, string>} environment
+ */
+export function startLambda(scope, module, environment) {
+  const program = fileURLToPath(new URL("./lambda-process.js", import.meta.url));
+  const url = new URL(module, new URL("../../central/", import.meta.url)).href;
+  const env = {
+    AWS_REGION: "local",
+    AWS_ACCESS_KEY_ID: "local",
+    AWS_SECRET_ACCESS_KEY: "local",
+    ...environment,
+  };
+  const child = spawn(process.execPath, [program, url], {
+    env,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  const output = { stdout: "", stderr: "" };
+  child.stdout?.on("data", (chunk) => (output.stdout += chunk));
+  child.stderr?.on("data", (chunk) => (output.stderr += chunk));
+  const closed = once(child, "close");
+  const end = async () => {
+    child.kill("SIGKILL");
+    await closed;
+  };
+  scope.after(end);
+  return {
+    output,
+    end,
+    /** @param {object} event @returns {Promise<any>} undefined: it was ended before it answered */
+    invoke: async (event) => {
+      child.send(event);
+      return Promise.race([
+        once(child, "message").then(([answer]) => answer),
+        closed.then(() => undefined),
+      ]);
+    },
+  };
 }
 
 /**
