@@ -4,8 +4,11 @@
  *
  *     CENTRAL_PORT   8788 if left out, 0 for any free port
  *     STATE_DIR      .state if left out; the data is in its directory `central`
- *     AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY   what requests must be signed with
+ *     PERSIST_AUTH   how requests must be signed, as at the edge: sigv4 (if left out), hmac or bearer
+ *     AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY   with what, for sigv4
  *     AWS_SESSION_TOKEN   optional; if set, requests must carry it
+ *     PERSIST_SECRET   with what, for hmac and bearer
+ *     PERSIST_SECRET_PREVIOUS   optional; good as well, while the secret changes over
  */
 
 import { realpathSync } from "node:fs";
@@ -19,10 +22,10 @@ import {
   REQUEST_BYTES_MAX,
   REQUEST_TIMEOUT_MS,
 } from "./limits.js";
+import { refusal } from "./local/access.js";
 import { createLocalClient, openDatabase } from "./local/database.js";
 import { flatHeaders, httpEvent } from "./local/event.js";
 import { closeServer, listen } from "./local/server.js";
-import { refusal } from "./local/sigv4.js";
 import { StartError } from "./local/start-error.js";
 import { createLogger } from "./logger.js";
 import { Store } from "./store.js";
@@ -33,8 +36,8 @@ import { Store } from "./store.js";
  * @typedef {import("./http.js").HttpAnswer} HttpAnswer
  * @typedef {import("./logger.js").Logger} Logger
  * @typedef {import("./handler.js").Handler} Handler
- * @typedef {import("./local/sigv4.js").Credentials} Credentials
- * @typedef {{ port: number, stateDir: string } & Credentials} Settings
+ * @typedef {import("./local/access.js").Access} Access
+ * @typedef {{ port: number, stateDir: string } & Access} Settings
  * @typedef {{ url: string, close: () => Promise<void> }} Central
  */
 
@@ -47,17 +50,12 @@ const TABLE_NAME = "edgeroom";
  * @returns {Promise<Central>} `close` lets requests under way end first
  * @throws {StartError}
  */
-export async function startCentral({
-  port,
-  stateDir,
-  logger = createLogger("WARN"),
-  ...credentials
-}) {
+export async function startCentral({ port, stateDir, logger = createLogger("WARN"), ...access }) {
   const directory = resolve(stateDir, "central");
   const database = await openDatabase({ directory, tableName: TABLE_NAME });
   const client = createLocalClient(database.endpoint);
   const store = new Store({ client, tableName: TABLE_NAME, logger });
-  const server = createHttpServer(createHandler({ store, logger }), credentials, logger);
+  const server = createHttpServer(createHandler({ store, logger }), access, logger);
   const closeStore = async () => {
     client.destroy();
     await database.close();
@@ -89,10 +87,10 @@ function portError(error, port) {
 
 /**
  * @param {Handler} handler
- * @param {Credentials} credentials
+ * @param {Access} access
  * @param {Logger} logger
  */
-function createHttpServer(handler, credentials, logger) {
+function createHttpServer(handler, access, logger) {
   const options = {
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -100,7 +98,7 @@ function createHttpServer(handler, credentials, logger) {
   };
   return createServer(options, async (request, response) => {
     try {
-      send(response, await serve(request, handler, credentials, logger));
+      send(response, await serve(request, handler, access, logger));
     } catch (error) {
       // The client went away before its request was complete: nobody is left to be answered.
       if (request.errored || response.destroyed) return;
@@ -113,11 +111,11 @@ function createHttpServer(handler, credentials, logger) {
 /**
  * @param {IncomingMessage} request
  * @param {Handler} handler
- * @param {Credentials} credentials
+ * @param {Access} access
  * @param {Logger} logger
  * @returns {Promise<HttpAnswer>}
  */
-async function serve(request, handler, credentials, logger) {
+async function serve(request, handler, access, logger) {
   const body = await readBody(request);
   if (body === undefined) {
     // The rest is thrown away as it comes: closing at once could cost the client its answer.
@@ -127,7 +125,7 @@ async function serve(request, handler, credentials, logger) {
   const { method = "", url = "" } = request;
   const received = { method, url, headers: flatHeaders(request), body };
   const isHealthCheck = method === "GET" && /^\/health(?:\?|$)/.test(url);
-  const refused = isHealthCheck ? undefined : refusal(received, credentials, Date.now());
+  const refused = isHealthCheck ? undefined : refusal(received, access, Date.now());
   if (refused !== undefined) {
     logger.warn("refused", { method, url, reason: refused });
     return answer(403, { message: "Forbidden" });
@@ -166,17 +164,43 @@ function send(response, { statusCode, headers, body }) {
  * @throws {StartError} naming every setting that is missing, or the one that is malformed
  */
 function readSettings(environment) {
-  const required = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-  const missing = required.filter((name) => !environment[name]);
-  if (missing.length > 0) throw new StartError(`not set: ${missing.join(", ")}`);
+  const access = readAccess(environment);
   return {
     port: readPort(environment.CENTRAL_PORT),
     stateDir: environment.STATE_DIR || STATE_DIR_DEFAULT,
-    region: environment.AWS_REGION ?? "",
-    accessKeyId: environment.AWS_ACCESS_KEY_ID ?? "",
-    secretAccessKey: environment.AWS_SECRET_ACCESS_KEY ?? "",
-    sessionToken: environment.AWS_SESSION_TOKEN || undefined,
+    ...access,
   };
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} environment
+ * @returns {Access}
+ */
+function readAccess(environment) {
+  const auth = environment.PERSIST_AUTH || "sigv4";
+  if (auth === "hmac" || auth === "bearer") {
+    const [secret] = requireAll(environment, ["PERSIST_SECRET"]);
+    const previous = environment.PERSIST_SECRET_PREVIOUS;
+    return { auth, secrets: previous ? [secret, previous] : [secret] };
+  }
+  if (auth !== "sigv4") {
+    throw new StartError(`PERSIST_AUTH must be sigv4, hmac or bearer, is "${auth}"`);
+  }
+  const names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+  const [region, accessKeyId, secretAccessKey] = requireAll(environment, names);
+  const sessionToken = environment.AWS_SESSION_TOKEN || undefined;
+  return { auth, region, accessKeyId, secretAccessKey, sessionToken };
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} environment
+ * @param {string[]} names
+ * @returns {string[]} their values
+ */
+function requireAll(environment, names) {
+  const missing = names.filter((name) => !environment[name]);
+  if (missing.length > 0) throw new StartError(`not set: ${missing.join(", ")}`);
+  return names.map((name) => environment[name] ?? "");
 }
 
 /**

@@ -3,9 +3,10 @@
  * over what was received (method, path, query, signed headers, body) and compared.
  */
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash } from "node:crypto";
 import aws4 from "aws4";
 import { CLOCK_SKEW_MAX_MS } from "../limits.js";
+import { sameText } from "./same-text.js";
 
 /**
  * @typedef {{ region: string, accessKeyId: string, secretAccessKey: string,
@@ -153,15 +154,4 @@ function signatureFault({ method, url, headers, body }, { signedHeaders, signatu
     return "the path is not validly percent-encoded";
   }
   return sameText(signature, expected) ? undefined : "the signature does not match the request";
-}
-
-/**
- * Takes the same time whatever the first difference is.
- *
- * @param {string} a
- * @param {string} b
- */
-function sameText(a, b) {
-  const digest = (/** @type {string} */ text) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }

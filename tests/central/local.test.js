@@ -280,6 +280,8 @@ describe("as a process", () => {
         { STATE_DIR, AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" },
         /AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY/,
       ),
+      assertRefuses({ STATE_DIR, PERSIST_AUTH: "none" }, /PERSIST_AUTH must be .*"none"/),
+      assertRefuses({ STATE_DIR, PERSIST_AUTH: "hmac" }, /not set: PERSIST_SECRET\n/),
       assertRefuses({ STATE_DIR, CENTRAL_PORT: "65536" }, /CENTRAL_PORT .*"65536"/),
       assertRefuses({ STATE_DIR, CENTRAL_PORT: "http" }, /CENTRAL_PORT .*"http"/),
     ];
