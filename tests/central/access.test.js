@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { refusal } from "../../central/local/access.js";
@@ -45,17 +44,43 @@ test("bearer: the secret, the one before it, and nothing else", () => {
   }
 });
 
-/** @type {[import("../../central/local/access.js").SecretAccess["auth"], (body: string) => Record<string, string>][]} */
+/** @param {ArrayBuffer} bytes */
+const hex = (bytes) => Buffer.from(bytes).toString("hex");
+
+/**
+ * The signing side with what a Worker has, and nothing else.
+ *
+ * @param {string} key @param {number} t  in seconds @param {{ method: string, path: string, body: string }} request
+ */
+async function signWithWebCrypto(key, t, { method, path, body }) {
+  const encoder = new TextEncoder();
+  const bodyHash = hex(await crypto.subtle.digest("SHA-256", encoder.encode(body)));
+  const signed = ["edgeroom-hmac-v2", t, method, path, bodyHash].join("\n");
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const imported = await crypto.subtle.importKey("raw", encoder.encode(key), algorithm, false, [
+    "sign",
+  ]);
+  return `t=${t},v2=${hex(await crypto.subtle.sign("HMAC", imported, encoder.encode(signed)))}`;
+}
+
+test("what a Worker's WebCrypto signs is what the examples have", async () => {
+  for (const { request, accepted } of cases.filter((example) => example.accepted)) {
+    const value = request.headers["x-edgeroom-signature"];
+    const t = Number(/^t=([0-9]+)/.exec(value)?.[1]);
+    assert.ok(accepted);
+    assert.equal(await signWithWebCrypto(secret, t, request), value);
+  }
+});
+
+/** @type {[import("../../central/local/access.js").SecretAccess["auth"], (body: string) => Promise<Record<string, string>>][]} */
 const ways = [
-  ["bearer", () => ({ authorization: "Bearer s3cret" })],
+  ["bearer", async () => ({ authorization: "Bearer s3cret" })],
   [
     "hmac",
-    (body) => {
+    async (body) => {
       const t = Math.floor(Date.now() / 1000);
-      const hash = createHash("sha256").update(body).digest("hex");
-      const text = ["edgeroom-hmac-v2", t, "POST", "/v1/batches", hash].join("\n");
-      const v2 = createHmac("sha256", "s3cret").update(text).digest("hex");
-      return { "x-edgeroom-signature": `t=${t},v2=${v2}` };
+      const request = { method: "POST", path: "/v1/batches", body };
+      return { "x-edgeroom-signature": await signWithWebCrypto("s3cret", t, request) };
     },
   ],
 ];
@@ -72,16 +97,16 @@ for (const [auth, headersFor] of ways) {
         headers: { "content-type": "application/json", ...headers },
         body: sent,
       });
-    const good = await post(headersFor(body), body);
+    const good = await post(await headersFor(body), body);
     assert.equal(good.status, 200);
     assert.deepEqual((await json(good)).results, [{ seq: 1, status: "stored" }]);
     for (const [other, otherHeaders] of ways) {
-      const answer = await post(otherHeaders(body), body);
+      const answer = await post(await otherHeaders(body), body);
       assert.equal(answer.status, other === auth ? 200 : 403, other);
     }
     assert.equal((await post({}, body)).status, 403);
     if (auth === "hmac") {
-      assert.equal((await post(headersFor(body), body.replace("ana", "eve"))).status, 403);
+      assert.equal((await post(await headersFor(body), body.replace("ana", "eve"))).status, 403);
     }
   });
 }
