@@ -4,16 +4,17 @@
 #include <cmath>
 #include <utility>
 
+#include "base/json_array.h"
 #include "base/json_scanner.h"
 #include "base/settings.h"
 #include "base/token_limits.h"
+#include "base/user_limits.h"
 #include "base/utf8.h"
 
 namespace edgeroom {
 
 namespace {
 
-constexpr size_t kUserCharactersMax = 128;
 // More than anybody lists by hand; what is beyond would make every request slow.
 constexpr size_t kGrantsMax = 1000;
 constexpr double kMsPerSecond = 1000;
@@ -86,7 +87,7 @@ class ClaimsParser {
   }
 
   void rooms(const JsonMember& member) {
-    if (member.kind == JsonKind::kArray) return rooms_array(member.value);
+    if (member.kind == JsonKind::kArray) return rooms_array(member);
     if (member.kind != JsonKind::kObject) return fail("rooms: must be an array or an object");
     JsonObjectReader reader(member.value);
     JsonMember entry;
@@ -97,20 +98,12 @@ class ClaimsParser {
     }
   }
 
-  void rooms_array(std::string_view array) {
-    JsonCursor cursor(array);
-    bool good = cursor.expect('[', "an array");
-    cursor.skip_space();
-    while (good && cursor.peek() != ']') {
-      cursor.skip_space();
-      const size_t start = cursor.position();
-      good = cursor.peek() == '"' && cursor.string();
-      if (!good) break;
-      claims_.grants.push_back(grant_of(json_unescape(cursor.since(start)), Access::kNone));
-      cursor.skip_space();
-      if (cursor.peek() != ']') good = cursor.expect(',', "a comma");
+  void rooms_array(const JsonMember& member) {
+    auto names = json_strings(member);
+    if (!names) return fail("rooms: must hold strings");
+    for (std::string& name : *names) {
+      claims_.grants.push_back(grant_of(std::move(name), Access::kNone));
     }
-    if (!good) fail("rooms: must hold strings");
   }
 
   Claims claims_;

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "base/utf8.h"
+
 namespace edgeroom {
 
 namespace {
@@ -16,25 +18,6 @@ uint32_t next_code_point(std::string_view text, size_t& at) {
     code_point = code_point << 6U | (static_cast<unsigned char>(text[at++]) & 0x3fU);
   }
   return code_point;
-}
-
-void append_utf8(std::string& out, uint32_t code_point) {
-  const auto put = [&out](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (code_point < 0x80) {
-    put(code_point);
-  } else if (code_point < 0x800) {
-    put(0xc0U | code_point >> 6U);
-    put(0x80U | (code_point & 0x3fU));
-  } else if (code_point < 0x10000) {
-    put(0xe0U | code_point >> 12U);
-    put(0x80U | (code_point >> 6U & 0x3fU));
-    put(0x80U | (code_point & 0x3fU));
-  } else {
-    put(0xf0U | code_point >> 18U);
-    put(0x80U | (code_point >> 12U & 0x3fU));
-    put(0x80U | (code_point >> 6U & 0x3fU));
-    put(0x80U | (code_point & 0x3fU));
-  }
 }
 
 bool within(uint32_t code_point, uint32_t first, uint32_t last) {

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/utf8.h"
 
 namespace edgeroom {
 
@@ -33,25 +34,6 @@ int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-void append_utf8(std::string& out, uint32_t code) {
-  const auto push = [&out](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) {
-    push(code);
-  } else if (code < 0x800) {
-    push(0xc0U | (code >> 6U));
-    push(0x80U | (code & 0x3fU));
-  } else if (code < 0x10000) {
-    push(0xe0U | (code >> 12U));
-    push(0x80U | ((code >> 6U) & 0x3fU));
-    push(0x80U | (code & 0x3fU));
-  } else {
-    push(0xf0U | (code >> 18U));
-    push(0x80U | ((code >> 12U) & 0x3fU));
-    push(0x80U | ((code >> 6U) & 0x3fU));
-    push(0x80U | (code & 0x3fU));
-  }
 }
 
 uint32_t hex4_value(std::string_view digits) {

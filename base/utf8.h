@@ -1,7 +1,9 @@
-// Questions about text that is known to be valid UTF-8.
+// UTF-8: questions about text that is known to be valid, and how a code point is written.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace edgeroom {
@@ -22,6 +24,26 @@ inline bool has_control_character(std::string_view text) {
     if (byte < 0x20 || byte == 0x7f) return true;
   }
   return false;
+}
+
+// `code_point`: at most 0x10ffff, and no surrogate.
+inline void append_utf8(std::string& out, uint32_t code_point) {
+  const auto put = [&out](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (code_point < 0x80) {
+    put(code_point);
+  } else if (code_point < 0x800) {
+    put(0xc0U | (code_point >> 6U));
+    put(0x80U | (code_point & 0x3fU));
+  } else if (code_point < 0x10000) {
+    put(0xe0U | (code_point >> 12U));
+    put(0x80U | ((code_point >> 6U) & 0x3fU));
+    put(0x80U | (code_point & 0x3fU));
+  } else {
+    put(0xf0U | (code_point >> 18U));
+    put(0x80U | ((code_point >> 12U) & 0x3fU));
+    put(0x80U | ((code_point >> 6U) & 0x3fU));
+    put(0x80U | (code_point & 0x3fU));
+  }
 }
 
 }  // namespace edgeroom

@@ -220,13 +220,13 @@ function measure(room, effect) {
   const least = effect.value;
   // When the effects of this event are all carried out.
   queueMicrotask(() => {
-    const backlogs = [...room.sockets].map(([handle, socket]) => [
-      handle,
-      tellsBacklog ? Math.min(/** @type {any} */ (socket).bufferedAmount, UINT32_MAX) : 0,
-      silentMs(room, socket),
-    ]);
-    const told = tellsBacklog ? backlogs.filter(([, bytes]) => bytes >= least) : backlogs;
-    const payload = new Uint8Array(new Uint32Array(told.flat()).buffer);
+    const told = [];
+    for (const [handle, socket] of room.sockets) {
+      const bytes = tellsBacklog ? /** @type {any} */ (socket).bufferedAmount : 0;
+      if (tellsBacklog && bytes < least) continue;
+      told.push(handle, Math.min(bytes, UINT32_MAX), silentMs(room, socket));
+    }
+    const payload = new Uint8Array(new Uint32Array(told).buffer);
     room.background(EventType.measured, 0, tellsBacklog ? 1 : 0, payload);
   });
 }

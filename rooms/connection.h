@@ -42,12 +42,13 @@ struct Connection {
   // When it is closed, because it was told to reconnect; 0: it was not. Not kept over sleep.
   double drained_at_ms = 0;
   TokenBucket bucket;
-  [[nodiscard]] bool is_moderator() const { return access == Access::kModerate; }
   uint32_t flood_warnings = 0;
   // Since when much waits for it; 0: does not. Not kept over sleep.
   double slow_since_ms = 0;
   // Of the bytes that the room has broadcast, those before its last sign of life.
   uint64_t heard_at_bytes = 0;
+
+  [[nodiscard]] bool is_moderator() const { return access == Access::kModerate; }
 };
 
 // What a socket carries over the room's sleep:

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/user_limits.h"
+
 namespace edgeroom {
 
 // One inbound WebSocket message. Beyond it the socket is closed with 1009.
@@ -90,7 +92,6 @@ inline constexpr double kBehaviourTimerMinMs = 1000;
 inline constexpr size_t kIdCharactersMax = 64;
 inline constexpr size_t kRefCharactersMax = 64;
 inline constexpr size_t kEventNameCharactersMax = 64;
-inline constexpr size_t kUserCharactersMax = 128;
 inline constexpr size_t kEpochBytesMax = 64;
 
 // How long an id is remembered when its message is no longer among the newest HISTORY_SIZE

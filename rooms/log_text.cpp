@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/hex.h"
+#include "base/json_array.h"
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
 #include "base/siphash.h"
@@ -112,23 +113,14 @@ std::optional<Error> read_snapshot(const JsonMember& snapshot, LogHeader& out) {
 std::optional<Error> read_skipped(const JsonMember& member, std::vector<uint64_t>& out) {
   Error error = wrong(member.key, "must be at most " + std::to_string(kSkippedRecordsMax) +
                                       " ascending seqs of records after the snapshot");
-  JsonCursor cursor(member.value);
-  if (!cursor.expect('[', "no array")) return error;
-  for (;;) {
-    cursor.skip_space();
-    const size_t start = cursor.position();
-    JsonKind kind = JsonKind::kNull;
-    if (out.empty() && cursor.peek() == ']') return std::nullopt;
-    if (!cursor.value(kind)) return error;
-    const auto seq = json_integer(cursor.since(start));
-    if (!seq || out.size() == kSkippedRecordsMax || *seq <= (out.empty() ? 0 : out.back())) {
-      return error;
-    }
+  const auto elements = json_elements(member.value);
+  if (!elements || elements->size() > kSkippedRecordsMax) return error;
+  for (const JsonMember& element : *elements) {
+    const auto seq = json_integer(element.value);
+    if (!seq || *seq <= (out.empty() ? 0 : out.back())) return error;
     out.push_back(*seq);
-    cursor.skip_space();
-    if (cursor.peek() == ']') return std::nullopt;
-    if (!cursor.expect(',', "no comma")) return error;
   }
+  return std::nullopt;
 }
 
 std::optional<Error> check_header(const LogHeader& header) {

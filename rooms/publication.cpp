@@ -5,6 +5,7 @@
 #include "base/json_scanner.h"
 #include "base/utf8.h"
 #include "rooms/limits.h"
+#include "rooms/request_body.h"
 
 namespace edgeroom {
 
@@ -50,11 +51,7 @@ Result<Publication> parse_publication(std::string_view body) {
   while (reader.next(member)) {
     if (!error) error = read_member(member, publication);
   }
-  if (reader.wrong_root()) return Error{"the body must be one JSON object"};
-  if (const auto fault = reader.fault()) {
-    return Error{"the body is not JSON: " + std::string(fault->what) + " at byte " +
-                 std::to_string(fault->offset)};
-  }
+  if (auto not_json = body_error(reader)) return *not_json;
   if (error) return *error;
   if (publication.content.empty()) return Error{"content: is missing"};
   return publication;

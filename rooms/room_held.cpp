@@ -8,6 +8,7 @@
 #include "base/json_writer.h"
 #include "base/problem.h"
 #include "rooms/limits.h"
+#include "rooms/request_body.h"
 #include "rooms/room_summary.h"
 
 namespace edgeroom {
@@ -86,11 +87,7 @@ Result<uint64_t> parse_skip(std::string_view body) {
     is_given = true;
     seq = json_integer(member.value);
   }
-  if (reader.wrong_root()) return Error{"the body must be one JSON object"};
-  if (const auto fault = reader.fault()) {
-    return Error{"the body is not JSON: " + std::string(fault->what) + " at byte " +
-                 std::to_string(fault->offset)};
-  }
+  if (auto not_json = body_error(reader)) return *not_json;
   if (!is_given) return Error{"seq: is missing"};
   if (is_twice) return Error{"seq: is given twice"};
   if (!seq || *seq == 0) return Error{"seq: must be a whole number from 1 to 2^53-1"};

@@ -7,8 +7,6 @@
 
 namespace edgeroom {
 
-// A user's name, in Unicode characters (contract, section 3: at most 128).
-inline constexpr size_t kUserNameCharactersMax = 128;
 // A room's name (contract, section 2). All of its characters are one byte each.
 inline constexpr size_t kRoomNameBytesMax = 128;
 // An epoch as a client gives it back; ours are shorter.

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
+#include "base/user_limits.h"
 #include "base/utf8.h"
 #include "worker/limits.h"
 #include "worker/url.h"
@@ -72,7 +73,7 @@ class QueryReader {
     auto value = text(key);
     if (!value) return std::nullopt;
     const size_t characters = utf8_characters(*value);
-    if (characters < 1 || characters > kUserNameCharactersMax) {
+    if (characters < 1 || characters > kUserCharactersMax) {
       fail(std::string(key) + ": must have 1 to 128 characters");
     } else if (has_control_character(*value)) {
       fail(std::string(key) + ": must have no control characters");

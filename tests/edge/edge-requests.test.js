@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
-import WebSocket from "ws";
 import { newRoom, startEdge, until } from "./harness.js";
+import { refusal } from "./refusal.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 
@@ -31,28 +31,6 @@ async function problem(response, status) {
   if (status !== 500) assert.notEqual(body.title, "Internal Server Error");
   assert.doesNotMatch(text, /\bat .*\.js|stack/i);
   return body;
-}
-
-/**
- * The status of a refused upgrade, and its body.
- * @param {string} address
- * @param {{protocols?: string[], headers?: Record<string, string>}} [options]
- * @returns {Promise<{status: number, body: string}>}
- */
-function refusal(address, { protocols = [], headers = {} } = {}) {
-  const socket = new WebSocket(address, protocols, { headers });
-  return new Promise((refused, failed) => {
-    socket.on("open", () => {
-      socket.terminate();
-      failed(new Error(`${address} was accepted`));
-    });
-    socket.on("error", failed);
-    socket.on("unexpected-response", async (_request, response) => {
-      let body = "";
-      for await (const part of response) body += part;
-      refused({ status: response.statusCode ?? 0, body });
-    });
-  });
 }
 
 /** What a WebSocket is asked for with, but for the path. */

@@ -48,6 +48,13 @@ export async function temporaryFolder() {
   return folder;
 }
 
+/** A module that a build has made. @param {string} flavour of the build @param {string} module */
+export function builtModule(flavour, module) {
+  const path = join(root, "build", flavour, module);
+  assert.ok(existsSync(path), `${path} is missing: scripts/build ${flavour}`);
+  return path;
+}
+
 /** The local central endpoint on a free port. @param {string} [stateDir] @param {number} [port] */
 export async function central(stateDir, port = 0) {
   return startCentral({ ...CREDENTIALS, port, stateDir: stateDir ?? (await temporaryFolder()) });

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { central, newRoom, startEdge } from "./harness.js";
+import { builtModule, central, newRoom, startEdge } from "./harness.js";
 import { inOneTurn, TURN_ENTRY } from "./turn.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
@@ -47,11 +47,7 @@ async function stateOf(edge, room) {
 }
 
 /** @param {string} flavour */
-function moduleOf(flavour) {
-  const path = join(root, "build", flavour, "examples/poll/poll.wasm");
-  assert.ok(existsSync(path), `${path} is missing: scripts/build ${flavour}`);
-  return path;
-}
+const moduleOf = (flavour) => builtModule(flavour, "examples/poll/poll.wasm");
 
 describe("a poll", () => {
   /** @type {Awaited<ReturnType<typeof central>>} */

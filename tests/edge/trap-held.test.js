@@ -3,19 +3,18 @@
 // module that traps on demand, and in which the waits of such a room are a thirtieth.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, it } from "node:test";
 import { CentralProxy, handOn } from "./central-proxy.js";
-import { central, newRoom, startEdge, temporaryFolder, until } from "./harness.js";
+import { builtModule, central, newRoom, startEdge, temporaryFolder, until } from "./harness.js";
 import { refusal } from "./refusal.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 
 const toolchain = process.env.EDGEROOM_TOOLCHAIN ?? "wasi";
-const roomModule = resolve(import.meta.dirname, `../../build/${toolchain}-test/rooms/room.wasm`);
+const roomModule = builtModule(`${toolchain}-test`, "rooms/room.wasm");
 
 const MODERATOR = { authorization: "Bearer test-moderator" };
 
@@ -56,7 +55,6 @@ describe("a room that cannot be restored", { timeout: 120_000 }, () => {
   let edge;
 
   before(async () => {
-    assert.ok(existsSync(roomModule), `${roomModule} is missing: scripts/build ${toolchain}-test`);
     store = await central();
     proxy = await CentralProxy.start(store.url);
     edge = await startEdge({ centralUrl: proxy.url, roomModule });

@@ -2,17 +2,15 @@
 // that traps on demand.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { CentralProxy } from "./central-proxy.js";
-import { central, newRoom, startEdge, until } from "./harness.js";
+import { builtModule, central, newRoom, startEdge, until } from "./harness.js";
 import { refusal } from "./refusal.js";
 import { inOneTurn, TURN_ENTRY } from "./turn.js";
 
 const toolchain = process.env.EDGEROOM_TOOLCHAIN ?? "wasi";
-const roomModule = resolve(import.meta.dirname, `../../build/${toolchain}-test/rooms/room.wasm`);
+const roomModule = builtModule(`${toolchain}-test`, "rooms/room.wasm");
 
 describe("a room whose instance traps", { timeout: 200_000 }, () => {
   /** @type {Awaited<ReturnType<typeof central>>} */
@@ -23,7 +21,6 @@ describe("a room whose instance traps", { timeout: 200_000 }, () => {
   let edge;
 
   before(async () => {
-    assert.ok(existsSync(roomModule), `${roomModule} is missing: scripts/build ${toolchain}-test`);
     store = await central();
     proxy = await CentralProxy.start(store.url);
     edge = await startEdge({ centralUrl: proxy.url, roomModule, entry: TURN_ENTRY });

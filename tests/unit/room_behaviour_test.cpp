@@ -17,15 +17,12 @@ using edgeroom::kBehaviourTimerMinMs;
 using edgeroom::kSafetyAlarmMs;
 using edgeroom::kTimerDelayMaxMs;
 using edgeroom::RoomSettings;
+using edgeroom::test::contains;
 using edgeroom::test::make_clerk;
 using edgeroom::test::make_clock;
 using edgeroom::test::RoomHarness;
 
 namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::unique_ptr<edgeroom::Behaviour> clerk() { return make_clerk(); }
 

@@ -16,11 +16,12 @@
 #include "tests/unit/test_behaviours.h"
 
 using edgeroom::EventType;
-using edgeroom::RoomSettings;
 using edgeroom::RoomStatus;
 using edgeroom::test::Answer;
+using edgeroom::test::contains;
 using edgeroom::test::Dice;
 using edgeroom::test::make_clerk;
+using edgeroom::test::quiet_settings;
 using edgeroom::test::random_content;
 using edgeroom::test::RoomHarness;
 using edgeroom::test::summed;
@@ -32,19 +33,6 @@ namespace {
 constexpr const char* kLog = "{\"op\":\"log\",\"room\":\"lobby\"}";
 
 std::unique_ptr<edgeroom::Behaviour> clerk() { return make_clerk(); }
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-RoomSettings settings_with(uint32_t history_size) {
-  RoomSettings settings;
-  settings.history_size = history_size;
-  settings.presence_max = 0;
-  settings.message_rate = 1e6;
-  settings.message_burst = 1e6;
-  return settings;
-}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -189,7 +177,7 @@ TEST_CASE("any room, exported and imported with any pattern of flushes, is the s
     CAPTURE(seed);
     Dice dice(seed);
     const auto kind = dice.one_in(3) ? RoomHarness::chat : clerk;
-    RoomHarness room(settings_with(static_cast<uint32_t>(dice.between(1, 60))), kind);
+    RoomHarness room(quiet_settings(static_cast<uint32_t>(dice.between(1, 60))), kind);
     live(dice, room);
     const Export log = export_of(room);
     CAPTURE(log.header);
@@ -198,7 +186,7 @@ TEST_CASE("any room, exported and imported with any pattern of flushes, is the s
     for (const std::string& line : log.records)
       deleted += contains(line, "\"deleted\":true") ? 1 : 0;
 
-    RoomHarness copy(settings_with(100'000), kind);
+    RoomHarness copy(quiet_settings(100'000), kind);
     copy_log(dice, log, copy);
     const Export again = export_of(copy);
     CHECK(again.records == log.records);
@@ -223,14 +211,14 @@ TEST_CASE("any room, exported and imported with any pattern of flushes, is the s
 }
 
 TEST_CASE("a copy tells the records as the room did, and flushes before it grows too large") {
-  RoomHarness room(settings_with(1000));
+  RoomHarness room(quiet_settings(1000));
   const auto ana = room.join(",\"user\":\"ana\"");
   room.turn();
   room.take(ana);
   for (int i = 0; i < 30; i++) room.publish(ana, "\"" + std::string(60'000, 'x') + "\"");
   const std::string told = room.text(ana);
   const Export log = export_of(room);
-  RoomHarness copy(settings_with(1000));
+  RoomHarness copy(quiet_settings(1000));
   REQUIRE_FALSE(import(copy, log.header));
   const auto bob = copy.join(",\"user\":\"bob\"");
   copy.turn();
@@ -253,7 +241,7 @@ TEST_CASE("a copy tells the records as the room did, and flushes before it grows
 }
 
 TEST_CASE("a long log comes in parts, each small, and together whole") {
-  RoomHarness room(settings_with(1000));
+  RoomHarness room(quiet_settings(1000));
   const auto ana = room.join();
   room.turn();
   for (int i = 0; i < 40; i++) room.publish(ana, "\"" + std::string(40'000, 'x') + "\"");
@@ -280,7 +268,7 @@ TEST_CASE("a long log comes in parts, each small, and together whole") {
 }
 
 TEST_CASE("what comes while a log is read is not in it, and the header stays true") {
-  RoomHarness room(settings_with(1000), clerk);
+  RoomHarness room(quiet_settings(1000), clerk);
   const auto ana = room.join();
   room.turn();
   for (int i = 0; i < 20; i++) room.publish(ana, "\"" + std::string(40'000, 'x') + "\"");
@@ -297,14 +285,14 @@ TEST_CASE("what comes while a log is read is not in it, and the header stays tru
   CHECK(log.records.size() == 20);
   CHECK(log.head()["last"] == 20);
   Dice dice(1);
-  RoomHarness copy(settings_with(1000), clerk);
+  RoomHarness copy(quiet_settings(1000), clerk);
   copy_log(dice, log, copy);
   CHECK(export_of(copy).head()["state"] == log.head()["state"]);
 }
 
 TEST_CASE("a log is of what is stored: a turn that is not over is stored first") {
   // The header's state had records that the log did not have.
-  RoomHarness room(settings_with(1000), clerk);
+  RoomHarness room(quiet_settings(1000), clerk);
   const auto ana = room.join();
   room.publish(ana, "1");
   room.frame(ana, "{\"type\":\"message\",\"content\":2}");
@@ -312,7 +300,7 @@ TEST_CASE("a log is of what is stored: a turn that is not over is stored first")
   CHECK(log.head()["last"] == 2);
   CHECK(log.records.size() == 2);
   Dice dice(1);
-  RoomHarness copy(settings_with(1000), clerk);
+  RoomHarness copy(quiet_settings(1000), clerk);
   copy_log(dice, log, copy);
   CHECK(export_of(copy).head()["state"] == log.head()["state"]);
   CHECK(contains(room.text(ana), "\"seq\":2,"));  // and told
@@ -338,7 +326,7 @@ TEST_CASE("a log may begin behind a record") {
 }
 
 TEST_CASE("a log of a room that no longer holds its beginning begins with what it holds") {
-  RoomHarness room(settings_with(2));
+  RoomHarness room(quiet_settings(2));
   const auto ana = room.join();
   for (int i = 0; i < 10; i++) {
     room.publish(ana, "1");
@@ -349,7 +337,7 @@ TEST_CASE("a log of a room that no longer holds its beginning begins with what i
   CHECK(log.head()["confirmed"] == 10);
   CHECK(log.records.size() == 3);
   Dice dice(1);
-  RoomHarness copy(settings_with(100));
+  RoomHarness copy(quiet_settings(100));
   copy_log(dice, log, copy);
   CHECK(export_of(copy).records == log.records);
   CHECK(export_of(copy).head()["first"] == 8);
@@ -358,7 +346,7 @@ TEST_CASE("a log of a room that no longer holds its beginning begins with what i
 }
 
 TEST_CASE("when the rest of a log is gone, it ends without its end") {
-  RoomHarness room(settings_with(2));
+  RoomHarness room(quiet_settings(2));
   const auto ana = room.join();
   for (int i = 0; i < 20; i++) room.publish(ana, "\"" + std::string(40'000, 'x') + "\"");
   const uint32_t request = room.begin_request(kLog);
@@ -382,14 +370,14 @@ TEST_CASE("when the rest of a log is gone, it ends without its end") {
 }
 
 TEST_CASE("what is no log is refused, and the room is as it was") {
-  RoomHarness room(settings_with(100), clerk);
+  RoomHarness room(quiet_settings(100), clerk);
   const auto ana = room.join(",\"user\":\"ana\"");
   room.request("{\"op\":\"moderate\"}\n{\"action\":\"ban\",\"user\":\"eve\"}");
   for (int i = 0; i < 40; i++) room.publish(ana, "1");
   const Export log = export_of(room);
   REQUIRE(log.head()["snapshot"]["through"] > 0);
 
-  RoomHarness copy(settings_with(100), clerk);
+  RoomHarness copy(quiet_settings(100), clerk);
   const auto changed = [&log](const std::string& name, const json& value) {
     json head = log.head();
     head.erase("sum");
@@ -440,10 +428,10 @@ TEST_CASE("what is no log is refused, and the room is as it was") {
     CHECK(copy.epoch().empty());
     CHECK(record(copy, log.records[0]) == RoomStatus::kOutOfOrder);
     // Nobody is banned in a room that was never used, whatever was read of the header.
-    RoomHarness fresh(settings_with(100), clerk);
+    RoomHarness fresh(quiet_settings(100), clerk);
     CHECK(import(fresh, headers[i]) == RoomStatus::kBadPayload);
     CHECK(newcomer(fresh, 900) == 0);
-    RoomHarness untouched(settings_with(100), clerk);
+    RoomHarness untouched(quiet_settings(100), clerk);
     untouched.join(",\"user\":\"eve\"");
     CHECK(export_of(fresh).head()["state"] == export_of(untouched).head()["state"]);
   }

@@ -14,27 +14,16 @@
 using edgeroom::RoomSettings;
 using edgeroom::test::Answer;
 using edgeroom::test::CentralStore;
+using edgeroom::test::contains;
+using edgeroom::test::quiet_settings;
 using edgeroom::test::RoomHarness;
 using nlohmann::json;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-RoomSettings short_history() {
-  RoomSettings settings;
-  settings.history_size = 2;
-  settings.presence_max = 0;
-  settings.message_rate = 1e6;
-  settings.message_burst = 1e6;
-  return settings;
-}
-
 // A room that has had ten messages, holds three, and has forwarded all.
 struct World {
-  RoomHarness room{short_history()};
+  RoomHarness room{quiet_settings(2)};
   CentralStore central;
   uint32_t ana = room.join(",\"user\":\"ana\"");
   uint32_t mo = room.join(",\"user\":\"mo\",\"role\":\"moderator\"");
@@ -252,7 +241,7 @@ TEST_CASE(
 }
 
 TEST_CASE("so many deletions may wait for the central API, and no more") {
-  RoomSettings settings = short_history();
+  RoomSettings settings = quiet_settings(2);
   RoomHarness room(settings);
   const auto ana = room.join();
   room.turn();

@@ -10,13 +10,10 @@
 #include "tests/unit/room_harness.h"
 
 using edgeroom::kDrainMs;
+using edgeroom::test::contains;
 using edgeroom::test::RoomHarness;
 
 namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 const std::string kReconnect = "[{\"type\":\"reconnect\",\"after_ms\":1000}]";
 

@@ -9,6 +9,15 @@
 
 namespace edgeroom::test {
 
+RoomSettings quiet_settings(uint32_t history_size) {
+  RoomSettings settings;
+  settings.history_size = history_size;
+  settings.presence_max = 0;
+  settings.message_rate = 1e6;
+  settings.message_burst = 1e6;
+  return settings;
+}
+
 std::unique_ptr<Behaviour> RoomHarness::chat() {
   auto behaviour = make_behaviour(SettingMap::parse("{}").value());
   REQUIRE(behaviour.ok());

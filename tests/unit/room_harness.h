@@ -36,6 +36,13 @@ struct Storage {
   uint64_t rows_written = 0;
 };
 
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// No limit to messages, and nobody is told who comes and goes. `history_size`: HISTORY_SIZE.
+RoomSettings quiet_settings(uint32_t history_size = RoomSettings().history_size);
+
 class RoomHarness {
  public:
   using MakeBehaviour = std::function<std::unique_ptr<Behaviour>()>;

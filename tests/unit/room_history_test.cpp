@@ -16,25 +16,16 @@ using edgeroom::EventType;
 using edgeroom::kCentralReadAttemptsMax;
 using edgeroom::kCentralReadsMax;
 using edgeroom::kCentralReadsUnderWayMax;
-using edgeroom::RoomSettings;
 using edgeroom::test::CentralStore;
+using edgeroom::test::quiet_settings;
 using edgeroom::test::RoomHarness;
 using nlohmann::json;
 
 namespace {
 
-RoomSettings short_history() {
-  RoomSettings settings;
-  settings.history_size = 2;
-  settings.message_rate = 1e6;
-  settings.message_burst = 1e6;
-  settings.presence_max = 0;
-  return settings;
-}
-
 // A room that holds three messages, one segment each, and the central API, which has all.
 struct World {
-  RoomHarness room{short_history()};
+  RoomHarness room{quiet_settings(2)};
   CentralStore central;
   uint32_t ana = room.join(",\"user\":\"ana\"");
   int published = 0;

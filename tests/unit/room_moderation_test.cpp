@@ -13,13 +13,10 @@
 using edgeroom::EventType;
 using edgeroom::RoomSettings;
 using edgeroom::test::Answer;
+using edgeroom::test::contains;
 using edgeroom::test::RoomHarness;
 
 namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // The body that a moderator posts: `rest` is JSON members.
 Answer moderate(RoomHarness& room, const std::string& action, const std::string& user,

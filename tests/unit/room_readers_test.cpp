@@ -18,8 +18,8 @@ using edgeroom::kBacklogSlowMs;
 using edgeroom::kBacklogTotalBytesMax;
 using edgeroom::kMeasureBytes;
 using edgeroom::kUnheardBytesMax;
-using edgeroom::RoomSettings;
 using edgeroom::RoomStatus;
+using edgeroom::test::quiet_settings;
 using edgeroom::test::RoomHarness;
 
 namespace {
@@ -44,16 +44,8 @@ std::string payload(const std::vector<Backlog>& backlogs) {
   return out;
 }
 
-RoomSettings fast() {
-  RoomSettings settings;
-  settings.message_rate = 1e6;
-  settings.message_burst = 1e6;
-  settings.presence_max = 0;
-  return settings;
-}
-
 struct World {
-  RoomHarness room{fast()};
+  RoomHarness room{quiet_settings()};
   uint32_t ana = room.join(",\"user\":\"ana\"");
   uint32_t bob = room.join(",\"user\":\"bob\"");
 

@@ -22,11 +22,11 @@ using edgeroom::ByteReader;
 using edgeroom::ByteWriter;
 using edgeroom::kReplayBytesMax;
 using edgeroom::kReplaySegmentsMax;
-using edgeroom::RoomSettings;
 using edgeroom::RoomStatus;
 using edgeroom::SegmentHead;
 using edgeroom::test::Dice;
 using edgeroom::test::make_clerk;
+using edgeroom::test::quiet_settings;
 using edgeroom::test::RoomHarness;
 using nlohmann::json;
 
@@ -36,15 +36,6 @@ constexpr uint32_t kSnapshotRow = 1;
 
 std::unique_ptr<edgeroom::Behaviour> clerk() { return make_clerk(); }
 std::unique_ptr<edgeroom::Behaviour> other_clerk() { return make_clerk("other"); }
-
-RoomSettings settings_with(uint32_t history_size) {
-  RoomSettings settings;
-  settings.history_size = history_size;
-  settings.presence_max = 0;
-  settings.message_rate = 1e6;
-  settings.message_burst = 1e6;
-  return settings;
-}
 
 // The record up to which the stored snapshot goes; nothing when there is none.
 std::optional<uint64_t> snapshot_through(const RoomHarness& room) {
@@ -79,7 +70,7 @@ std::string moderate(RoomHarness& room, const std::string& action, const std::st
 }  // namespace
 
 TEST_CASE("a chat of plain messages writes no snapshot, and reads nothing on waking") {
-  RoomHarness room(settings_with(5));
+  RoomHarness room(quiet_settings(5));
   const auto ana = room.join();
   for (int i = 0; i < 200; i++) {
     room.publish(ana, "\"" + std::string(3000, 'x') + "\"");
@@ -94,7 +85,7 @@ TEST_CASE("a chat of plain messages writes no snapshot, and reads nothing on wak
 }
 
 TEST_CASE("a chat with deletions stores before the ring turns that they were seen") {
-  RoomHarness room(settings_with(2));
+  RoomHarness room(quiet_settings(2));
   const auto ana = room.join();
   room.publish(ana, "1");
   room.frame(ana, "{\"type\":\"delete\",\"seq\":1}");
@@ -108,7 +99,7 @@ TEST_CASE("a chat with deletions stores before the ring turns that they were see
 }
 
 TEST_CASE("thirty-two segments are read on waking, and no more: then there is a snapshot") {
-  RoomHarness room(settings_with(1000), clerk);
+  RoomHarness room(quiet_settings(1000), clerk);
   const auto ana = room.join();
   room.turn();
   for (uint32_t i = 1; i <= kReplaySegmentsMax; i++) {
@@ -136,7 +127,7 @@ TEST_CASE("thirty-two segments are read on waking, and no more: then there is a 
 }
 
 TEST_CASE("a quarter of a mebibyte is read on waking, and not much more") {
-  RoomHarness room(settings_with(1000), clerk);
+  RoomHarness room(quiet_settings(1000), clerk);
   const auto ana = room.join();
   room.turn();
   const std::string large = "\"" + std::string(60'000, 'x') + "\"";
@@ -152,7 +143,7 @@ TEST_CASE("a quarter of a mebibyte is read on waking, and not much more") {
 }
 
 TEST_CASE("in a chat only segments with moderation count") {
-  RoomHarness room(settings_with(1000));
+  RoomHarness room(quiet_settings(1000));
   const auto ana = room.join();
   room.turn();
   for (int i = 0; i < 50; i++) room.publish(ana, "1");
@@ -173,7 +164,7 @@ TEST_CASE("in a chat only segments with moderation count") {
 }
 
 TEST_CASE("a deletion in a room with a state comes with its snapshot, in one commit") {
-  RoomHarness room(settings_with(1000), clerk);
+  RoomHarness room(quiet_settings(1000), clerk);
   const auto ana = room.join();
   room.turn();
   room.publish(ana, "\"secret\"");
@@ -186,7 +177,7 @@ TEST_CASE("a deletion in a room with a state comes with its snapshot, in one com
   room.wake();
   CHECK(digest(room) == before);
   // A chat's state has not seen it.
-  RoomHarness chat(settings_with(1000));
+  RoomHarness chat(quiet_settings(1000));
   const auto bob = chat.join();
   chat.publish(bob, "1");
   chat.frame(bob, "{\"type\":\"delete\",\"seq\":1}");
@@ -196,7 +187,7 @@ TEST_CASE("a deletion in a room with a state comes with its snapshot, in one com
 TEST_CASE("no segment is written over before a snapshot holds it") {
   for (const bool has_state : {true, false}) {
     CAPTURE(has_state);
-    RoomHarness room(settings_with(3), has_state ? clerk : RoomHarness::chat);
+    RoomHarness room(quiet_settings(3), has_state ? clerk : RoomHarness::chat);
     Dice dice(3);
     const auto ana = room.join();
     room.turn();
@@ -231,7 +222,7 @@ TEST_CASE("at any point the state after waking is the one before") {
   for (uint64_t seed = 1; seed <= 30; seed++) {
     CAPTURE(seed);
     Dice dice(seed);
-    RoomHarness room(settings_with(static_cast<uint32_t>(dice.between(1, 30))), clerk);
+    RoomHarness room(quiet_settings(static_cast<uint32_t>(dice.between(1, 30))), clerk);
     const auto ana = room.join(",\"user\":\"ana\"");
     room.turn();
     uint64_t last = 0;
@@ -268,7 +259,7 @@ TEST_CASE("at any point the state after waking is the one before") {
 }
 
 TEST_CASE("a snapshot of another kind of room is left, but for who is banned; a warning says so") {
-  RoomHarness room(settings_with(1000), clerk);
+  RoomHarness room(quiet_settings(1000), clerk);
   const auto ana = room.join();
   room.turn();
   moderate(room, "ban", "eve");
@@ -295,7 +286,7 @@ TEST_CASE("a snapshot of another kind of room is left, but for who is banned; a 
 }
 
 TEST_CASE("stored snapshots that are cut, of another epoch, or ahead of the log") {
-  RoomHarness room(settings_with(1000), clerk);
+  RoomHarness room(quiet_settings(1000), clerk);
   const auto ana = room.join();
   room.turn();
   for (uint32_t i = 0; i <= kReplaySegmentsMax; i++) room.publish(ana, "1");

@@ -11,13 +11,10 @@
 
 using edgeroom::EventType;
 using edgeroom::RoomSettings;
+using edgeroom::test::contains;
 using edgeroom::test::RoomHarness;
 
 namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::string message(const std::string& content, const std::string& id = "") {
   const std::string id_member = id.empty() ? "" : ",\"id\":\"" + id + "\"";

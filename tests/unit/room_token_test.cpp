@@ -19,16 +19,13 @@ using edgeroom::kSafetyAlarmMs;
 using edgeroom::kTokenBytesMax;
 using edgeroom::kTokenSkewSeconds;
 using edgeroom::RoomSettings;
+using edgeroom::test::contains;
 using edgeroom::test::Dice;
 using edgeroom::test::RoomHarness;
 
 namespace {
 
 constexpr uint32_t kExpired = 4001;
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 RoomSettings with_tokens() {
   RoomSettings settings;
