@@ -47,39 +47,79 @@ class NumberSettings {
   std::optional<Error> error_;
 };
 
-// {"rate":…,"burst":…} of MESSAGE_LIMITS.
-std::optional<Error> read_connection_limit(std::string_view json, RoomSettings& out) {
-  JsonObjectReader reader(json);
-  JsonMember member;
-  bool has_rate = false;
-  bool has_burst = false;
-  while (reader.next(member)) {
-    if (member.key == "rate") {
-      const std::optional<double> rate =
-          member.kind == JsonKind::kNumber ? parse_decimal(member.value) : std::nullopt;
-      if (!rate || *rate <= 0 || *rate > kMessageRateMax) {
-        return must_be("MESSAGE_LIMITS: connection.rate", "a number above 0, at most 1000000");
-      }
-      out.message_rate = *rate;
-      has_rate = true;
-    } else if (member.key == "burst") {
-      const std::optional<uint64_t> burst =
-          member.kind == JsonKind::kNumber ? json_integer(member.value) : std::nullopt;
-      if (!burst || *burst < 1 || *burst > kMessageBurstMax) {
-        return must_be("MESSAGE_LIMITS: connection.burst", range_text(1, kMessageBurstMax));
-      }
-      out.message_burst = static_cast<double>(*burst);
-      has_burst = true;
-    } else {
-      return Error{"MESSAGE_LIMITS: unknown option connection." + std::string(member.key)};
+// One of MESSAGE_LIMITS: {"rate":…,"burst":…,"bytes":…,"bytes_burst":…}.
+class FrameLimitReader {
+ public:
+  // `name`: connection or user. `out`: what holds where nothing is said.
+  FrameLimitReader(std::string_view name, FrameLimit& out) : name_(name), out_(out) {}
+
+  std::optional<Error> read(std::string_view json) {
+    JsonObjectReader reader(json);
+    JsonMember member;
+    while (reader.next(member)) {
+      if (auto error = read_member(member)) return error;
     }
+    if (reader.fault()) return must_be("MESSAGE_LIMITS: " + std::string(name_), "an object");
+    if (!has_rate_ || !has_burst_) return needs("rate", "burst");
+    if (has_bytes_ && out_.bytes > 0 && !has_bytes_burst_) return needs("bytes", "bytes_burst");
+    if (has_bytes_burst_ && !has_bytes_) return needs("bytes", "bytes_burst");
+    return std::nullopt;
   }
-  if (reader.fault()) return must_be("MESSAGE_LIMITS: connection", "an object");
-  if (!has_rate || !has_burst) {
-    return Error{"MESSAGE_LIMITS: connection needs both rate and burst"};
+
+ private:
+  std::optional<Error> read_member(const JsonMember& member) {
+    if (member.key == "rate") return read_rate(member);
+    if (member.key == "burst") {
+      return whole(member, 1, kMessageBurstMax, out_.burst, has_burst_);
+    }
+    if (member.key == "bytes") {
+      return whole(member, 0, kMessageLimitBytesMax, out_.bytes, has_bytes_);
+    }
+    if (member.key == "bytes_burst") {
+      return whole(member, 1, kMessageLimitBytesMax, out_.bytes_burst, has_bytes_burst_);
+    }
+    return Error{"MESSAGE_LIMITS: unknown option " + path(member.key)};
   }
-  return std::nullopt;
-}
+
+  std::optional<Error> read_rate(const JsonMember& member) {
+    const std::optional<double> rate =
+        member.kind == JsonKind::kNumber ? parse_decimal(member.value) : std::nullopt;
+    if (!rate || *rate <= 0 || *rate > kMessageRateMax) {
+      return must_be("MESSAGE_LIMITS: " + path("rate"), "a number above 0, at most 1000000");
+    }
+    out_.rate = *rate;
+    has_rate_ = true;
+    return std::nullopt;
+  }
+
+  std::optional<Error> whole(const JsonMember& member, uint64_t min, uint64_t max, double& out,
+                             bool& is_given) {
+    const std::optional<uint64_t> number =
+        member.kind == JsonKind::kNumber ? json_integer(member.value) : std::nullopt;
+    if (!number || *number < min || *number > max) {
+      return must_be("MESSAGE_LIMITS: " + path(member.key), range_text(min, max));
+    }
+    out = static_cast<double>(*number);
+    is_given = true;
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::string path(std::string_view option) const {
+    return std::string(name_) + "." + std::string(option);
+  }
+
+  [[nodiscard]] Error needs(std::string_view one, std::string_view other) const {
+    return Error{"MESSAGE_LIMITS: " + std::string(name_) + " needs both " + std::string(one) +
+                 " and " + std::string(other)};
+  }
+
+  std::string_view name_;
+  FrameLimit& out_;
+  bool has_rate_ = false;
+  bool has_burst_ = false;
+  bool has_bytes_ = false;
+  bool has_bytes_burst_ = false;
+};
 
 std::optional<Error> read_message_limits(const SettingMap& settings, RoomSettings& out) {
   const std::string* text = settings.find("MESSAGE_LIMITS");
@@ -87,10 +127,12 @@ std::optional<Error> read_message_limits(const SettingMap& settings, RoomSetting
   JsonObjectReader reader(*text);
   JsonMember member;
   while (reader.next(member)) {
-    if (member.key != "connection") {
+    const bool is_user = member.key == "user";
+    if (!is_user && member.key != "connection") {
       return Error{"MESSAGE_LIMITS: unknown option " + std::string(member.key)};
     }
-    if (std::optional<Error> error = read_connection_limit(member.value, out)) return error;
+    FrameLimitReader limit(member.key, is_user ? out.user_limit : out.connection_limit);
+    if (std::optional<Error> error = limit.read(member.value)) return error;
   }
   if (reader.fault()) {
     return must_be("MESSAGE_LIMITS",

@@ -31,9 +31,20 @@ inline constexpr uint64_t kDedupMax = 250'000;
 inline constexpr uint64_t kConnectionsMax = 32'768;
 inline constexpr double kMessageRateMax = 1'000'000;
 inline constexpr uint64_t kMessageBurstMax = 1'000'000;
+inline constexpr uint64_t kMessageLimitBytesMax = 1ULL << 30U;
 
 // The least severe log line that is written.
 enum class LogThreshold : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };
+
+// How often something may come: `burst` at once, and `rate` a second for long. 0: no limit.
+struct FrameLimit {
+  double rate = 0;         // frames a second
+  double burst = 0;        // frames
+  double bytes = 0;        // bytes a second, both ways
+  double bytes_burst = 0;  // bytes
+
+  [[nodiscard]] bool is_any() const { return rate > 0 || bytes > 0; }
+};
 
 // What a room does with a setting that is not given stands here.
 struct RoomSettings {
@@ -44,11 +55,11 @@ struct RoomSettings {
   uint32_t dedup_max = 100'000;             // DEDUP_MAX, ids
   uint32_t presence_max = 100;              // PRESENCE_MAX, connections; 0: no join and leave
   uint32_t connections_max = 10'000;        // ROOM_CONNECTIONS_MAX
-  double message_rate = 200;                // MESSAGE_LIMITS connection.rate, messages a second
-  double message_burst = 400;               // MESSAGE_LIMITS connection.burst, messages
-  ContentRules content_rules;               // CONTENT_RULES, none
-  bool needs_token = false;                 // AUTH is jwt: tokens name the users
-  bool may_compress = false;                // WEBSOCKET_COMPRESSION, on or off
+  FrameLimit connection_limit = {200, 400, 4U << 20U, 32U << 20U};  // MESSAGE_LIMITS connection
+  FrameLimit user_limit = {};                                       // MESSAGE_LIMITS user, none
+  ContentRules content_rules;                                       // CONTENT_RULES, none
+  bool needs_token = false;                      // AUTH is jwt: tokens name the users
+  bool may_compress = false;                     // WEBSOCKET_COMPRESSION, on or off
   LogThreshold log_level = LogThreshold::kInfo;  // LOG_LEVEL: debug, info, warn or error
 };
 

@@ -1,11 +1,11 @@
 #include "rooms/connection.h"
 
-#include <algorithm>
-#include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "rooms/limits.h"
 
 namespace edgeroom {
 
@@ -14,22 +14,6 @@ namespace {
 constexpr uint8_t kAttachmentVersion = 3;
 
 }  // namespace
-
-double TokenBucket::tokens_at(double now_ms) const {
-  if (now_ms <= last_ms_) return tokens_;
-  return std::min(burst_, tokens_ + (now_ms - last_ms_) * rate_per_ms_);
-}
-
-bool TokenBucket::take(double now_ms, double& retry_after_ms) {
-  tokens_ = tokens_at(now_ms);
-  last_ms_ = std::max(last_ms_, now_ms);
-  if (tokens_ >= 1) {
-    tokens_ -= 1;
-    return true;
-  }
-  retry_after_ms = std::ceil((1 - tokens_) / rate_per_ms_);
-  return false;
-}
 
 void encode_attachment(std::string& out, const Connection& connection) {
   ByteWriter writer(out);
@@ -51,25 +35,51 @@ bool decode_attachment(std::string_view bytes, Connection& connection) {
   return reader.ok() && reader.at_end();
 }
 
-Connection& ConnectionTable::add(uint32_t handle, Connection connection) {
-  connections_by_user_[connection.user]++;
+Connection& ConnectionTable::add(uint32_t handle, Connection connection, double now_ms) {
+  forget_rested(now_ms);
+  const auto [user, is_new] =
+      users_.try_emplace(connection.user, User{0, FrameBudget(user_limit_)});
+  if (!is_new && user->second.connections == 0) gone_users_--;
+  user->second.connections++;
   const auto [place, added] = by_handle_.emplace(handle, std::move(connection));
   CHECK(added);
   return place->second;
 }
 
-void ConnectionTable::remove(uint32_t handle) {
+void ConnectionTable::remove(uint32_t handle, double now_ms) {
   const auto found = by_handle_.find(handle);
   CHECK(found != by_handle_.end());
-  const auto user = connections_by_user_.find(found->second.user);
-  CHECK(user != connections_by_user_.end());
-  if (--user->second == 0) connections_by_user_.erase(user);
+  const auto user = users_.find(found->second.user);
+  CHECK(user != users_.end());
   by_handle_.erase(found);
+  if (--user->second.connections > 0) return;
+  if (user->second.budget.full(now_ms) || gone_users_ >= kGoneUsersMax) {
+    users_.erase(user);
+  } else {
+    gone_users_++;
+  }
 }
 
 Connection* ConnectionTable::find(uint32_t handle) {
   const auto found = by_handle_.find(handle);
   return found == by_handle_.end() ? nullptr : &found->second;
+}
+
+FrameBudget* ConnectionTable::user_budget(const Connection& connection) {
+  if (!user_limit_.is_any()) return nullptr;
+  const auto user = users_.find(connection.user);
+  CHECK(user != users_.end());
+  return &user->second.budget;
+}
+
+void ConnectionTable::forget_rested(double now_ms) {
+  if (gone_users_ == 0 || now_ms - rested_at_ms_ < kRestedUsersMs) return;
+  rested_at_ms_ = now_ms;
+  for (auto user = users_.begin(); user != users_.end();) {
+    const bool is_rested = user->second.connections == 0 && user->second.budget.full(now_ms);
+    if (is_rested) gone_users_--;
+    user = is_rested ? users_.erase(user) : std::next(user);
+  }
 }
 
 }  // namespace edgeroom

@@ -7,31 +7,12 @@
 #include <string_view>
 
 #include "base/claims.h"
+#include "rooms/frame_budget.h"
 
 namespace edgeroom {
 
-// Tokens that come back at `rate` a second, up to `burst`. Starts full.
-class TokenBucket {
- public:
-  TokenBucket(double rate_per_s, double burst)
-      : rate_per_ms_(rate_per_s / 1000), burst_(burst), tokens_(burst) {}
-
-  // Takes one token. When there is none, false, and `retry_after_ms` is the time until there is.
-  bool take(double now_ms, double& retry_after_ms);
-  // Whether all tokens have come back.
-  [[nodiscard]] bool full(double now_ms) const { return tokens_at(now_ms) >= burst_; }
-
- private:
-  [[nodiscard]] double tokens_at(double now_ms) const;
-
-  double rate_per_ms_;
-  double burst_;
-  double tokens_;
-  double last_ms_ = 0;
-};
-
 struct Connection {
-  Connection(double message_rate, double message_burst) : bucket(message_rate, message_burst) {}
+  explicit Connection(const FrameLimit& limit) : budget(limit) {}
 
   std::string id;  // what the others see as `conn`
   std::string user;
@@ -41,7 +22,7 @@ struct Connection {
   std::string renewal_ref;   // of the frame that brought it
   // When it is closed, because it was told to reconnect; 0: it was not. Not kept over sleep.
   double drained_at_ms = 0;
-  TokenBucket bucket;
+  FrameBudget budget;
   uint32_t flood_warnings = 0;
   // Since when much waits for it; 0: does not. Not kept over sleep.
   double slow_since_ms = 0;
@@ -57,23 +38,43 @@ struct Connection {
 void encode_attachment(std::string& out, const Connection& connection);
 bool decode_attachment(std::string_view bytes, Connection& connection);
 
-// The connections by the host's handle, in ascending order, so that every build lists them alike.
+// The connections by the host's handle, in ascending order, so that every build lists them alike,
+// and their users.
 class ConnectionTable {
  public:
+  explicit ConnectionTable(const FrameLimit& user_limit) : user_limit_(user_limit) {}
+
   // The handle must be new.
-  Connection& add(uint32_t handle, Connection connection);
-  void remove(uint32_t handle);
+  Connection& add(uint32_t handle, Connection connection, double now_ms);
+  void remove(uint32_t handle, double now_ms);
   // Null when there is none.
   Connection* find(uint32_t handle);
+  // What the user of a connection in the table has left, over all of his. Null where users have no
+  // limit.
+  FrameBudget* user_budget(const Connection& connection);
 
   [[nodiscard]] const std::map<uint32_t, Connection>& all() const { return by_handle_; }
   [[nodiscard]] size_t size() const { return by_handle_.size(); }
   // Distinct users.
-  [[nodiscard]] size_t users() const { return connections_by_user_.size(); }
+  [[nodiscard]] size_t users() const { return users_.size() - gone_users_; }
+  // Users without a connection who are remembered for what they have used up.
+  [[nodiscard]] size_t gone_users() const { return gone_users_; }
 
  private:
+  struct User {
+    uint32_t connections = 0;
+    FrameBudget budget;
+  };
+
+  void forget_rested(double now_ms);
+
+  FrameLimit user_limit_;
   std::map<uint32_t, Connection> by_handle_;
-  std::map<std::string, uint32_t, std::less<>> connections_by_user_;
+  // With those who are gone and whose budget has not come back: who leaves and returns would have a
+  // new one.
+  std::map<std::string, User, std::less<>> users_;
+  size_t gone_users_ = 0;
+  double rested_at_ms_ = 0;  // forget_rested, last
 };
 
 }  // namespace edgeroom

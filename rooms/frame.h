@@ -62,6 +62,7 @@ std::string_view error_code_name(ErrorCode code);
 struct FrameError {
   ErrorCode code = ErrorCode::kBadFrame;
   std::string detail;
+  uint64_t until_ms = 0;  // when it no longer holds; 0: that is not known, or never
 };
 
 // Parses a text frame. On an error `frame` holds the id and the ref, if they could be read, so

@@ -113,6 +113,11 @@ inline constexpr double kRenewalRetryMs = 1000;
 // retry_after_ms never comes near.
 inline constexpr uint32_t kFloodWarningsMax = 100;
 
+// Users who have left with some of their limit used up are remembered until that has come back,
+// looked at so often when somebody joins, and so many of them: about 200 bytes each.
+inline constexpr double kRestedUsersMs = 1000;
+inline constexpr size_t kGoneUsersMax = 10'000;
+
 // Slow readers (rooms/room_readers.cpp). After so many bytes sent it is looked what waits for whom:
 // few looks beside the frames, and little can wait unseen.
 inline constexpr size_t kMeasureBytes = 256U << 10U;

@@ -17,6 +17,7 @@ Room::Room(std::string name, const RoomSettings& settings, std::unique_ptr<Behav
       random_(seed),
       state_(std::move(behaviour)),
       log_(std::move(name), settings_, state_.behaviour().has_state()),
+      connections_(settings_.user_limit),
       forwarder_(random_),
       pending_(kOutboundFrameBytesMax) {}
 
@@ -46,9 +47,9 @@ std::optional<RoomStatus> Room::handle_restore(const Event& event, EffectList& e
       if (!log_.restore_segment(event.target, event.payload)) return RoomStatus::kCorrupt;
       return std::nullopt;
     case EventType::kRestoreConnection: {
-      Connection connection(settings_.message_rate, settings_.message_burst);
+      Connection connection(settings_.connection_limit);
       if (!decode_attachment(event.payload, connection)) return RoomStatus::kCorrupt;
-      connections_.add(event.target, std::move(connection));
+      connections_.add(event.target, std::move(connection), now_ms_);
       return std::nullopt;
     }
     case EventType::kTrapped: pause_after_trap(event); return std::nullopt;

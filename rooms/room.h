@@ -109,7 +109,7 @@ class Room {
 
   // Frames (room_frames.cpp).
   void frame(const Event& event, EffectList& effects);
-  bool admit(uint32_t handle, Connection& connection, const ClientFrame& frame,
+  bool admit(uint32_t handle, Connection& connection, const ClientFrame& frame, size_t bytes,
              EffectList& effects);
   void act(uint32_t handle, const Connection& connection, const ClientFrame& frame,
            EffectList& effects);

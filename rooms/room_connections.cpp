@@ -27,6 +27,14 @@ constexpr uint32_t kCloseRestart = 1012;
 
 constexpr uint32_t kCloseTokenExpired = 4001;
 
+void append_limit(JsonObjectWriter& object, const FrameLimit& limit) {
+  object.integer("messages_per_s", static_cast<uint64_t>(limit.rate));
+  object.integer("message_burst", static_cast<uint64_t>(limit.burst));
+  if (limit.bytes == 0) return;
+  object.integer("bytes_per_s", static_cast<uint64_t>(limit.bytes));
+  object.integer("bytes_burst", static_cast<uint64_t>(limit.bytes_burst));
+}
+
 }  // namespace
 
 std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects) {
@@ -42,7 +50,7 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
   }
   if (!log_.exists()) log_.create(now_ms_, random_, effects);
   flush_if_full(effects);
-  Connection connection(settings_.message_rate, settings_.message_burst);
+  Connection connection(settings_.connection_limit);
   connection.id = make_token(kConnectionIdCharacters, random_);
   connection.heard_at_bytes = broadcast_bytes_;
   connection.user = operation->user.empty()
@@ -53,7 +61,7 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
   std::string attachment;
   encode_attachment(attachment, connection);
   effects.accept(event.target, attachment, settings_.may_compress);
-  const Connection& added = connections_.add(event.target, std::move(connection));
+  const Connection& added = connections_.add(event.target, std::move(connection), now_ms_);
   welcome(event.target, added, *operation, effects);
   Reply reply;
   state_.behaviour().on_join({added.user, added.id, added.is_moderator()}, now_ms_, reply);
@@ -109,8 +117,13 @@ void Room::welcome(uint32_t handle, const Connection& connection, const Operatio
     JsonObjectWriter limits(frame);
     limits.integer("message_bytes", settings_.message_bytes_max);
     limits.integer("frame_bytes", kInboundFrameBytesMax);
-    limits.integer("messages_per_s", static_cast<uint64_t>(settings_.message_rate));
-    limits.integer("message_burst", static_cast<uint64_t>(settings_.message_burst));
+    append_limit(limits, settings_.connection_limit);
+    if (settings_.user_limit.is_any()) {
+      limits.key("user");
+      JsonObjectWriter user(frame);
+      append_limit(user, settings_.user_limit);
+      user.close();
+    }
     limits.integer("history", settings_.history_size);
     limits.close();
   }
@@ -148,7 +161,7 @@ void Room::closed(uint32_t handle, EffectList& effects) {
   const auto found = connections_.all().find(handle);
   if (found == connections_.all().end()) return;  // the room itself has closed it
   const Connection gone = found->second;
-  connections_.remove(handle);
+  connections_.remove(handle, now_ms_);
   presence_changed("leave", gone, effects);
 }
 

@@ -1,5 +1,6 @@
 // Frames of the room: what a connection says, and what it is answered.
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -44,7 +45,7 @@ void Room::frame(const Event& event, EffectList& effects) {
   } else {
     error = parse_frame(event.payload, frame);
   }
-  if (!admit(event.target, *connection, frame, effects)) return;
+  if (!admit(event.target, *connection, frame, event.payload.size(), effects)) return;
   if (error) {
     send_error(event.target, frame, *error, 0, effects);
     return;
@@ -52,18 +53,28 @@ void Room::frame(const Event& event, EffectList& effects) {
   act(event.target, *connection, frame, effects);
 }
 
-bool Room::admit(uint32_t handle, Connection& connection, const ClientFrame& frame,
+bool Room::admit(uint32_t handle, Connection& connection, const ClientFrame& frame, size_t bytes,
                  EffectList& effects) {
+  FrameBudget& budget = connection.budget;
+  FrameBudget* user_budget = connections_.user_budget(connection);
   // Whoever has rested is not reproached with what was long ago.
-  if (connection.bucket.full(now_ms_)) connection.flood_warnings = 0;
-  double retry_after_ms = 0;
-  if (connection.bucket.take(now_ms_, retry_after_ms)) return true;
+  if (budget.full(now_ms_)) connection.flood_warnings = 0;
+  const double connection_ms = budget.wait_ms(now_ms_);
+  const double user_ms = user_budget == nullptr ? 0 : user_budget->wait_ms(now_ms_);
+  const double retry_after_ms = std::max(connection_ms, user_ms);
+  if (retry_after_ms == 0) {
+    budget.spend_frame(now_ms_, bytes);
+    if (user_budget != nullptr) user_budget->spend_frame(now_ms_, bytes);
+    return true;
+  }
   if (++connection.flood_warnings > kFloodWarningsMax) {
     close(handle, kCloseFlooding, "flooding", effects);
     return false;
   }
-  send_error(handle, frame, {ErrorCode::kRateLimited, "too many frames on this connection"},
-             retry_after_ms, effects);
+  const FrameError error{ErrorCode::kRateLimited,
+                         connection_ms > 0 ? "too many frames or bytes on this connection"
+                                           : "too many frames or bytes of this user"};
+  send_error(handle, frame, error, retry_after_ms, effects);
   return false;
 }
 
@@ -124,9 +135,12 @@ std::optional<FrameError> Room::speech_refusal(const Connection& connection) con
   }
   const uint64_t until = state_.moderation().muted_until(connection.user, now_ms_);
   if (until == 0) return std::nullopt;
-  if (until == kForGood) return FrameError{ErrorCode::kMuted, "a moderator has muted this user"};
-  return FrameError{ErrorCode::kMuted, "a moderator has muted this user until " +
-                                           std::to_string(until) + " (ms since 1970)"};
+  FrameError error{ErrorCode::kMuted, "a moderator has muted this user"};
+  if (until != kForGood) {
+    error.detail += " until " + std::to_string(until) + " (ms since 1970)";
+    error.until_ms = until;
+  }
+  return error;
 }
 
 std::optional<FrameError> Room::message_refusal(const Member& member, std::string_view content,
@@ -336,6 +350,7 @@ void Room::send_error(uint32_t handle, const ClientFrame& frame, const FrameErro
   if (retry_after_ms > 0) {
     object.integer("retry_after_ms", static_cast<uint64_t>(retry_after_ms));
   }
+  if (error.until_ms > 0) object.integer("until", error.until_ms);
   object.close();
   out.push_back(']');
   effects.send(handle, out);

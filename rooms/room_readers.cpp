@@ -24,9 +24,14 @@ constexpr uint32_t kPlatformTells = 1;
 void Room::count_sent(const EffectList& effects) {
   for (const Effect& effect : effects.records()) {
     const bool is_broadcast = effect.type == static_cast<uint32_t>(EffectType::kBroadcast);
-    if (is_broadcast) broadcast_bytes_ += effect.data_size;
-    if (is_broadcast || effect.type == static_cast<uint32_t>(EffectType::kSend)) {
-      unmeasured_bytes_ += effect.data_size;
+    if (!is_broadcast && effect.type != static_cast<uint32_t>(EffectType::kSend)) continue;
+    unmeasured_bytes_ += effect.data_size;
+    if (is_broadcast) {
+      broadcast_bytes_ += effect.data_size;
+    } else if (Connection* connection = connections_.find(effect.target)) {
+      connection->budget.spend_answer(now_ms_, effect.data_size);
+      FrameBudget* user_budget = connections_.user_budget(*connection);
+      if (user_budget != nullptr) user_budget->spend_answer(now_ms_, effect.data_size);
     }
   }
 }

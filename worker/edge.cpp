@@ -164,17 +164,17 @@ Answer Edge::handle(const RequestLines& request, double now_ms) {
 
 Answer Edge::limited(const RequestLines& request, const Target& target, double now_ms) {
   // The second look at a request, with what its token says: it has been counted.
-  if (!request.verified.empty()) return route(request, target, now_ms);
-  PolicySubject subject;
   const std::string address = address_key(request.client_address);
+  if (!request.verified.empty()) return route(request, target, address, now_ms);
+  PolicySubject subject;
   subject.method = request.method;
   subject.path = target.path;
   subject.address = address;
   subject.room = is_room_name(target.match.room) ? target.match.room : std::string_view();
   subject.route = route_name(target.match.route);
   const LimitVerdict verdict = limiter_->check(subject, now_ms);
-  Answer answer =
-      verdict.violated != nullptr ? denied_answer(verdict) : route(request, target, now_ms);
+  Answer answer = verdict.violated != nullptr ? denied_answer(verdict)
+                                              : route(request, target, address, now_ms);
   add_rate_headers(answer, verdict);
   answer.kv_due = limiter_->kv_due();
   if (settings_->log_level <= LogThreshold::kInfo) {
@@ -184,14 +184,17 @@ Answer Edge::limited(const RequestLines& request, const Target& target, double n
   return answer;
 }
 
-Answer Edge::route(const RequestLines& request, const Target& target, double now_ms) const {
+Answer Edge::route(const RequestLines& request, const Target& target, std::string_view address,
+                   double now_ms) {
   if (!is_guarded(target.path)) return unguarded(request, target);
   Credentials credentials;
   credentials.is_join = target.match.route == Route::kJoin;
   credentials.room = target.match.room;
   credentials.query = target.url.query;
+  credentials.address = address;
   Visitor visitor;
-  if (auto answer = find_visitor(*settings_, request, credentials, now_ms, visitor)) {
+  if (auto answer =
+          find_visitor(*settings_, request, credentials, now_ms, failed_tokens_, visitor)) {
     return std::move(*answer);
   }
   switch (target.match.route) {
@@ -240,6 +243,7 @@ Answer Edge::ask_room(const RequestLines& request, const Target& target,
     return answer;
   }
   if (method->is_for_moderators && visitor.access != Access::kModerate) {
+    if (visitor.token_wait_ms > 0) return too_many_tokens_answer(visitor.token_wait_ms);
     return settings_->needs_token ? problem_answer(403, "this is for moderators of the room")
                                   : unauthorized_answer("the token of a moderator");
   }

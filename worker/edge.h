@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "worker/answer.h"
+#include "worker/failed_tokens.h"
 #include "worker/limiter.h"
 #include "worker/request.h"
 #include "worker/route.h"
@@ -46,7 +47,7 @@ class Edge {
   [[nodiscard]] bool is_allowed_origin(std::string_view origin, const Url& url) const;
   [[nodiscard]] Answer limited(const RequestLines& request, const Target& target, double now_ms);
   [[nodiscard]] Answer route(const RequestLines& request, const Target& target,
-                             double now_ms) const;
+                             std::string_view address, double now_ms);
   [[nodiscard]] Answer unguarded(const RequestLines& request, const Target& target) const;
   [[nodiscard]] Answer ask_room(const RequestLines& request, const Target& target,
                                 const Visitor& visitor) const;
@@ -54,6 +55,7 @@ class Edge {
   std::unique_ptr<EdgeSettings> settings_;
   std::string settings_error_;
   std::unique_ptr<RateLimiter> limiter_;
+  FailedTokens failed_tokens_;
 };
 
 }  // namespace edgeroom

@@ -37,6 +37,12 @@ inline constexpr size_t kSharedKeysMax = 1024;
 // A shared key that was not admitted for so long can be forgotten when another needs its place.
 inline constexpr double kSharingIdleMs = 180'000;
 
+// Tokens that are no moderator's: so many of one address, and it waits. More than a person
+// mistypes, and nothing beside what a guess takes.
+inline constexpr uint32_t kFailedTokensPerMinute = 30;
+// Addresses that are remembered for it, about 200 bytes each; the one of longest ago makes room.
+inline constexpr size_t kFailedTokenAddressesMax = 4096;
+
 // A clock that goes back by less stands still for us. One that goes back by more was wrong before:
 // what was counted by it is worth nothing, and waiting for it would block everybody.
 inline constexpr double kClockStepBackMs = 10'000;

@@ -1,6 +1,7 @@
 #include "worker/visitor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -85,16 +86,49 @@ std::optional<Answer> read_verdict(std::string_view text, std::string_view room,
   return std::nullopt;
 }
 
-}  // namespace
+// Three parts in base64url (RFC 7515, section 3.1): for the host to verify, and no guess at a
+// moderator's token.
+bool looks_like_jwt(std::string_view token) {
+  return std::count(token.begin(), token.end(), '.') == 2;
+}
 
-std::optional<Answer> find_visitor(const EdgeSettings& settings, const RequestLines& request,
-                                   const Credentials& credentials, double now_ms,
-                                   Visitor& visitor) {
-  const std::vector<std::string> tokens = tokens_of(settings, request, credentials);
+// Whether one of them is a moderator's. Whoever has brought too many that were not finds out no
+// more about them for a while.
+bool has_moderator_token(const EdgeSettings& settings, const std::vector<std::string>& tokens,
+                         std::string_view address, double now_ms, FailedTokens& failed,
+                         Visitor& visitor) {
+  if (tokens.empty() || settings.moderator_tokens.empty()) return false;
+  visitor.token_wait_ms = failed.wait_ms(address, now_ms);
+  if (visitor.token_wait_ms > 0) return false;
   bool is_moderator = false;
   for (const std::string& token : tokens) {
     is_moderator = is_moderator_token(token, settings.moderator_tokens) || is_moderator;
   }
+  if (is_moderator) return true;
+  for (const std::string& token : tokens) {
+    if (!settings.needs_token || !looks_like_jwt(token)) failed.count(address, now_ms);
+  }
+  return false;
+}
+
+}  // namespace
+
+Answer too_many_tokens_answer(double wait_ms) {
+  const auto seconds = static_cast<uint64_t>(std::ceil(wait_ms / 1000));
+  Answer answer = problem_answer(429,
+                                 "too many tokens from this address were no moderator's; "
+                                 "try again in " +
+                                     std::to_string(seconds) + " s");
+  answer.add_header("retry-after", std::to_string(seconds));
+  return answer;
+}
+
+std::optional<Answer> find_visitor(const EdgeSettings& settings, const RequestLines& request,
+                                   const Credentials& credentials, double now_ms,
+                                   FailedTokens& failed, Visitor& visitor) {
+  const std::vector<std::string> tokens = tokens_of(settings, request, credentials);
+  const bool is_moderator =
+      has_moderator_token(settings, tokens, credentials.address, now_ms, failed, visitor);
   if (!settings.needs_token) {
     visitor.access = is_moderator ? Access::kModerate : Access::kPublish;
     return std::nullopt;
@@ -107,6 +141,9 @@ std::optional<Answer> find_visitor(const EdgeSettings& settings, const RequestLi
     visitor.access = Access::kModerate;
     visitor.user = kModerator;
     return std::nullopt;
+  }
+  if (visitor.token_wait_ms > 0 && !looks_like_jwt(tokens.front())) {
+    return too_many_tokens_answer(visitor.token_wait_ms);
   }
   if (tokens.front().size() > kTokenBytesMax) {
     return refused_token("it is longer than " + std::to_string(kTokenBytesMax) + " bytes");

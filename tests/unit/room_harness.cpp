@@ -13,8 +13,7 @@ RoomSettings quiet_settings(uint32_t history_size) {
   RoomSettings settings;
   settings.history_size = history_size;
   settings.presence_max = 0;
-  settings.message_rate = 1e6;
-  settings.message_burst = 1e6;
+  settings.connection_limit = {1e6, 1e6, 0, 0};
   return settings;
 }
 

@@ -152,8 +152,8 @@ class World {
     out.dedup_max = static_cast<uint32_t>(dice.between(5, 100));
     out.presence_max = static_cast<uint32_t>(dice.below(6));
     out.connections_max = 8;
-    out.message_rate = 1000;
-    out.message_burst = 1000;
+    out.connection_limit.rate = 1000;
+    out.connection_limit.burst = 1000;
     if (dice.one_in(4)) out.outbox_records_max = dice.between(3, 30);
     return out;
   }

@@ -380,8 +380,8 @@ TEST_CASE("a full room refuses the next with 503 and stays as it is") {
 
 TEST_CASE("a flooding connection is warned and then closed with 4029") {
   RoomSettings settings;
-  settings.message_rate = 1;
-  settings.message_burst = 3;
+  settings.connection_limit.rate = 1;
+  settings.connection_limit.burst = 3;
   RoomHarness room(settings);
   const auto eve = room.join();
   const auto ana = room.join();
@@ -401,8 +401,8 @@ TEST_CASE("a flooding connection is warned and then closed with 4029") {
 
 TEST_CASE("a turn with more than a frame's worth is split, and stays in order") {
   RoomSettings settings;
-  settings.message_rate = 1000;
-  settings.message_burst = 1000;
+  settings.connection_limit.rate = 1000;
+  settings.connection_limit.burst = 1000;
   RoomHarness room(settings);
   const auto ana = room.join();
   room.turn();
@@ -569,8 +569,8 @@ TEST_CASE("a moderator deletes anybody's message over HTTP") {
 TEST_CASE("a page of history is one frame at most, and says that there is more") {
   // A request of thirty bytes was answered with six million.
   RoomSettings settings;
-  settings.message_rate = 1000;
-  settings.message_burst = 1000;
+  settings.connection_limit.rate = 1000;
+  settings.connection_limit.burst = 1000;
   RoomHarness room(settings);
   const auto ana = room.join();
   const std::string content = "\"" + std::string(60'000, 'x') + "\"";
@@ -595,8 +595,8 @@ TEST_CASE("a long drain of the outbox makes lasting progress") {
   // The watermark was stored only once the outbox was empty: a room that slept in the middle of a
   // drain began again at the front.
   RoomSettings settings;
-  settings.message_rate = 1000;
-  settings.message_burst = 1000;
+  settings.connection_limit.rate = 1000;
+  settings.connection_limit.burst = 1000;
   RoomHarness room(settings);
   const auto ana = room.join();
   for (int i = 0; i < 250; i++) room.frame(ana, message("1"));

@@ -203,6 +203,15 @@ TEST_CASE("each wrong setting is named, and no value is repeated") {
        "MESSAGE_LIMITS: connection.burst"},
       {{{"MESSAGE_LIMITS", R"({"connection":{"rate":1,"burst":1,"penalty":1}})"}},
        "MESSAGE_LIMITS: unknown option connection.penalty"},
+      {{{"MESSAGE_LIMITS", R"({"user":{"rate":1}})"}}, "MESSAGE_LIMITS: user needs both rate"},
+      {{{"MESSAGE_LIMITS", R"({"user":{"rate":1,"burst":0}})"}},
+       "MESSAGE_LIMITS: user.burst must be a whole number from 1"},
+      {{{"MESSAGE_LIMITS", R"({"user":{"rate":1,"burst":1,"bytes":1}})"}},
+       "MESSAGE_LIMITS: user needs both bytes and bytes_burst"},
+      {{{"MESSAGE_LIMITS", R"({"connection":{"rate":1,"burst":1,"bytes_burst":1}})"}},
+       "MESSAGE_LIMITS: connection needs both bytes and bytes_burst"},
+      {{{"MESSAGE_LIMITS", R"({"user":{"rate":1,"burst":1,"bytes":1.5,"bytes_burst":1}})"}},
+       "MESSAGE_LIMITS: user.bytes must be a whole number from 0"},
       {{{"LOG_LEVEL", "loud"}}, "LOG_LEVEL must be"},
   };
   for (const Case& c : cases) {
@@ -230,8 +239,24 @@ TEST_CASE("a variable may be JSON instead of a string, and null is not set") {
   REQUIRE(room.ok());
   CHECK(room.value().history_size == 7);
   CHECK(room.value().dedup_max == 100'000);
-  CHECK(room.value().message_rate == 0.5);
-  CHECK(room.value().message_burst == 3);
+  CHECK(room.value().connection_limit.rate == 0.5);
+  CHECK(room.value().connection_limit.burst == 3);
+  // What is not said of a limit is what it is anyway.
+  CHECK(room.value().connection_limit.bytes == 4'194'304);
+  CHECK_FALSE(room.value().user_limit.is_any());
+}
+
+TEST_CASE("the limits of a connection and of a user, in frames and in bytes") {
+  const auto room = parse_room_settings(R"({"MESSAGE_LIMITS":{
+    "connection":{"rate":1,"burst":2,"bytes":0},
+    "user":{"rate":3,"burst":4,"bytes":5,"bytes_burst":6}}})");
+  REQUIRE(room.ok());
+  CHECK(room.value().connection_limit.bytes == 0);
+  const edgeroom::FrameLimit& user = room.value().user_limit;
+  CHECK(user.rate == 3);
+  CHECK(user.burst == 4);
+  CHECK(user.bytes == 5);
+  CHECK(user.bytes_burst == 6);
 }
 
 TEST_CASE("what a room's settings are when none is given") {
@@ -244,8 +269,11 @@ TEST_CASE("what a room's settings are when none is given") {
   CHECK(room.value().dedup_max == 100'000);
   CHECK(room.value().presence_max == 100);
   CHECK(room.value().connections_max == 10'000);
-  CHECK(room.value().message_rate == 200);
-  CHECK(room.value().message_burst == 400);
+  CHECK(room.value().connection_limit.rate == 200);
+  CHECK(room.value().connection_limit.burst == 400);
+  CHECK(room.value().connection_limit.bytes == 4'194'304);
+  CHECK(room.value().connection_limit.bytes_burst == 33'554'432);
+  CHECK_FALSE(room.value().user_limit.is_any());
   CHECK(room.value().log_level == LogThreshold::kInfo);
 }
 
