@@ -406,6 +406,19 @@ describe("reading", () => {
     assert.deepEqual(newest, { seqs: [...seqs.slice(-97), 1, 2, 3], more: true });
   });
 
+  test("a room whose messages all fall on one partition key", async () => {
+    const seqs = Array.from({ length: 30 }, (_, i) => (i + 1) * 16);
+    await statuses(
+      "one-key",
+      seqs.map((seq) => message(seq)),
+    );
+    assert.deepEqual(await readSeqs("one-key", { epoch: EPOCH, after: "0", limit: "20" }), {
+      seqs: seqs.slice(0, 20),
+      more: true,
+    });
+    assert.deepEqual(await readSeqs("one-key", { limit: "30" }), { seqs, more: false });
+  });
+
   test("a record ends after the days that it is to be kept", async (t) => {
     const { store, items } = await openStore(t, { retentionDays: 30 });
     const records = [message(1), deletion(3, 2)];

@@ -148,6 +148,17 @@ test("a message deleted before it was forwarded", async (t) => {
   assert.deepEqual(bus.details()[0].record, deletedMessage(1));
 });
 
+test("a message deleted after it was stored, before its deletion has come", async (t) => {
+  const { bus, lambda, stored } = await open(t);
+  await stored([message(1)]);
+  await lambda.invoke({ Records: await stored([deletedMessage(1)]) });
+  await lambda.invoke({ Records: await stored([deletion(2, 1)]) });
+  assert.deepEqual(
+    bus.details().map(({ record }) => record),
+    [deletedMessage(1), { ...deletedMessage(1), by: "mod" }, deletion(2, 1)],
+  );
+});
+
 test("what ends by its time, and HEAD, are not told of", async (t) => {
   const { bus, lambda, stored } = await open(t);
   const [head, record] = await stored([message(1)]);
