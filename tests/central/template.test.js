@@ -30,6 +30,27 @@ const functions = Object.fromEntries(
   ]),
 );
 
+/**
+ * All resources that a resource needs, and those that they need. What SAM makes of a function's events
+ * and deployment are resources beside the function, which does not need them.
+ *
+ * @param {string} name
+ */
+function reachable(name) {
+  const found = new Set([name]);
+  for (const next of found) {
+    const { Events, DeploymentPreference, ...own } = Resources[next].Properties;
+    const text = JSON.stringify(own);
+    for (const other of Object.keys(Resources)) {
+      const isNamed = [`{"Ref":"${other}"}`, `["${other}",`, `$\{${other}}`, `$\{${other}.`].some(
+        (part) => text.includes(part),
+      );
+      if (isNamed) found.add(other);
+    }
+  }
+  return found;
+}
+
 test("the template check", () => {
   assert.deepEqual(findings, []);
   assert.deepEqual([...usedExceptions].sort(), SAM_EXCEPTIONS.toSorted());
@@ -294,7 +315,10 @@ describe("the functions", () => {
     assert.ok(DeploymentPreference.Alarms.length >= 3);
     for (const { Ref } of DeploymentPreference.Alarms) {
       assert.equal(Resources[Ref]?.Type, "AWS::CloudWatch::Alarm", Ref);
+      // SAM puts the alias into the API, and these alarms before the alias: none may wait for the API.
+      assert.ok(!reachable(Ref).has("Api"), `${Ref} goes round in a circle`);
     }
+    assert.ok(reachable("ServerErrorsAlarm").has("Api"));
   });
 
   test("the stream is given up bit by bit, into a queue, and never all at once", () => {
@@ -354,13 +378,17 @@ describe("what operators see", () => {
       "AWS/Lambda IteratorAge",
       "AWS/Lambda Throttles",
       "AWS/SQS ApproximateNumberOfMessagesVisible",
+      "Edgeroom BatchLatency",
+      "Edgeroom Fault",
       "Edgeroom RejectedConflict",
+      "Edgeroom RetryUnavailable",
     ]);
     assert.equal(Resources.LatencyAlarm.Properties.ExtendedStatistic, "p99");
-    const { Dimensions, Namespace } = Resources.ConflictsAlarm.Properties;
-    assert.equal(Namespace, METRIC_NAMESPACE);
-    assert.deepEqual(Dimensions, [{ Name: "service", Value: METRIC_SERVICE }]);
-    assert.ok(ownMetrics().has(Resources.ConflictsAlarm.Properties.MetricName));
+    for (const [name, { Properties }] of ofType("AWS::CloudWatch::Alarm")) {
+      if (Properties.Namespace !== METRIC_NAMESPACE) continue;
+      assert.deepEqual(Properties.Dimensions, [{ Name: "service", Value: METRIC_SERVICE }], name);
+      assert.ok(ownMetrics().has(Properties.MetricName), name);
+    }
   });
 
   test("the dashboard is JSON, and shows every metric of ours by its name", () => {
