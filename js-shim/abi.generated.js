@@ -58,6 +58,7 @@ export const EffectType = Object.freeze({
   attach: 18,
   measure: 19,
   rebuild: 20,
+  dropSegment: 21,
 });
 
 export const LogLevel = Object.freeze({

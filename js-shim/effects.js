@@ -34,6 +34,7 @@ const effects = {
   [EffectType.close]: close,
   [EffectType.accept]: accept,
   [EffectType.putSegment]: putSegment,
+  [EffectType.dropSegment]: dropSegment,
   [EffectType.putState]: putState,
   [EffectType.load]: load,
   [EffectType.scheduleFlush]: scheduleFlush,
@@ -100,6 +101,11 @@ function putSegment(room, effect) {
     effect.extraBytes(),
   );
   room.turnStored();
+}
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function dropSegment(room, effect) {
+  room.ctx.storage.sql.exec("DELETE FROM segments WHERE slot = ?", effect.target);
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */

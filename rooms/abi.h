@@ -141,6 +141,8 @@ enum class EffectType : uint32_t {
   // Drop this instance, restore another one, and give that one the event that has led to this. The
   // last effect of its list. Once an event: if the other asks for it as well, nothing is done.
   kRebuild = 20,
+  // Delete a segment's row. target: slot.
+  kDropSegment = 21,
 };
 
 enum class LogLevel : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };

@@ -58,6 +58,8 @@ void EffectList::put_segment(uint32_t slot, std::string_view head, std::string_v
   add(EffectType::kPutSegment, slot, head, data, 0);
 }
 
+void EffectList::drop_segment(uint32_t slot) { add(EffectType::kDropSegment, slot, {}, {}, 0); }
+
 void EffectList::put_state(uint32_t id, std::string_view data) {
   add(EffectType::kPutState, id, data, {}, 0);
 }

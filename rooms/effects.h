@@ -21,6 +21,7 @@ class EffectList {
   void close(uint32_t handle, uint32_t code, std::string_view reason);
   void accept(uint32_t handle, std::string_view attachment, bool may_compress);
   void put_segment(uint32_t slot, std::string_view head, std::string_view data);
+  void drop_segment(uint32_t slot);
   void put_state(uint32_t id, std::string_view data);
   // Must be the last effect of the list.
   void load(const std::vector<uint32_t>& slots);

@@ -25,6 +25,13 @@ constexpr uint8_t kSnapshotVersion = 1;
 // skipped := version:u8 generation:varint count:varint seq:varint * count
 constexpr uint8_t kSkippedVersion = 1;
 
+// Segments that are stored and that nobody needs any more are kept up to so many in all, to be
+// written over: every waking reads their heads, which are some tens of kilobytes, and a room that
+// is busy now and then does not delete its rows in between. Of more than that each flush drops
+// some: few enough not to be felt, and an outage's ten thousand are gone within a thousand flushes.
+constexpr size_t kRingSegments = 1024;
+constexpr size_t kDroppedAtOnceMax = 16;
+
 }  // namespace
 
 Log::Log(std::string room, const RoomSettings& settings, bool messages_matter)
@@ -313,6 +320,10 @@ void Log::flush(double now_ms, uint64_t confirmed, EffectList& effects) {
   pending_.clear();
   pending_bytes_ = 0;
   flushed_seq_ = appended_seq_;
+  for (size_t i = 0; i < kDroppedAtOnceMax; i++) {
+    if (segments_.entries().size() <= kRingSegments || !oldest_done(confirmed)) break;
+    effects.drop_segment(segments_.drop_oldest());
+  }
 }
 
 void Log::rewrite(uint64_t seq, std::string_view data, const std::vector<bool>& is_message,

@@ -34,6 +34,7 @@ void Moderation::apply(const Record& record) {
     case ModerationAction::kMute: entry.muted_until = until; break;
     case ModerationAction::kUnmute: entry.muted_until = 0; break;
   }
+  next_end_ = std::min(next_end_, end_of(entry));
   forget_free(user);
 }
 
@@ -50,14 +51,25 @@ uint64_t Moderation::muted_until(std::string_view user, double now_ms) const {
 bool Moderation::full() const { return bytes_ >= kModerationBytesMax; }
 
 void Moderation::forget_ended(uint64_t now_ms) {
+  // Of many who are banned for good not all are looked at for each one more.
+  if (now_ms < next_end_) return;
+  next_end_ = kForGood;
   for (auto place = by_user_.begin(); place != by_user_.end();) {
     Entry& entry = place->second;
     if (entry.banned_until <= now_ms) entry.banned_until = 0;
     if (entry.muted_until <= now_ms) entry.muted_until = 0;
     const bool is_free = entry.banned_until == 0 && entry.muted_until == 0;
     if (is_free) bytes_ -= place->first.size() + kEntryBytesMax;
+    next_end_ = std::min(next_end_, end_of(entry));
     place = is_free ? by_user_.erase(place) : std::next(place);
   }
+}
+
+uint64_t Moderation::end_of(const Entry& entry) {
+  uint64_t end = kForGood;
+  if (entry.banned_until != 0) end = std::min(end, entry.banned_until);
+  if (entry.muted_until != 0) end = std::min(end, entry.muted_until);
+  return end;
 }
 
 void Moderation::forget_free(const std::string& user) {
@@ -79,12 +91,14 @@ void Moderation::encode(ByteWriter& out) const {
 bool Moderation::decode(ByteReader& in) {
   by_user_.clear();
   bytes_ = 0;
+  next_end_ = kForGood;
   const uint64_t count = in.varint();
   for (uint64_t i = 0; in.ok() && i < count; i++) {
     const std::string user(in.sized());
     Entry entry;
     entry.banned_until = in.varint();
     entry.muted_until = in.varint();
+    next_end_ = std::min(next_end_, end_of(entry));
     if (by_user_.emplace(user, entry).second) bytes_ += user.size() + kEntryBytesMax;
   }
   return in.ok();

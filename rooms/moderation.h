@@ -45,11 +45,14 @@ class Moderation {
     uint64_t muted_until = 0;   // 0: not muted
   };
 
+  // The earlier end of the two, kForGood when neither has one.
+  static uint64_t end_of(const Entry& entry);
   void forget_ended(uint64_t now_ms);
   void forget_free(const std::string& user);
 
   std::map<std::string, Entry, std::less<>> by_user_;  // only those who are banned or muted
   size_t bytes_ = 0;                                   // of their names
+  uint64_t next_end_ = kForGood;                       // no ban or mute ends before it
 };
 
 }  // namespace edgeroom

@@ -87,7 +87,21 @@ uint32_t SegmentIndex::take_slot(bool oldest_done) {
     entries_.pop_front();
     return slot;
   }
+  if (!dropped_slots_.empty()) {
+    const uint32_t slot = dropped_slots_.back();
+    dropped_slots_.pop_back();
+    return slot;
+  }
   return slots_++;
+}
+
+uint32_t SegmentIndex::drop_oldest() {
+  CHECK(!entries_.empty());
+  const uint32_t slot = entries_.front().slot;
+  messages_ -= entries_.front().messages;
+  entries_.pop_front();
+  dropped_slots_.push_back(slot);
+  return slot;
 }
 
 void SegmentIndex::append(const SegmentEntry& entry) {

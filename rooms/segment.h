@@ -63,8 +63,10 @@ class SegmentIndex {
   void add_free_slot(uint32_t slot);
 
   // The slot for the next segment: a free one, or that of the oldest segment when `oldest_done`
-  // says that nobody needs it any more, or a new one.
+  // says that nobody needs it any more, or one without a row.
   uint32_t take_slot(bool oldest_done);
+  // Forgets the oldest segment, which there must be; the slot whose row is to be deleted.
+  uint32_t drop_oldest();
   // `entry` must follow the newest one.
   void append(const SegmentEntry& entry);
 
@@ -81,6 +83,7 @@ class SegmentIndex {
  private:
   std::deque<SegmentEntry> entries_;
   std::deque<uint32_t> free_slots_;
+  std::vector<uint32_t> dropped_slots_;  // they have no row
   uint64_t messages_ = 0;
   uint32_t slots_ = 0;  // one more than the highest slot ever used
 };

@@ -84,6 +84,9 @@ export class WasmRoom {
           this.#segments.set(target, host.copy(data + host.u32(at + Effect.extra), size));
           break;
         }
+        case EffectType.dropSegment:
+          this.#segments.delete(target);
+          break;
         case EffectType.load:
           slots = new Uint32Array(host.copy(data + host.u32(at + Effect.data), target * 4).buffer);
           break;

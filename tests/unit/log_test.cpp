@@ -231,9 +231,14 @@ class LogWorld {
     return out;
   }
 
+  static bool is_drop(const Effect& effect) {
+    return effect.type == static_cast<uint32_t>(EffectType::kDropSegment);
+  }
+
   static uint64_t head_confirmed(const EffectList& effects) {
     uint64_t out = 0;
     for (const Effect& effect : effects.records()) {
+      if (is_drop(effect)) continue;
       SegmentHead head;
       REQUIRE(decode_segment_head(effects.data(effect), head));
       out = head.confirmed;
@@ -246,6 +251,11 @@ class LogWorld {
   void check_slots(const EffectList& effects, const std::set<uint32_t>& before) {
     const std::set<uint32_t> after = slots();
     for (const Effect& effect : effects.records()) {
+      if (is_drop(effect)) {
+        CHECK(before.count(effect.target) == 1);
+        CHECK(after.count(effect.target) == 0);
+        continue;
+      }
       CHECK(effect.type == static_cast<uint32_t>(EffectType::kPutSegment));
       CHECK(after.count(effect.target) == 1);
       const bool is_new = segments_.count(effect.target) == 0;
@@ -305,6 +315,8 @@ class LogWorld {
     for (const Effect& effect : effects.records()) {
       if (effect.type == static_cast<uint32_t>(EffectType::kPutState)) {
         state_ = effects.data(effect);
+      } else if (is_drop(effect)) {
+        CHECK(segments_.erase(effect.target) == 1);
       } else {
         segments_[effect.target] = {std::string(effects.data(effect)),
                                     std::string(effects.extra(effect))};
@@ -407,6 +419,59 @@ bool restore(const RoomSettings& settings, std::string_view state,
 }
 
 }  // namespace
+
+TEST_CASE("rows that an outage has left are deleted, a few a flush, and never one that is needed") {
+  Dice dice(1);
+  RoomSettings settings;
+  settings.history_size = 20;
+  settings.dedup_max = 10;
+  LogWorld world(settings);
+  constexpr size_t kOutage = 2300;
+  for (size_t i = 0; i < kOutage; i++) {
+    world.append(random_record(dice));
+    world.flush();
+  }
+  const size_t most = world.segments_stored();
+  CHECK(most > kOutage / 2);  // some were duplicates
+  // Nothing is confirmed, so that nothing goes, however long it has been there.
+  world.now_ms += 2 * edgeroom::kDedupMs;
+  world.append({});
+  world.flush();
+  CHECK(world.segments_stored() == most + 1);
+  world.check();
+
+  // Up to the middle, what is not confirmed stays.
+  const uint64_t middle = world.log().flushed_seq() / 2;
+  for (int flushes = 0; world.log().oldest_held_seq() <= middle; flushes++) {
+    REQUIRE(flushes < 200);
+    const size_t before = world.segments_stored();
+    world.confirmed = middle;
+    world.append({});
+    world.flush();
+    CHECK(before < world.segments_stored() + 17);
+    if (flushes % 30 == 0) world.restart(dice);
+  }
+  CHECK(world.log().oldest_held_seq() == middle + 1);
+  world.check();
+
+  // A ring of the size that is kept is not made smaller, and is written over.
+  world.confirmed = world.log().flushed_seq();
+  for (int flushes = 0; world.segments_stored() > 1024; flushes++) {
+    REQUIRE(flushes < 200);
+    world.append({});
+    world.flush();
+  }
+  world.check();
+  for (int i = 0; i < 100; i++) {
+    world.confirmed = world.log().flushed_seq();
+    world.append({});
+    world.flush();
+  }
+  CHECK(world.segments_stored() == 1024);
+  world.check();
+  world.restart(dice);
+  world.check();
+}
 
 TEST_CASE("over thousands of random steps the log holds what it must, restarted or not") {
   for (uint64_t seed = 1; seed <= 30; seed++) {

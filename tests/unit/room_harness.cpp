@@ -85,6 +85,11 @@ void RoomHarness::apply(const EffectList& effects) {
         storage.segments[effect.target] = {data, std::string(effects.extra(effect))};
         storage.rows_written++;
         break;
+      case EffectType::kDropSegment:
+        order.emplace_back("drop");
+        storage.segments.erase(effect.target);
+        storage.rows_written++;
+        break;
       case EffectType::kPutState:
         order.emplace_back("state");
         storage.state[effect.target] = data;

@@ -75,7 +75,8 @@ std::string headline(const Effect& effect, std::string_view data) {
     case EffectType::kSend:
     case EffectType::kAccept: return name + " socket=" + target;
     case EffectType::kClose: return name + " socket=" + target + " code=" + number(effect.value);
-    case EffectType::kPutSegment: return name + " slot=" + target;
+    case EffectType::kPutSegment:
+    case EffectType::kDropSegment: return name + " slot=" + target;
     case EffectType::kPutState: return name + " id=" + target;
     case EffectType::kLoad: return name + " slots=" + slots_of(data);
     case EffectType::kTimer:

@@ -49,11 +49,12 @@ constexpr std::array<std::string_view, 23> kEventNames = {"",
                                                           "measured"};
 static_assert(static_cast<size_t>(EventType::kMeasured) + 1 == kEventNames.size());
 
-constexpr std::array<std::string_view, 21> kEffectNames = {
-    "",          "send",          "broadcast", "close",       "accept",  "putSegment", "putState",
-    "load",      "scheduleFlush", "timer",     "alarm",       "forward", "respond",    "log",
-    "keepFrame", "respondPart",   "fetch",     "verifyToken", "attach",  "measure",    "rebuild"};
-static_assert(static_cast<size_t>(EffectType::kRebuild) + 1 == kEffectNames.size());
+constexpr std::array<std::string_view, 22> kEffectNames = {
+    "",         "send",    "broadcast",     "close",       "accept", "putSegment",
+    "putState", "load",    "scheduleFlush", "timer",       "alarm",  "forward",
+    "respond",  "log",     "keepFrame",     "respondPart", "fetch",  "verifyToken",
+    "attach",   "measure", "rebuild",       "dropSegment"};
+static_assert(static_cast<size_t>(EffectType::kDropSegment) + 1 == kEffectNames.size());
 
 constexpr std::array<std::string_view, 6> kStatusNames = {
     "", "notStarted", "unknownEvent", "badPayload", "outOfOrder", "corrupt"};

@@ -62,6 +62,7 @@ std::string effect_json(const Effect& effect, const EffectList& effects, bool fu
       append_bytes(object, data, full);
       break;
     case EffectType::kPutSegment: append_segment(object, effect, effects, full); break;
+    case EffectType::kDropSegment: object.integer("slot", effect.target); break;
     case EffectType::kPutState:
       object.integer("id", effect.target);
       append_bytes(object, data, full);

@@ -654,6 +654,9 @@ export class Player {
         this.#segments.set(target, { head: data, data: extra });
         this.#turn = [];
         break;
+      case EffectType.dropSegment:
+        this.#segments.delete(target);
+        break;
       case EffectType.putState:
         this.#state.set(target, data);
         break;

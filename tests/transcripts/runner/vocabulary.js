@@ -27,6 +27,7 @@ const EFFECTS = {
   close: { target: "socket", value: "code", data: "" },
   accept: { target: "socket", data: "" },
   putSegment: { target: "slot", data: "head", extra: "data" },
+  dropSegment: { target: "slot" },
   putState: { target: "id", data: "" },
   load: {},
   scheduleFlush: {},
