@@ -133,12 +133,14 @@ describe("a room from which many are banned", { timeout: 120_000 }, () => {
     return (await refusal(`${edge.url.replace("http", "ws")}/rooms/${room}?${query}`)).status;
   }
 
+  /** Rows read and written since the room woke. @param {string} room */
+  const rowsOf = async (room) => (await edge.json(`/test/rows?room=${room}`)).body;
+
   /** Rows that a room reads to wake and to say how it is. @param {string} room */
   async function rowsToWake(room) {
     await edge.evict(room);
     assert.equal((await edge.json(`/api/rooms/${room}`)).status, 200);
-    const { body } = await edge.json(`/test/rows?room=${room}`);
-    return body.read;
+    return (await rowsOf(room)).read;
   }
 
   it("keeps them out, and serves the others as one with few bans does", async (t) => {
@@ -164,7 +166,8 @@ describe("a room from which many are banned", { timeout: 120_000 }, () => {
       paces.small = Math.min(paces.small, await talk(small.ana));
     }
     t.diagnostic(`${TALK} messages: ${Math.round(paces.large)} ms, ${Math.round(paces.small)} ms`);
-    assert.ok(paces.large < 2 * paces.small, `${paces.large} ms, and ${paces.small} ms with few`);
+    // Times on a busy machine; what they cost is counted below.
+    assert.ok(paces.large < 4 * paces.small, `${paces.large} ms, and ${paces.small} ms with few`);
 
     await large.ana.confirmed(large.ana.all("new_message").at(-1)?.seq);
     await small.ana.confirmed(small.ana.all("new_message").at(-1)?.seq);
@@ -172,6 +175,11 @@ describe("a room from which many are banned", { timeout: 120_000 }, () => {
     t.diagnostic(`rows read to wake: ${rows[0]}, ${rows[1]} with few`);
     assert.ok(rows[0] <= RING_ROWS + rows[1], `${rows[0]} rows, and ${rows[1]} with few`);
     await keepsOut();
+    await talk(large.ana);
+    await talk(small.ana);
+    const written = [(await rowsOf(large.room)).written, (await rowsOf(small.room)).written];
+    t.diagnostic(`rows written for ${TALK} messages: ${written[0]}, ${written[1]} with few`);
+    assert.ok(written[0] < 1.5 * written[1], `${written[0]} rows, and ${written[1]} with few`);
     large.ana.send({ type: "message", content: "awake" });
     await large.ana.next("new_message", (told) => told.content === "awake");
   });

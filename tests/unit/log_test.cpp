@@ -149,6 +149,7 @@ class LogWorld {
     log_.emplace("", settings_, false);
     REQUIRE(log_->restore_state(0, state_));
     std::vector<uint32_t> order;
+    order.reserve(segments_.size());
     for (const auto& [slot, unused] : segments_) order.push_back(slot);
     for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[dice.index(i)]);
     for (const uint32_t slot : order) REQUIRE(log_->restore_segment(slot, segments_[slot].first));

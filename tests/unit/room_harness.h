@@ -48,7 +48,7 @@ class RoomHarness {
   using MakeBehaviour = std::function<std::unique_ptr<Behaviour>()>;
 
   explicit RoomHarness(RoomSettings settings = {}, MakeBehaviour make_behaviour = chat)
-      : settings_(settings), make_behaviour_(std::move(make_behaviour)) {
+      : settings_(std::move(settings)), make_behaviour_(std::move(make_behaviour)) {
     wake();
   }
   static std::unique_ptr<Behaviour> chat();
