@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/http_date.h"
 #include "base/json_scanner.h"
 #include "base/random.h"
 #include "rooms/limits.h"
@@ -34,7 +35,11 @@ std::string answer_in_words(const AttemptAnswer& answer) {
 
 }  // namespace
 
-double parse_retry_after(std::string_view header) {
+double parse_retry_after(std::string_view header, std::string_view date, double now_ms) {
+  if (const auto until_ms = parse_http_date(header)) {
+    const double from_ms = parse_http_date(date).value_or(now_ms);
+    return std::clamp(*until_ms - from_ms, 0.0, kRetryAfterMaxMs);
+  }
   if (header.empty() || header.find_first_not_of("0123456789") != std::string_view::npos) return 0;
   const auto seconds = json_integer(header);
   if (!seconds) return kRetryAfterMaxMs;  // larger than any number of ours
@@ -63,7 +68,7 @@ void Forwarder::appended(uint64_t through, double now_ms) {
 void Forwarder::pause(double until_ms) { paused_until_ms_ = std::max(paused_until_ms_, until_ms); }
 
 bool Forwarder::cut_due(double now_ms) const {
-  if (cut_ == appended_) return false;
+  if (!may_cut()) return false;
   return appended_ - cut_ >= kBatchRecordsMax || now_ms >= cut_at_ms_;
 }
 
@@ -71,21 +76,45 @@ std::optional<BatchPlan> Forwarder::next(double now_ms) {
   // While the endpoint fails, one attempt at a time finds out whether it is back.
   const uint32_t in_flight_max = failures_ > 0 ? 1 : kBatchesInFlightMax;
   if (in_flight_ >= in_flight_max || now_ms < paused_until_ms_) return std::nullopt;
+  const bool is_cut_due = cut_due(now_ms);
+  const Batch* batch = due_batch(now_ms);
+  if (batch == nullptr && !is_cut_due) batch = due_suspect(now_ms);
   BatchPlan plan;
-  for (const Batch& batch : batches_) {
-    if (batch.attempt != 0 || batch.done() || now_ms < batch.retry_at_ms) continue;
-    plan.first = batch.first;
-    plan.last = batch.last();
-    for (const RecordState state : batch.records) {
+  if (batch != nullptr) {
+    plan.first = batch->first;
+    plan.last = batch->last();
+    for (const RecordState state : batch->records) {
       plan.wanted.push_back(state == RecordState::kWaiting);
     }
     return plan;
   }
-  if (!cut_due(now_ms)) return std::nullopt;
+  if (!is_cut_due) return std::nullopt;
   plan.first = cut_ + 1;
   plan.last = std::min(appended_, cut_ + kBatchRecordsMax);
   plan.wanted.assign(static_cast<size_t>(plan.last - cut_), true);
   return plan;
+}
+
+bool Forwarder::is_due(const Batch& batch, double now_ms) const {
+  return batch.attempt == 0 && !batch.done() && now_ms >= batch.retry_at_ms;
+}
+
+// The oldest; while nothing goes through, of those that nothing speaks against.
+const Forwarder::Batch* Forwarder::due_batch(double now_ms) const {
+  for (const Batch& batch : batches_) {
+    if (is_due(batch, now_ms) && (failures_ == 0 || batch.failures == 0)) return &batch;
+  }
+  return nullptr;
+}
+
+// Of those whose records may be to blame, the one that was tried the longest ago.
+const Forwarder::Batch* Forwarder::due_suspect(double now_ms) const {
+  const Batch* found = nullptr;
+  for (const Batch& batch : batches_) {
+    if (!is_due(batch, now_ms)) continue;
+    if (found == nullptr || batch.last_attempt < found->last_attempt) found = &batch;
+  }
+  return found;
 }
 
 uint32_t Forwarder::started(const BatchPlan& plan, uint64_t last) {
@@ -97,6 +126,7 @@ uint32_t Forwarder::started(const BatchPlan& plan, uint64_t last) {
     batch.first = plan.first;
     batch.records.assign(static_cast<size_t>(last - plan.first + 1), RecordState::kWaiting);
     batch.attempt = last_attempt_;
+    batch.last_attempt = last_attempt_;
     batches_.push_back(std::move(batch));
     cut_ = last;
     return last_attempt_;
@@ -105,6 +135,7 @@ uint32_t Forwarder::started(const BatchPlan& plan, uint64_t last) {
                                   [&](const Batch& batch) { return batch.first == plan.first; });
   CHECK(found != batches_.end() && found->attempt == 0);
   found->attempt = last_attempt_;
+  found->last_attempt = last_attempt_;
   return last_attempt_;
 }
 
@@ -134,27 +165,39 @@ std::optional<AttemptOutcome> Forwarder::answered(uint32_t attempt, const Attemp
   return outcome;
 }
 
+void Forwarder::settle(Batch& batch, const RecordResult& result, AttemptOutcome& outcome) {
+  RecordState& state = batch.records[static_cast<size_t>(result.seq - batch.first)];
+  if (state != RecordState::kWaiting) return;
+  if (result.outcome == RecordOutcome::kStored) {
+    state = RecordState::kStored;
+    unbury(result.seq, outcome);
+  } else if (result.outcome == RecordOutcome::kRejected && result.code == "CONFLICT") {
+    outcome.conflict = true;
+  } else if (result.outcome == RecordOutcome::kRejected) {
+    bury(state, result.seq, result.code, outcome);
+  }
+}
+
 void Forwarder::apply_results(Batch& batch, const std::vector<RecordResult>& results,
                               AttemptOutcome& outcome, double now_ms) {
-  bool progress = false;
-  bool conflict = false;
+  const auto count = [&batch](RecordState state) {
+    return std::count(batch.records.begin(), batch.records.end(), state);
+  };
+  const auto is_ours = [&batch](const RecordResult& result) {
+    return result.seq >= batch.first && result.seq <= batch.last();
+  };
+  const auto waiting_before = count(RecordState::kWaiting);
+  // Whoever stores some and refuses others is in his right mind.
+  const bool stores = std::any_of(results.begin(), results.end(), [&](const RecordResult& result) {
+    return is_ours(result) && result.outcome == RecordOutcome::kStored;
+  });
+  blocked_ = false;
   for (const RecordResult& result : results) {
-    if (result.seq < batch.first || result.seq > batch.last()) continue;
-    RecordState& state = batch.records[static_cast<size_t>(result.seq - batch.first)];
-    if (state != RecordState::kWaiting) continue;
-    if (result.outcome == RecordOutcome::kStored) {
-      state = RecordState::kStored;
-      unbury(result.seq, outcome);
-      progress = true;
-    } else if (result.outcome == RecordOutcome::kRejected && result.code == "CONFLICT") {
-      conflict = true;
-    } else if (result.outcome == RecordOutcome::kRejected) {
-      state = RecordState::kDead;
-      bury(result.seq, result.code, outcome);
-      progress = true;
-    }
+    if (stores) dead_in_row_ = 0;
+    if (is_ours(result)) settle(batch, result, outcome);
   }
-  if (conflict) {
+  if (stores) dead_in_row_ = 0;
+  if (outcome.conflict) {
     // The central store holds another record under this name. Nothing may be lost or overwritten,
     // so everything waits for somebody who knows which one is right.
     outcome.trouble = "the central store holds other content under a seq of this epoch";
@@ -162,14 +205,24 @@ void Forwarder::apply_results(Batch& batch, const std::vector<RecordResult>& res
     back_off(batch, kBackoffCapMs, now_ms);
     return;
   }
-  blocked_ = false;
   if (batch.done()) {
     failures_ = 0;
     return;
   }
-  outcome.trouble = "the central API asks to try some records again";
-  if (progress) failures_ = 0;
-  back_off(batch, 0, now_ms);
+  if (outcome.trouble.empty()) outcome.trouble = "the central API asks to try some records again";
+  const bool progress = count(RecordState::kWaiting) < waiting_before;
+  if (progress && !blocked_) {
+    failures_ = 0;
+    batch.failures = 0;
+    back_off_alone(batch, now_ms);
+  } else if (batch.failures > 0 && failures_ == 0) {
+    // Others went through since.
+    batch.failures++;
+    back_off_alone(batch, now_ms);
+  } else {
+    batch.failures++;
+    back_off(batch, 0, now_ms);
+  }
 }
 
 void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, AttemptOutcome& outcome,
@@ -178,11 +231,11 @@ void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, Attempt
   const bool refused_as_bad =
       answer.status == kStatusBadRequest || answer.status == kStatusUnprocessable;
   if (answer.status == kStatusTooLarge) {
-    split_or_bury(batch, "TOO_LARGE", outcome);
+    split_or_bury(batch, "TOO_LARGE", outcome, now_ms);
   } else if (refused_as_bad && is_central_refusal(answer.body)) {
-    split_or_bury(batch, "BAD_BATCH", outcome);
+    split_or_bury(batch, "BAD_BATCH", outcome, now_ms);
   } else if (is_passing(answer.status) || answer.status == kStatusOk) {
-    back_off(batch, parse_retry_after(answer.retry_after), now_ms);
+    back_off(batch, parse_retry_after(answer.retry_after, answer.date, now_ms), now_ms);
   } else {
     // 401, 403, 404, a redirect, somebody else's 4xx: a fault of configuration. Never a reason to
     // give a record up.
@@ -191,10 +244,13 @@ void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, Attempt
   }
 }
 
-void Forwarder::split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome) {
+void Forwarder::split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome,
+                              double now_ms) {
   if (batch.records.size() == 1) {
-    batch.records.front() = RecordState::kDead;
-    bury(batch.first, code, outcome);
+    bury(batch.records.front(), batch.first, code, outcome);
+    if (batch.done()) return;
+    batch.failures++;
+    back_off(batch, 0, now_ms);
     return;
   }
   const size_t half = batch.records.size() / 2;
@@ -208,19 +264,38 @@ void Forwarder::split_or_bury(Batch& batch, std::string_view code, AttemptOutcom
   batches_.insert(std::next(place), std::move(upper));
 }
 
-void Forwarder::back_off(Batch& batch, double floor_ms, double now_ms) {
+double Forwarder::backoff_ms(uint32_t failures) {
   constexpr uint32_t kDoublingsMax = 6;  // 2^6 * kBackoffBaseMs is beyond the cap
-  const auto factor = static_cast<double>(1U << std::min(failures_, kDoublingsMax));
+  const auto factor = static_cast<double>(1U << std::min(failures, kDoublingsMax));
   const double ceiling = std::min(kBackoffCapMs, kBackoffBaseMs * factor);
-  const double jittered = kBackoffFloorMs + random_.fraction() * (ceiling - kBackoffFloorMs);
+  return kBackoffFloorMs + random_.fraction() * (ceiling - kBackoffFloorMs);
+}
+
+void Forwarder::back_off(Batch& batch, double floor_ms, double now_ms) {
+  batch.retry_at_ms = now_ms + std::max(backoff_ms(failures_), floor_ms);
   failures_++;
-  batch.retry_at_ms = now_ms + std::max(jittered, floor_ms);
   paused_until_ms_ = std::max(paused_until_ms_, batch.retry_at_ms);
 }
 
-void Forwarder::bury(uint64_t seq, std::string_view code, AttemptOutcome& outcome) {
+void Forwarder::back_off_alone(Batch& batch, double now_ms) {
+  batch.retry_at_ms = now_ms + backoff_ms(batch.failures);
+}
+
+void Forwarder::bury(RecordState& state, uint64_t seq, std::string_view code,
+                     AttemptOutcome& outcome) {
   // After a restart a dead letter above the stored watermark is sent and refused once more.
-  if (find_dead(seq) != dead_.end()) return;
+  if (find_dead(seq) != dead_.end()) {
+    state = RecordState::kDead;
+    return;
+  }
+  if (dead_in_row_ == kDeadInRowMax) {
+    blocked_ = true;
+    outcome.trouble =
+        "the central API refuses record after record and stores none: no more is given up";
+    return;
+  }
+  dead_in_row_++;
+  state = RecordState::kDead;
   dead_.push_back({seq, std::string(code)});
   outcome.dead_changed = true;
 }
@@ -253,7 +328,7 @@ double Forwarder::deadline_ms() const {
   for (const Batch& batch : batches_) {
     if (batch.attempt == 0 && !batch.done()) earliest = std::min(earliest, batch.retry_at_ms);
   }
-  if (cut_ != appended_) earliest = std::min(earliest, cut_at_ms_);
+  if (may_cut()) earliest = std::min(earliest, cut_at_ms_);
   return std::max(earliest, paused_until_ms_);
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "rooms/central_result.h"
+#include "rooms/limits.h"
 #include "rooms/log.h"
 
 namespace edgeroom {
@@ -34,8 +35,9 @@ struct BatchPlan {
 
 // An answer, as the host saw it.
 struct AttemptAnswer {
-  uint32_t status = 0;  // 0: no answer (time-out, reset, no connection)
-  std::string_view retry_after;
+  uint32_t status = 0;           // 0: no answer (time-out, reset, no connection)
+  std::string_view retry_after;  // the header
+  std::string_view date;         // the header
   std::string_view body;
 };
 
@@ -43,6 +45,8 @@ struct AttemptAnswer {
 struct AttemptOutcome {
   bool confirmed_moved = false;
   bool dead_changed = false;
+  // The central store holds something else under a seq of this epoch.
+  bool conflict = false;
   // Something for the log; empty when all went well.
   std::string trouble;
 };
@@ -84,7 +88,10 @@ class Forwarder {
   struct Batch {
     uint64_t first = 0;
     std::vector<RecordState> records;
-    uint32_t attempt = 0;  // 0: not on its way
+    uint32_t attempt = 0;       // 0: not on its way
+    uint32_t last_attempt = 0;  // on its way or not
+    // In a row, that its own records are to be blamed for, and not the endpoint.
+    uint32_t failures = 0;
     double retry_at_ms = 0;
 
     [[nodiscard]] uint64_t last() const { return first + records.size() - 1; }
@@ -97,9 +104,22 @@ class Forwarder {
                      AttemptOutcome& outcome, double now_ms);
   void apply_refusal(Batch& batch, const AttemptAnswer& answer, AttemptOutcome& outcome,
                      double now_ms);
-  void split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome);
+  void settle(Batch& batch, const RecordResult& result, AttemptOutcome& outcome);
+  void split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome, double now_ms);
+  // Nothing at all is sent before the pause is over.
   void back_off(Batch& batch, double floor_ms, double now_ms);
-  void bury(uint64_t seq, std::string_view code, AttemptOutcome& outcome);
+  // The same for one batch, while the others go on.
+  void back_off_alone(Batch& batch, double now_ms);
+  [[nodiscard]] double backoff_ms(uint32_t failures);
+  // Gives the record up, unless too many were in a row: then nothing is until one is stored, and
+  // the endpoint counts as blocked.
+  void bury(RecordState& state, uint64_t seq, std::string_view code, AttemptOutcome& outcome);
+  [[nodiscard]] bool is_due(const Batch& batch, double now_ms) const;
+  [[nodiscard]] const Batch* due_batch(double now_ms) const;
+  [[nodiscard]] const Batch* due_suspect(double now_ms) const;
+  [[nodiscard]] bool may_cut() const {
+    return cut_ != appended_ && cut_ - confirmed_ < kUnsettledRecordsMax;
+  }
   void unbury(uint64_t seq, AttemptOutcome& outcome);
   [[nodiscard]] std::vector<DeadLetter>::const_iterator find_dead(uint64_t seq) const;
   void move_watermark(AttemptOutcome& outcome);
@@ -114,12 +134,14 @@ class Forwarder {
   uint32_t in_flight_ = 0;
   uint32_t last_attempt_ = 0;
   uint32_t failures_ = 0;       // in a row
+  uint32_t dead_in_row_ = 0;    // given up, and nothing stored since
   double paused_until_ms_ = 0;  // after a failure nothing is sent before
   bool blocked_ = false;
 };
 
-// The delay that a Retry-After header asks for in seconds, as ms, at most kRetryAfterMaxMs; 0 when
-// there is none that can be read.
-double parse_retry_after(std::string_view header);
+// The delay that a Retry-After header asks for, in seconds or until a date, as ms, at most
+// kRetryAfterMaxMs; 0 when there is none that can be read. `date`: the answer's own Date header,
+// which counts before our clock; `now_ms` where there is none.
+double parse_retry_after(std::string_view header, std::string_view date, double now_ms);
 
 }  // namespace edgeroom

@@ -157,6 +157,14 @@ inline constexpr double kBackoffBaseMs = 1000;
 inline constexpr double kBackoffCapMs = 45'000;
 inline constexpr double kBackoffFloorMs = 250;
 
+// So many records given up in a row, with none stored between, and no more are: a bad release of
+// the central API must not turn the outbox into dead letters.
+inline constexpr uint32_t kDeadInRowMax = 3;
+
+// Records between the watermark and the newest that was sent: behind a hole the forwarder goes on
+// for so long. A byte each, and as many are sent again after a restart.
+inline constexpr uint64_t kUnsettledRecordsMax = 10'000;
+
 // The longest Retry-After that is obeyed (contract).
 inline constexpr double kRetryAfterMaxMs = 300'000;
 

@@ -38,6 +38,7 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   AttemptAnswer answer;
   answer.status = event.number;
   answer.retry_after = event.payload.substr(0, retry_after_end);
+  answer.date = event.payload.substr(retry_after_end + 1, date_end - retry_after_end - 1);
   answer.body = event.payload.substr(date_end + 1);
 
   const uint64_t confirmed_before = forwarder_.confirmed();

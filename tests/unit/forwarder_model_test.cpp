@@ -155,6 +155,8 @@ class World {
     for (uint64_t seq = plan.first; seq <= plan.last; seq++) {
       const bool wanted = plan.wanted[static_cast<size_t>(seq - plan.first)];
       any = any || wanted;
+      const auto not_before = not_before_ms_.find(seq);
+      if (wanted && not_before != not_before_ms_.end()) CHECK(now_ms_ >= not_before->second);
       if (wanted == (fates_.count(seq) == 1)) FAIL_CHECK("sent again, or left out: " << seq);
       for (const auto& [unused, flight] : flights_) {
         if (wanted && flight.wanted.count(seq) == 1) FAIL_CHECK("twice on its way: " << seq);
@@ -179,7 +181,7 @@ class World {
     const uint64_t confirmed_before = forwarder_->confirmed();
     apply(reply, flight);
     const auto outcome = forwarder_->answered(
-        attempt, {reply.status, reply.retry_after, reply.body}, "lobby", "E1", now_ms_);
+        attempt, {reply.status, reply.retry_after, "", reply.body}, "lobby", "E1", now_ms_);
     REQUIRE(outcome);
     CHECK(outcome->confirmed_moved == (forwarder_->confirmed() != confirmed_before));
     CHECK(outcome->dead_changed == (dead_ != dead_before));
@@ -193,15 +195,31 @@ class World {
   void apply(const Reply& reply, const Flight& flight) {
     if (reply.results) {
       blocked_ = reply.conflict;
+      const size_t known = fates_.size();
       apply_lines(flight);
-      failing_ =
-          reply.conflict || std::any_of(flight.wanted.begin(), flight.wanted.end(),
-                                        [&](uint64_t seq) { return fates_.count(seq) == 0; });
-      if (failing_) back_off(reply.conflict ? kBackoffCapMs : kBackoffFloorMs, kBackoffCapMs);
-    } else if (reply.splits) {
-      if (flight.first == flight.last) {
-        bury(flight.first, reply.status == 413 ? "TOO_LARGE" : "BAD_BATCH");
+      const bool progress = fates_.size() > known && !blocked_;
+      const bool is_done = std::all_of(flight.wanted.begin(), flight.wanted.end(),
+                                       [&](uint64_t seq) { return fates_.count(seq) == 1; });
+      if (is_done && !reply.conflict) {
+        failing_ = false;
+      } else if (progress || (!failing_ && !blocked_ && suspects_.count(flight.first) == 1)) {
+        // Its own trouble: the others go on.
+        failing_ = false;
+        for (const uint64_t seq : flight.wanted) not_before_ms_[seq] = now_ms_ + kBackoffFloorMs;
+        awake_by_ms_ = std::max(awake_by_ms_, now_ms_ + kBackoffCapMs);
+        if (progress) suspects_.erase(flight.first);
+      } else {
+        failing_ = true;
+        suspects_.insert(flight.first);
+        back_off(reply.conflict ? kBackoffCapMs : kBackoffFloorMs, kBackoffCapMs);
       }
+    } else if (reply.splits) {
+      if (flight.first != flight.last) return;
+      bury(flight.first, reply.status == 413 ? "TOO_LARGE" : "BAD_BATCH");
+      if (fates_.count(flight.first) == 1) return;
+      failing_ = true;
+      suspects_.insert(flight.first);
+      back_off(kBackoffFloorMs, kBackoffCapMs);
     } else {
       failing_ = true;
       blocked_ = blocked_ || reply.blocks;
@@ -218,7 +236,12 @@ class World {
 
   // The lines of the last body, in their order: the first one that settles a record counts.
   void apply_lines(const Flight& flight) {
+    const bool stores = std::any_of(lines_.begin(), lines_.end(), [&](const auto& line) {
+      return line.first >= flight.first && line.first <= flight.last &&
+             (line.second == "stored" || line.second == "duplicate");
+    });
     for (const auto& [seq, status] : lines_) {
+      if (stores) dead_in_row_ = 0;
       if (seq < flight.first || seq > flight.last || fates_.count(seq) == 1) continue;
       if (status == "stored" || status == "duplicate") {
         fates_[seq] = Fate::kStored;
@@ -227,9 +250,16 @@ class World {
         bury(seq, status.substr(9));
       }
     }
+    if (stores) dead_in_row_ = 0;
   }
 
   void bury(uint64_t seq, const std::string& code) {
+    const bool is_new = dead_.count(seq) == 0;
+    if (is_new && dead_in_row_ == edgeroom::kDeadInRowMax) {
+      blocked_ = true;
+      return;
+    }
+    if (is_new) dead_in_row_++;
     fates_[seq] = Fate::kDead;
     dead_.emplace(seq, code);
   }
@@ -368,8 +398,8 @@ class World {
     const uint64_t confirmed = forwarder_->confirmed();
     const double deadline_ms = forwarder_->deadline_ms();
     const Reply late = dice_.one_in(2) ? passing() : splitting();
-    CHECK_FALSE(forwarder_->answered(attempt, {late.status, late.retry_after, late.body}, "lobby",
-                                     "E1", now_ms_));
+    CHECK_FALSE(forwarder_->answered(attempt, {late.status, late.retry_after, "", late.body},
+                                     "lobby", "E1", now_ms_));
     CHECK(forwarder_->confirmed() == confirmed);
     CHECK(forwarder_->deadline_ms() == deadline_ms);
   }
@@ -391,6 +421,9 @@ class World {
     waiting_since_ms_ = now_ms_;
     quiet_until_ms_ = awake_by_ms_ = 0;
     failing_ = blocked_ = false;
+    not_before_ms_.clear();
+    suspects_.clear();
+    dead_in_row_ = 0;
   }
 
   void check() {
@@ -435,8 +468,11 @@ class World {
   uint64_t attempts_ = 0;
   bool failing_ = false;
   bool blocked_ = false;
-  double quiet_until_ms_ = 0;  // nothing may be sent before
-  double awake_by_ms_ = 0;     // something must be sent by then
+  uint32_t dead_in_row_ = 0;
+  std::set<uint64_t> suspects_;               // firsts of batches that failed for their own sake
+  std::map<uint64_t, double> not_before_ms_;  // records that wait alone
+  double quiet_until_ms_ = 0;                 // nothing may be sent before
+  double awake_by_ms_ = 0;                    // something must be sent by then
 };
 
 }  // namespace

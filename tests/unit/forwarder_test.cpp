@@ -60,9 +60,9 @@ struct Bench {
   }
 
   AttemptOutcome answer(uint32_t attempt, uint32_t status, const std::string& body = "",
-                        const std::string& retry_after = "") {
+                        const std::string& retry_after = "", const std::string& date = "") {
     const auto outcome =
-        forwarder.answered(attempt, {status, retry_after, body}, "lobby", "E1", now_ms);
+        forwarder.answered(attempt, {status, retry_after, date, body}, "lobby", "E1", now_ms);
     REQUIRE(outcome);
     return *outcome;
   }
@@ -219,8 +219,23 @@ TEST_CASE("Retry-After is read in seconds, up to five minutes") {
                                          {"5, 6", 0},
                                          {"soon", 0}}) {
     CAPTURE(c.header);
-    CHECK(parse_retry_after(c.header) == c.delay_ms);
+    CHECK(parse_retry_after(c.header, "", kStartMs) == c.delay_ms);
   }
+}
+
+TEST_CASE("Retry-After is read as a date, by the clock of whoever sent it") {
+  // 2027-01-15 08:00:00 UTC, as kStartMs.
+  const std::string in_a_minute = "Fri, 15 Jan 2027 08:01:00 GMT";
+  CHECK(parse_retry_after(in_a_minute, "", kStartMs) == 60'000);
+  CHECK(parse_retry_after(in_a_minute, "Fri, 15 Jan 2027 08:00:50 GMT", kStartMs) == 10'000);
+  CHECK(parse_retry_after(in_a_minute, "Fri, 15 Jan 2027 09:00:50 GMT", kStartMs) == 0);
+  CHECK(parse_retry_after(in_a_minute, "yesterday", kStartMs) == 60'000);
+  CHECK(parse_retry_after("Sat, 16 Jan 2027 08:00:00 GMT", "", kStartMs) == 300'000);
+  CHECK(parse_retry_after("Fri, 15 Jan 2027 08:01:00 CET", "", kStartMs) == 0);
+  Bench bench;
+  bench.append(1);
+  bench.answer(bench.start(), 429, "", in_a_minute, "Fri, 15 Jan 2027 08:00:00 GMT");
+  CHECK(bench.wait_ms() == 60'000);
 }
 
 TEST_CASE("Retry-After is obeyed, and never shortens the backoff") {
@@ -346,6 +361,127 @@ TEST_CASE("an endpoint that makes progress is not backed off from further and fu
   }
 }
 
+TEST_CASE("a record that is to be tried again does not hold up the others") {
+  // One such record, which was the oldest, stopped everything behind it.
+  Bench bench;
+  bench.append(2);
+  const std::string retry_one =
+      R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":1,"status":"retry","code":"X"}]})";
+  const std::string retry_one_of_two =
+      R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":1,"status":"retry","code":"X"},
+          {"seq":2,"status":"stored"}]})";
+  bench.answer(bench.start(), 200, retry_one_of_two);
+  uint64_t through = 2;
+  double waited_ms = 0;
+  for (int i = 0; i < 300; i++) {
+    bench.forwarder.appended(through + 10, bench.now_ms);
+    bench.now_ms += 1000;
+    waited_ms += 1000;
+    while (bench.forwarder.next(bench.now_ms)) {
+      const uint32_t attempt = bench.start();
+      if (bench.first == 1) {
+        bench.answer(attempt, 200, retry_one);
+      } else {
+        CHECK(bench.first == through + 1);
+        bench.store(attempt, bench.first, bench.last);
+        through = bench.last;
+      }
+    }
+  }
+  CHECK(through >= 2 + 10 * 295);  // but for the first pause nothing waited
+  CHECK(bench.forwarder.confirmed() == 0);
+  // It was tried less and less often, at least every minute.
+  CHECK_FALSE(std::isinf(bench.forwarder.deadline_ms()));
+  CHECK(bench.wait_ms() <= kBackoffCapMs);
+  bench.now_ms += kBackoffCapMs;
+  bench.store(bench.start(), 1, 1);
+  CHECK(bench.forwarder.confirmed() == through);
+}
+
+TEST_CASE("behind a hole no more is sent than can be sent again") {
+  Bench bench;
+  bench.append(100'000);
+  const uint32_t hole = bench.start();
+  uint64_t sent = bench.last;
+  while (bench.forwarder.next(bench.now_ms)) {
+    const uint32_t attempt = bench.start();
+    bench.store(attempt, bench.first, bench.last);
+    sent = bench.last;
+  }
+  CHECK(sent == edgeroom::kUnsettledRecordsMax);
+  CHECK(std::isinf(bench.forwarder.deadline_ms() - 1));  // what is on its way comes first
+  bench.store(hole, 1, kBatchRecordsMax);
+  CHECK(bench.forwarder.confirmed() == edgeroom::kUnsettledRecordsMax);
+  CHECK(bench.forwarder.next(bench.now_ms));
+}
+
+TEST_CASE("poison: two in a row are given up, and of all nothing but the first three") {
+  const auto live = [](Bench& bench, uint64_t poison_from, uint64_t poison_to, int attempts_max) {
+    int attempts = 0;
+    while (bench.forwarder.pending() > 0 && attempts++ < attempts_max) {
+      if (!bench.forwarder.next(bench.now_ms)) bench.now_ms = bench.forwarder.deadline_ms();
+      const uint32_t attempt = bench.start();
+      if (bench.first <= poison_to && poison_from <= bench.last) {
+        bench.answer(attempt, 400, kOurRefusal);
+      } else {
+        bench.store(attempt, bench.first, bench.last);
+      }
+    }
+  };
+  for (const uint64_t first : {1, 40, 99}) {
+    CAPTURE(first);
+    Bench bench;
+    bench.append(100);
+    live(bench, first, first + 1, 60);
+    CHECK(bench.forwarder.pending() == 0);
+    CHECK(bench.forwarder.dead().size() == 2);
+    CHECK_FALSE(bench.forwarder.blocked());
+  }
+  Bench all;
+  all.append(100);
+  live(all, 1, 100, 1000);
+  CHECK(all.forwarder.dead().size() == edgeroom::kDeadInRowMax);
+  CHECK(all.forwarder.blocked());
+  CHECK(all.forwarder.pending() == 100 - edgeroom::kDeadInRowMax);
+  CHECK(all.wait_ms() <= kBackoffCapMs);
+  // The bad release is rolled back.
+  live(all, 0, 0, 1000);
+  CHECK(all.forwarder.pending() == 0);
+  CHECK(all.forwarder.dead().size() == edgeroom::kDeadInRowMax);
+  CHECK_FALSE(all.forwarder.blocked());
+
+  // More poison than that in a row, from a server in its right mind: others are asked, and then it
+  // is given up.
+  Bench some;
+  some.append(100);
+  live(some, 20, 29, 1000);
+  CHECK(some.forwarder.pending() == 0);
+  CHECK(some.forwarder.dead().size() == 10);
+  CHECK_FALSE(some.forwarder.blocked());
+}
+
+TEST_CASE("an answer that rejects everything gives up no more than the first three") {
+  Bench bench;
+  bench.append(100);
+  const AttemptOutcome outcome = bench.answer(bench.start(), 200, results(1, 100, "rejected"));
+  CHECK(outcome.dead_changed);
+  CHECK(outcome.trouble.find("no more is given up") != std::string::npos);
+  CHECK(bench.forwarder.dead().size() == edgeroom::kDeadInRowMax);
+  CHECK(bench.forwarder.blocked());
+  bench.now_ms += bench.wait_ms();
+  bench.answer(bench.start(), 200, results(1, 100, "rejected"));
+  CHECK(bench.forwarder.dead().size() == edgeroom::kDeadInRowMax);
+  CHECK(bench.forwarder.blocked());
+  // As soon as one is stored the others are believed to be bad.
+  bench.now_ms += bench.wait_ms();
+  std::string body = results(1, 99, "rejected");
+  body.insert(body.size() - 2, R"(,{"seq":100,"status":"stored"})");
+  bench.answer(bench.start(), 200, body);
+  CHECK(bench.forwarder.dead().size() == 99);
+  CHECK_FALSE(bench.forwarder.blocked());
+  CHECK(bench.forwarder.confirmed() == 100);
+}
+
 TEST_CASE("a conflict gives nothing up and lets nothing pass, but is tried again") {
   Bench bench;
   bench.append(2);
@@ -357,6 +493,7 @@ TEST_CASE("a conflict gives nothing up and lets nothing pass, but is tried again
     CHECK_FALSE(outcome.dead_changed);
     CHECK_FALSE(outcome.confirmed_moved);
     CHECK_FALSE(outcome.trouble.empty());
+    CHECK(outcome.conflict);
     CHECK(bench.forwarder.blocked());
     CHECK(bench.wait_ms() <= kBackoffCapMs);
     bench.now_ms += bench.wait_ms();
@@ -369,12 +506,14 @@ TEST_CASE("an answer counts once, and only for an attempt that is on its way") {
   Bench bench;
   bench.append(2);
   const uint32_t attempt = bench.start();
-  CHECK_FALSE(bench.forwarder.answered(0, {200, "", results(1, 2, "stored")}, "lobby", "E1", 0));
-  CHECK_FALSE(bench.forwarder.answered(9, {200, "", results(1, 2, "stored")}, "lobby", "E1", 0));
+  CHECK_FALSE(
+      bench.forwarder.answered(0, {200, "", "", results(1, 2, "stored")}, "lobby", "E1", 0));
+  CHECK_FALSE(
+      bench.forwarder.answered(9, {200, "", "", results(1, 2, "stored")}, "lobby", "E1", 0));
   bench.answer(attempt, 0);
   // The time-out has been counted; the late answer finds the record waiting for its next attempt.
   CHECK_FALSE(
-      bench.forwarder.answered(attempt, {200, "", results(1, 2, "stored")}, "lobby", "E1", 0));
+      bench.forwarder.answered(attempt, {200, "", "", results(1, 2, "stored")}, "lobby", "E1", 0));
   CHECK(bench.forwarder.confirmed() == 0);
   bench.now_ms += bench.wait_ms();
   CHECK(bench.answer(bench.start(), 200, results(1, 2, "duplicate")).confirmed_moved);
