@@ -24,26 +24,32 @@ const HEADER_CHARACTERS_MAX = 256;
  */
 
 /**
+ * @typedef {object} CentralOptions
+ * @property {number} timeoutMs
+ * @property {number} clockOffsetMs by which the time in the signature is ahead of our clock
+ */
+
+/**
  * Never rejects: whatever happens on the way is an answer, or the lack of one.
  * @param {Record<string, unknown>} env
  * @param {string} body
  * @param {string} idempotencyKey
- * @param {number} timeoutMs
+ * @param {CentralOptions} options
  */
-export function postBatch(env, body, idempotencyKey, timeoutMs) {
+export function postBatch(env, body, idempotencyKey, options) {
   const headers = { "content-type": "application/json", "idempotency-key": idempotencyKey };
   const init = { method: "POST", headers, body };
-  return ask(env, "/v1/batches", init, timeoutMs, RESULTS_BYTES_MAX);
+  return ask(env, "/v1/batches", init, options, RESULTS_BYTES_MAX);
 }
 
 /**
  * The same for a page of messages.
  * @param {Record<string, unknown>} env
  * @param {string} path with its query
- * @param {number} timeoutMs
+ * @param {CentralOptions} options
  */
-export function getPage(env, path, timeoutMs) {
-  return ask(env, path, { method: "GET", headers: {}, body: "" }, timeoutMs, PAGE_BYTES_MAX);
+export function getPage(env, path, options) {
+  return ask(env, path, { method: "GET", headers: {}, body: "" }, options, PAGE_BYTES_MAX);
 }
 
 /**
@@ -57,16 +63,16 @@ export function getPage(env, path, timeoutMs) {
  * @param {Record<string, unknown>} env
  * @param {string} path
  * @param {CentralRequest} init
- * @param {number} timeoutMs
+ * @param {CentralOptions} options
  * @param {number} bytesMax
  * @returns {Promise<CentralAnswer>}
  */
-async function ask(env, path, init, timeoutMs, bytesMax) {
+async function ask(env, path, init, { timeoutMs, clockOffsetMs }, bytesMax) {
   // AbortSignal.timeout() would keep its timer after the answer, and the room awake with it.
   const controller = new AbortController();
   const timeout = setTimeout(() => controller.abort(new Error("no answer in time")), timeoutMs);
   try {
-    const request = await signed(env, path, init);
+    const request = await signed(env, path, init, Date.now() + clockOffsetMs);
     const response = await fetch(request, { redirect: "manual", signal: controller.signal });
     return {
       status: response.status,
@@ -88,8 +94,9 @@ async function ask(env, path, init, timeoutMs, bytesMax) {
  * @param {Record<string, unknown>} env
  * @param {string} path
  * @param {CentralRequest} request
+ * @param {number} timeMs that the signature bears
  */
-async function signed(env, path, { method, headers: plain, body }) {
+async function signed(env, path, { method, headers: plain, body }, timeMs) {
   const url = `${String(env.PERSIST_URL).replace(/\/+$/, "")}${path}`;
   const traceparent = `00-${randomHex(16)}-${randomHex(8)}-01`;
   const headers = new Headers({ ...plain, traceparent });
@@ -105,14 +112,24 @@ async function signed(env, path, { method, headers: plain, body }) {
         // Another attempt is the core's decision.
         retries: 0,
       });
-      return client.sign(url, init);
+      // As ISO 8601 without what a reader would want: 20261121T200000Z.
+      const datetime = new Date(timeMs).toISOString().replace(/[:-]|\.\d{3}/g, "");
+      return client.sign(url, { ...init, aws: { datetime } });
     }
     case "hmac": {
-      // Of a request without a body, its path and query are what is signed.
-      const timestamp = Math.floor(Date.now() / 1000);
-      const text = `${timestamp}.${body === "" ? path : body}`;
-      const signature = await hmacHex(String(env.PERSIST_SECRET), text);
-      headers.set("x-edgeroom-signature", `t=${timestamp},v1=${signature}`);
+      // What is signed, to the byte: central/local/hmac.js.
+      const timestamp = Math.floor(timeMs / 1000);
+      const { pathname, search } = new URL(url);
+      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body));
+      const signedLines = [
+        "edgeroom-hmac-v2",
+        timestamp,
+        method,
+        pathname + search,
+        hex(new Uint8Array(digest)),
+      ];
+      const signature = await hmacHex(String(env.PERSIST_SECRET), signedLines.join("\n"));
+      headers.set("x-edgeroom-signature", `t=${timestamp},v2=${signature}`);
       return new Request(url, init);
     }
     case "bearer":

@@ -154,7 +154,9 @@ function alarm(room, effect) {
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function forward(room, effect) {
   const attempt = effect.target;
-  const answered = postBatch(room.env, effect.text(), effect.extraText(), effect.value);
+  const [key = "", clockOffsetMs] = effect.extraText().split("\n");
+  const options = { timeoutMs: effect.value, clockOffsetMs: Number(clockOffsetMs ?? 0) };
+  const answered = postBatch(room.env, effect.text(), key, options);
   whenAnswered(room, answered, (answer) => {
     const headers = encoder.encode(`${answer.retryAfter}\n${answer.date}\n`);
     const payload = joined([headers, answer.body]);
@@ -165,7 +167,8 @@ function forward(room, effect) {
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function fetchCentral(room, effect) {
   const number = effect.target;
-  whenAnswered(room, getPage(room.env, effect.text(), effect.value), (answer) => {
+  const options = { timeoutMs: effect.value, clockOffsetMs: Number(effect.extraText()) };
+  whenAnswered(room, getPage(room.env, effect.text(), options), (answer) => {
     room.background(EventType.fetched, number, answer.status, answer.body);
   });
 }

@@ -114,7 +114,8 @@ enum class EffectType : uint32_t {
   // Set the storage alarm to the time value (ms since 1970), instead of any earlier one.
   kAlarm = 10,
   // POST a batch to the central API. target: attempt. value: timeout in ms. data: body. extra:
-  // the Idempotency-Key.
+  // the Idempotency-Key, and, if it is not 0, behind a line feed how many ms the time in the
+  // signature is to be ahead of the host's clock (a whole number, or one below 0).
   kForward = 11,
   // Answer an HTTP request, whole, or a refused kConnect. target: its number. value: status. data:
   // body. extra: content type; behind it further headers, each a line feed and `name: value`.
@@ -130,7 +131,7 @@ enum class EffectType : uint32_t {
   // or more says that there is no rest to be had.
   kRespondPart = 15,
   // GET from the central API. target: a number for kFetched. value: timeout in ms. data: path and
-  // query, to be put behind PERSIST_URL.
+  // query, to be put behind PERSIST_URL. extra: as of kForward, but for the key.
   kFetch = 16,
   // Verify a token and answer by kVerified. target: handle. data: the token.
   kVerifyToken = 17,

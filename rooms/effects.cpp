@@ -1,5 +1,8 @@
 #include "rooms/effects.h"
 
+#include <cstdint>
+#include <string>
+
 #include "base/bytes.h"
 #include "base/check.h"
 
@@ -12,6 +15,8 @@ constexpr size_t kBufferKeptBytes = 256U << 10U;
 
 constexpr uint32_t kStatusOk = 200;
 constexpr uint32_t kStatusFirstError = 400;
+
+std::string offset_text(double ms) { return std::to_string(static_cast<int64_t>(ms)); }
 
 }  // namespace
 
@@ -80,8 +85,10 @@ void EffectList::timer(double delay_ms) { add(EffectType::kTimer, 0, {}, {}, del
 void EffectList::alarm(double at_ms) { add(EffectType::kAlarm, 0, {}, {}, at_ms); }
 
 void EffectList::forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,
-                         double timeout_ms) {
-  add(EffectType::kForward, attempt, body, idempotency_key, timeout_ms);
+                         double timeout_ms, double clock_offset_ms) {
+  std::string extra(idempotency_key);
+  if (clock_offset_ms != 0) extra += "\n" + offset_text(clock_offset_ms);
+  add(EffectType::kForward, attempt, body, extra, timeout_ms);
 }
 
 void EffectList::respond(uint32_t request, uint32_t status, std::string_view body,
@@ -108,8 +115,10 @@ void EffectList::attach(uint32_t handle, std::string_view attachment) {
   add(EffectType::kAttach, handle, attachment, {}, 0);
 }
 
-void EffectList::fetch(uint32_t number, std::string_view path, double timeout_ms) {
-  add(EffectType::kFetch, number, path, {}, timeout_ms);
+void EffectList::fetch(uint32_t number, std::string_view path, double timeout_ms,
+                       double clock_offset_ms) {
+  const std::string extra = clock_offset_ms == 0 ? "" : offset_text(clock_offset_ms);
+  add(EffectType::kFetch, number, path, extra, timeout_ms);
 }
 
 void EffectList::rebuild() { add(EffectType::kRebuild, 0, {}, {}, 0); }

@@ -29,7 +29,7 @@ class EffectList {
   void timer(double delay_ms);
   void alarm(double at_ms);
   void forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,
-               double timeout_ms);
+               double timeout_ms, double clock_offset_ms);
   // `retry_after_s`: 0 for no such header.
   void respond(uint32_t request, uint32_t status, std::string_view body,
                uint32_t retry_after_s = 0);
@@ -38,7 +38,7 @@ class EffectList {
   void verify_token(uint32_t handle, std::string_view token);
   void attach(uint32_t handle, std::string_view attachment);
   // `path` with its query.
-  void fetch(uint32_t number, std::string_view path, double timeout_ms);
+  void fetch(uint32_t number, std::string_view path, double timeout_ms, double clock_offset_ms);
   void keep_frame();
   // Must be the last effect of the list.
   void rebuild();

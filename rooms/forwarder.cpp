@@ -1,6 +1,7 @@
 #include "rooms/forwarder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -16,6 +17,8 @@ namespace {
 
 constexpr uint32_t kStatusOk = 200;
 constexpr uint32_t kStatusBadRequest = 400;
+constexpr uint32_t kStatusUnauthorized = 401;
+constexpr uint32_t kStatusForbidden = 403;
 constexpr uint32_t kStatusRequestTimeout = 408;
 constexpr uint32_t kStatusTooLarge = 413;
 constexpr uint32_t kStatusUnprocessable = 422;
@@ -26,6 +29,10 @@ constexpr uint32_t kStatusFirstServerError = 500;
 bool is_passing(uint32_t status) {
   return status == 0 || status == kStatusRequestTimeout || status == kStatusTooMany ||
          status >= kStatusFirstServerError;
+}
+
+bool is_unauthorized(uint32_t status) {
+  return status == kStatusUnauthorized || status == kStatusForbidden;
 }
 
 std::string answer_in_words(const AttemptAnswer& answer) {
@@ -51,12 +58,30 @@ bool Forwarder::Batch::done() const {
                       [](RecordState state) { return state == RecordState::kWaiting; });
 }
 
-void Forwarder::restore(uint64_t confirmed, std::vector<DeadLetter> dead) {
+void Forwarder::restore(uint64_t confirmed, std::vector<DeadLetter> dead,
+                        const ForwardingPause& pause, double now_ms) {
   CHECK(batches_.empty());
   confirmed_ = confirmed;
   cut_ = confirmed;
   appended_ = confirmed;
   dead_ = std::move(dead);
+  // A trap may have paused it before.
+  paused_until_ms_ =
+      std::max(paused_until_ms_, std::min(pause.until_ms, now_ms + kRetryAfterMaxMs));
+  failures_ = pause.failures;
+  blocked_ = pause.is_blocked;
+}
+
+void Forwarder::restart(uint64_t confirmed) {
+  CHECK(confirmed <= appended_);
+  batches_.clear();
+  in_flight_ = 0;
+  confirmed_ = confirmed;
+  cut_ = confirmed;
+  cut_at_ms_ = 0;
+  failures_ = 0;
+  paused_until_ms_ = 0;
+  blocked_ = false;
 }
 
 void Forwarder::appended(uint64_t through, double now_ms) {
@@ -192,14 +217,16 @@ void Forwarder::apply_results(Batch& batch, const std::vector<RecordResult>& res
     return is_ours(result) && result.outcome == RecordOutcome::kStored;
   });
   blocked_ = false;
+  is_clock_corrected_ = false;
   for (const RecordResult& result : results) {
     if (stores) dead_in_row_ = 0;
     if (is_ours(result)) settle(batch, result, outcome);
   }
   if (stores) dead_in_row_ = 0;
+  outcome.has_stored = stores;
   if (outcome.conflict) {
-    // The central store holds another record under this name. Nothing may be lost or overwritten,
-    // so everything waits for somebody who knows which one is right.
+    // The central store holds another record under this name. Nothing may be lost or overwritten:
+    // the room goes on under another epoch, or everything waits for an operator.
     outcome.trouble = "the central store holds other content under a seq of this epoch";
     blocked_ = true;
     back_off(batch, kBackoffCapMs, now_ms);
@@ -230,6 +257,7 @@ void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, Attempt
   outcome.trouble = answer_in_words(answer);
   const bool refused_as_bad =
       answer.status == kStatusBadRequest || answer.status == kStatusUnprocessable;
+  if (is_unauthorized(answer.status) && correct_clock(answer, outcome, now_ms)) return;
   if (answer.status == kStatusTooLarge) {
     split_or_bury(batch, "TOO_LARGE", outcome, now_ms);
   } else if (refused_as_bad && is_central_refusal(answer.body)) {
@@ -242,6 +270,20 @@ void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, Attempt
     blocked_ = true;
     back_off(batch, kBackoffCapMs / 2, now_ms);
   }
+}
+
+// A signature bears a time, and one that is too far from the server's is refused as a wrong one is.
+// True when it is to be tried again at once by the server's clock.
+bool Forwarder::correct_clock(const AttemptAnswer& answer, AttemptOutcome& outcome, double now_ms) {
+  const auto server_ms = parse_http_date(answer.date);
+  if (!server_ms) return false;
+  const double offset_ms = *server_ms - now_ms;
+  if (std::abs(offset_ms - clock_offset_ms_) < kClockSkewMinMs) return false;
+  clock_offset_ms_ = offset_ms;
+  outcome.trouble = "the central API refuses a signature, and its clock is " +
+                    std::to_string(static_cast<int64_t>(offset_ms / 1000)) + " s ahead of ours";
+  // Once without a pause: a Date may be wrong, too.
+  return !std::exchange(is_clock_corrected_, true);
 }
 
 void Forwarder::split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome,

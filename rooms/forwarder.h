@@ -47,6 +47,8 @@ struct AttemptOutcome {
   bool dead_changed = false;
   // The central store holds something else under a seq of this epoch.
   bool conflict = false;
+  // Some of the batch is stored, now or before.
+  bool has_stored = false;
   // Something for the log; empty when all went well.
   std::string trouble;
 };
@@ -56,8 +58,13 @@ class Forwarder {
   // `random` must outlive the forwarder.
   explicit Forwarder(Random& random) : random_(random) {}
 
-  // Where a restored or new room stands: everything up to `confirmed` is done.
-  void restore(uint64_t confirmed, std::vector<DeadLetter> dead);
+  // Where a restored or new room stands: everything up to `confirmed` is done. A pause that a clock
+  // which went back would make endless ends as the longest there is.
+  void restore(uint64_t confirmed, std::vector<DeadLetter> dead, const ForwardingPause& pause,
+               double now_ms);
+  // The epoch has changed: everything after `confirmed` is sent under the new one, and what is on
+  // its way is not waited for.
+  void restart(uint64_t confirmed);
   // Records up to `through` are durable and may be sent.
   void appended(uint64_t through, double now_ms);
 
@@ -81,6 +88,10 @@ class Forwarder {
   [[nodiscard]] const std::vector<DeadLetter>& dead() const { return dead_; }
   // The endpoint refuses us for a reason that only an operator can mend.
   [[nodiscard]] bool blocked() const { return blocked_; }
+  [[nodiscard]] ForwardingPause paused() const { return {paused_until_ms_, failures_, blocked_}; }
+  // By how much the central API's clock is ahead of ours, where it has refused us for that; what is
+  // signed bears its time.
+  [[nodiscard]] double clock_offset_ms() const { return clock_offset_ms_; }
 
  private:
   enum class RecordState : uint8_t { kWaiting, kStored, kDead };
@@ -104,6 +115,7 @@ class Forwarder {
                      AttemptOutcome& outcome, double now_ms);
   void apply_refusal(Batch& batch, const AttemptAnswer& answer, AttemptOutcome& outcome,
                      double now_ms);
+  bool correct_clock(const AttemptAnswer& answer, AttemptOutcome& outcome, double now_ms);
   void settle(Batch& batch, const RecordResult& result, AttemptOutcome& outcome);
   void split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome, double now_ms);
   // Nothing at all is sent before the pause is over.
@@ -137,6 +149,8 @@ class Forwarder {
   uint32_t dead_in_row_ = 0;    // given up, and nothing stored since
   double paused_until_ms_ = 0;  // after a failure nothing is sent before
   bool blocked_ = false;
+  double clock_offset_ms_ = 0;
+  bool is_clock_corrected_ = false;  // and nothing was answered well since
 };
 
 // The delay that a Retry-After header asks for, in seconds or until a date, as ms, at most

@@ -165,6 +165,10 @@ inline constexpr uint32_t kDeadInRowMax = 3;
 // for so long. A byte each, and as many are sent again after a restart.
 inline constexpr uint64_t kUnsettledRecordsMax = 10'000;
 
+// Signatures are refused for a clock that is five minutes off; a clock that is nearly right is not
+// what they are refused for.
+inline constexpr double kClockSkewMinMs = 60'000;
+
 // The longest Retry-After that is obeyed (contract).
 inline constexpr double kRetryAfterMaxMs = 300'000;
 

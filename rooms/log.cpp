@@ -17,7 +17,12 @@ namespace {
 // state := version:u8 room:sized generation:varint epoch:sized seq:varint last_ts:varint
 //          confirmed:varint dedup_k0:u64 dedup_k1:u64 dead_count:varint
 //          (seq:varint code:sized) * dead_count
-constexpr uint8_t kStateVersion = 1;
+//          paused_until:varint failures:varint flags:u8
+// Version 1 ended with the dead letters.
+constexpr uint8_t kStateVersion = 2;
+constexpr uint8_t kStateVersionWithoutPause = 1;
+constexpr uint8_t kFlagBlocked = 1;
+constexpr uint8_t kFlagUnproven = 2;
 
 // snapshot := version:u8 generation:varint through:varint state:sized
 constexpr uint8_t kSnapshotVersion = 1;
@@ -45,7 +50,13 @@ void Log::create(double now_ms, Random& random, EffectList& effects) {
   generation_ = 1;
   dedup_key_ = {random.next(), random.next()};
   start_dedup();
-  save_state(0, {}, effects);
+  save_state(0, {}, {}, effects);
+}
+
+void Log::begin_epoch(double now_ms, Random& random) {
+  const uint64_t after_ms = epoch_time_ms(epoch_) + 1;
+  epoch_ = make_epoch(std::max(static_cast<uint64_t>(now_ms), after_ms), random);
+  is_epoch_unproven_ = true;
 }
 
 void Log::import(const Origin& origin, Random& random, EffectList& effects) {
@@ -60,7 +71,7 @@ void Log::import(const Origin& origin, Random& random, EffectList& effects) {
   snapshot_through_ = origin.through;
   snapshot_is_stored_ = snapshot_.empty();
   skipped_ = origin.skipped;
-  save_state(origin.flushed_seq, {}, effects);
+  save_state(origin.flushed_seq, {}, {}, effects);
   if (!skipped_.empty()) save_skipped(effects);
 }
 
@@ -90,7 +101,8 @@ bool Log::restore_snapshot_row(std::string_view bytes) {
 
 bool Log::restore_state_row(std::string_view bytes) {
   ByteReader reader(bytes);
-  if (reader.u8() != kStateVersion) return false;
+  const uint8_t version = reader.u8();
+  if (version != kStateVersion && version != kStateVersionWithoutPause) return false;
   const std::string_view room = reader.sized();
   if (room_.empty()) room_ = room;
   generation_ = reader.varint();
@@ -106,6 +118,13 @@ bool Log::restore_state_row(std::string_view bytes) {
     letter.seq = reader.varint();
     letter.code = reader.sized();
     restored_dead_.push_back(std::move(letter));
+  }
+  if (version == kStateVersion) {
+    restored_pause_.until_ms = static_cast<double>(reader.varint());
+    restored_pause_.failures = static_cast<uint32_t>(reader.varint());
+    const uint8_t flags = reader.u8();
+    restored_pause_.is_blocked = (flags & kFlagBlocked) != 0;
+    is_epoch_unproven_ = (flags & kFlagUnproven) != 0;
   }
   if (!reader.ok() || !reader.at_end() || epoch_.empty()) return false;
   start_dedup();
@@ -353,7 +372,8 @@ void Log::rewrite(uint64_t seq, std::string_view data, const std::vector<bool>& 
   segments_.resize(position, static_cast<uint32_t>(data.size()));
 }
 
-void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects) {
+void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
+                     const ForwardingPause& pause, EffectList& effects) {
   std::string bytes;
   ByteWriter writer(bytes);
   writer.u8(kStateVersion);
@@ -370,6 +390,10 @@ void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, Ef
     writer.varint(letter.seq);
     writer.sized(letter.code);
   }
+  writer.varint(static_cast<uint64_t>(pause.until_ms));
+  writer.varint(pause.failures);
+  writer.u8(static_cast<uint8_t>((pause.is_blocked ? kFlagBlocked : 0) |
+                                 (is_epoch_unproven_ ? kFlagUnproven : 0)));
   effects.put_state(kStateRow, bytes);
 }
 

@@ -37,6 +37,15 @@ struct DeadLetter {
   std::string code;
 };
 
+// What is to be known of a failing central API after a sleep.
+struct ForwardingPause {
+  double until_ms = 0;    // nothing is sent before
+  uint32_t failures = 0;  // in a row
+  bool is_blocked = false;
+
+  bool operator==(const ForwardingPause& other) const = default;
+};
+
 class Log {
  public:
   // `room` is the room's name, empty if the state row is to tell it. `settings` must outlive the
@@ -86,7 +95,15 @@ class Log {
   // over is not in the snapshot yet.
   [[nodiscard]] bool snapshot_due(uint64_t confirmed) const;
   // Stores the state row.
-  void save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead, EffectList& effects);
+  void save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
+                  const ForwardingPause& pause, EffectList& effects);
+
+  // Goes on under a new epoch, which sorts behind the present one: the central store holds other
+  // records under that. The state row must be stored in the same commit.
+  void begin_epoch(double now_ms, Random& random);
+  // Whether the epoch was begun so, and the central API has stored nothing of it yet.
+  [[nodiscard]] bool is_epoch_unproven() const { return is_epoch_unproven_; }
+  void prove_epoch() { is_epoch_unproven_ = false; }
 
   // Leaves a record out of the state for good: it stays a record of the log and nothing more. For
   // one that is in no snapshot, of a log that exists; at most kSkippedRecordsMax at once.
@@ -116,6 +133,7 @@ class Log {
   // As read by restore_state and restore_segment.
   [[nodiscard]] uint64_t restored_confirmed() const { return restored_confirmed_; }
   [[nodiscard]] const std::vector<DeadLetter>& restored_dead() const { return restored_dead_; }
+  [[nodiscard]] const ForwardingPause& restored_pause() const { return restored_pause_; }
 
  private:
   struct PendingSegment {
@@ -161,6 +179,8 @@ class Log {
   std::vector<StoredSegment> restoring_;
   uint64_t restored_confirmed_ = 0;
   std::vector<DeadLetter> restored_dead_;
+  ForwardingPause restored_pause_;
+  bool is_epoch_unproven_ = false;
 };
 
 }  // namespace edgeroom

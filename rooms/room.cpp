@@ -86,7 +86,8 @@ void Room::restored(EffectList& effects) {
   confirmation_stored_ = log_.restored_confirmed();
   confirmation_sent_ = confirmation_stored_;
   deletions_.confirmed(confirmation_stored_, log_.restored_dead());
-  forwarder_.restore(confirmation_stored_, log_.restored_dead());
+  forwarder_.restore(confirmation_stored_, log_.restored_dead(), log_.restored_pause(), now_ms_);
+  pause_stored_ = log_.restored_pause();
   for (const auto& [handle, connection] : connections_.all()) expires(connection);
   if (connections_.size() > 0) {
     close_expired(effects);
@@ -95,9 +96,7 @@ void Room::restored(EffectList& effects) {
     expiry_checked_ms_ = now_ms_;
   }
   if (!log_.exists()) return;
-  for (const SegmentEntry& entry : log_.segments().entries()) {
-    if (entry.last_seq() > confirmation_stored_) outbox_bytes_ += entry.data_size;
-  }
+  count_outbox_bytes();
   forwarder_.appended(log_.flushed_seq(), now_ms_);
   log_line(LogThreshold::kDebug, "restored", {}, effects);
 }
@@ -249,7 +248,8 @@ bool Room::cursor_dirty() const {
 }
 
 void Room::store_cursor(EffectList& effects) {
-  log_.save_state(forwarder_.confirmed(), forwarder_.dead(), effects);
+  pause_stored_ = forwarder_.paused();
+  log_.save_state(forwarder_.confirmed(), forwarder_.dead(), pause_stored_, effects);
   confirmation_stored_ = forwarder_.confirmed();
 }
 
@@ -274,12 +274,17 @@ void Room::arm(EffectList& effects) {
   double alarm_at = std::numeric_limits<double>::infinity();
   // Another alarm may be set, for much later: it must not stand in the safety alarm's place.
   const double safety = now_ms_ + kSafetyAlarmMs;
-  if ((alarm_at_ms_ == 0 || alarm_at_ms_ > safety) && forwarder_.pending() > 0) {
+  // Nothing is done before the end of a long pause: the room need not wake for it.
+  const bool is_paused =
+      std::isfinite(due) && due - now_ms_ > kTimerDelayMaxMs && alarm_at_ms_ < due;
+  if ((alarm_at_ms_ == 0 || alarm_at_ms_ > safety || is_paused) && forwarder_.pending() > 0) {
     alarm_at = std::isfinite(due) ? std::max(due, safety) : safety;
   }
   // A room may sleep until then.
   if (far_due - now_ms_ > kTimerDelayMaxMs) alarm_at = std::min(alarm_at, far_due);
-  if (std::isfinite(alarm_at) && (alarm_at_ms_ == 0 || alarm_at < alarm_at_ms_)) {
+  const bool is_new =
+      alarm_at_ms_ == 0 || alarm_at < alarm_at_ms_ || (is_paused && alarm_at > alarm_at_ms_);
+  if (std::isfinite(alarm_at) && is_new) {
     alarm_at_ms_ = alarm_at;
     effects.alarm(alarm_at_ms_);
   }

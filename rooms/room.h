@@ -228,6 +228,10 @@ class Room {
   void forward_next(EffectList& effects);
   Refusal attempt_answered(const Event& event, EffectList& effects);
   void count_confirmed_bytes(uint64_t before, uint64_t now);
+  void count_outbox_bytes();
+  // What storage knows of the pause would be wrong after a sleep.
+  [[nodiscard]] bool pause_dirty() const;
+  void begin_epoch(EffectList& effects);
 
   RoomSettings settings_;
   Random random_;
@@ -268,9 +272,10 @@ class Room {
   bool confirmation_dirty_ = false;
   uint64_t confirmation_sent_ = 0;    // the watermark that everybody was told
   uint64_t confirmation_stored_ = 0;  // the watermark that storage knows of
-  double cursor_dirty_at_ms_ = 0;     // since when storage knows of an older watermark
-  bool dead_dirty_ = false;           // dead letters that storage does not know of
-  uint64_t outbox_bytes_ = 0;         // of the segments above the watermark
+  ForwardingPause pause_stored_;
+  double cursor_dirty_at_ms_ = 0;  // since when storage knows of an older watermark
+  bool dead_dirty_ = false;        // dead letters that storage does not know of
+  uint64_t outbox_bytes_ = 0;      // of the segments above the watermark
 
   double behaviour_called_ms_ = 0;  // on_timer, last
   double trap_pause_until_ms_ = 0;  // nothing is done that nobody asked for before

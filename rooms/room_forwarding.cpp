@@ -27,7 +27,7 @@ void Room::finish(BatchReader& reader, EffectList& effects) {
   const std::string body = reader.finish();
   const uint32_t attempt = forwarder_.started(reader.plan(), reader.last());
   const std::string key = log_.room() + ":" + log_.epoch() + ":" + reader.range();
-  effects.forward(attempt, body, key, kAttemptTimeoutMs);
+  effects.forward(attempt, body, key, kAttemptTimeoutMs, forwarder_.clock_offset_ms());
 }
 
 std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList& effects) {
@@ -49,6 +49,11 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
     log_line(forwarder_.blocked() ? LogThreshold::kError : LogThreshold::kWarn, "forwarding",
              outcome->trouble, effects);
   }
+  if (outcome->has_stored) log_.prove_epoch();
+  if (outcome->conflict && !log_.is_epoch_unproven()) {
+    begin_epoch(effects);
+    return std::nullopt;
+  }
   if (outcome->confirmed_moved) {
     count_confirmed_bytes(confirmed_before, forwarder_.confirmed());
     if (confirmed_before == confirmation_stored_) cursor_dirty_at_ms_ = now_ms_;
@@ -57,7 +62,43 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   }
   if (outcome->dead_changed) dead_dirty_ = true;
   if (outcome->confirmed_moved || outcome->dead_changed) want_flush(effects);
+  if (pause_dirty()) store_cursor(effects);
   return std::nullopt;
+}
+
+// A short pause is over before the room could sleep.
+bool Room::pause_dirty() const {
+  const ForwardingPause pause = forwarder_.paused();
+  return pause.is_blocked != pause_stored_.is_blocked ||
+         (pause.until_ms != pause_stored_.until_ms && pause.until_ms > now_ms_ + kTimerDelayMaxMs);
+}
+
+// The central store holds other records under this epoch: this room was set back to an earlier
+// state, or has been somewhere else before. Nothing is overwritten there and nothing lost here: all
+// that the room holds goes to the store again, under a new name.
+void Room::begin_epoch(EffectList& effects) {
+  flush(effects);
+  const std::string before = log_.epoch();
+  log_.begin_epoch(now_ms_, random_);
+  forwarder_.restart(log_.oldest_held_seq() - 1);
+  confirmation_sent_ = forwarder_.confirmed();
+  confirmation_dirty_ = false;
+  dead_dirty_ = false;
+  count_outbox_bytes();
+  store_cursor(effects);
+  log_line(LogThreshold::kError, "new_epoch",
+           "the central store holds other records under the epoch " + before +
+               "; the room goes on as " + log_.epoch(),
+           effects);
+  // Whoever is here knows the old name.
+  drain(effects);
+}
+
+void Room::count_outbox_bytes() {
+  outbox_bytes_ = 0;
+  for (const SegmentEntry& entry : log_.segments().entries()) {
+    if (entry.last_seq() > forwarder_.confirmed()) outbox_bytes_ += entry.data_size;
+  }
 }
 
 void Room::count_confirmed_bytes(uint64_t before, uint64_t now) {

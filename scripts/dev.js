@@ -121,7 +121,12 @@ async function build({ toolchain }) {
 function startCentral({ centralPort, stateDir }, devVars) {
   /** @type {Record<string, string>} */
   const credentials = {};
-  for (const name of ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) {
+  const auth = devVars.PERSIST_AUTH || "sigv4";
+  const secrets =
+    auth === "sigv4"
+      ? ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+      : ["PERSIST_AUTH", "PERSIST_SECRET"];
+  for (const name of secrets) {
     const value = devVars[name];
     if (!value) {
       throw new DevError(

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 
+using edgeroom::epoch_time_ms;
 using edgeroom::make_epoch;
 using edgeroom::make_token;
 using edgeroom::Random;
@@ -38,6 +39,17 @@ TEST_CASE("an epoch is a ULID: 26 characters, the first ten of them the time") {
   }
   // The example of the ULID specification: 1469918176385 is 01ARYZ6S41.
   CHECK(make_epoch(1469918176385, random).substr(0, 10) == "01ARYZ6S41");
+}
+
+TEST_CASE("an epoch tells its time, and what is none of ours tells none") {
+  Random random(3);
+  for (const uint64_t now_ms :
+       {uint64_t{0}, uint64_t{1}, uint64_t{1'800'000'000'000}, (uint64_t{1} << 48U) - 1}) {
+    CHECK(epoch_time_ms(make_epoch(now_ms, random)) == now_ms);
+  }
+  CHECK(epoch_time_ms("") == 0);
+  CHECK(epoch_time_ms("01ARYZ6S4") == 0);
+  CHECK(epoch_time_ms("01aryz6s41") == 0);
 }
 
 TEST_CASE("epochs sort by time as text, and two of one moment differ") {

@@ -502,6 +502,69 @@ TEST_CASE("a conflict gives nothing up and lets nothing pass, but is tried again
   CHECK_FALSE(bench.forwarder.blocked());
 }
 
+TEST_CASE("auth: a clock ten minutes off is corrected once, and at once") {
+  const std::string later = "Fri, 15 Jan 2027 08:10:00 GMT";
+  const std::string sooner = "Fri, 15 Jan 2027 07:50:00 GMT";
+  for (const bool is_behind : {true, false}) {
+    Bench bench;
+    bench.append(1);
+    const std::string& date = is_behind ? later : sooner;
+    const AttemptOutcome outcome = bench.answer(bench.start(), 403, "", "", date);
+    CHECK(outcome.trouble.find("s ahead of ours") != std::string::npos);
+    CHECK_FALSE(bench.forwarder.blocked());
+    CHECK(std::abs(bench.forwarder.clock_offset_ms()) > 599'000);
+    CHECK((bench.forwarder.clock_offset_ms() > 0) == is_behind);
+    bench.store(bench.start(), 1, 1);
+    CHECK(bench.forwarder.confirmed() == 1);
+  }
+  // It was not the clock, or not that alone.
+  Bench bench;
+  bench.append(1);
+  bench.answer(bench.start(), 401, "", "", later);
+  bench.answer(bench.start(), 401, "", "", later);
+  CHECK(bench.forwarder.blocked());
+  CHECK(bench.wait_ms() >= kBackoffCapMs / 2);
+  bench.now_ms += bench.wait_ms();
+  // Another Date is believed, but no longer hurried after.
+  bench.answer(bench.start(), 401, "", "", sooner);
+  CHECK(bench.wait_ms() >= kBackoffCapMs / 2);
+  CHECK(bench.forwarder.clock_offset_ms() < 0);
+}
+
+TEST_CASE("auth: a wrong secret with a clock that is right blocks at once, and is tried again") {
+  Bench bench;
+  bench.append(1);
+  for (const char* date : {"Fri, 15 Jan 2027 08:00:30 GMT", "", "now"}) {
+    Bench each;
+    each.append(1);
+    each.answer(each.start(), 403, "", "", date);
+    CHECK(each.forwarder.blocked());
+    CHECK(each.forwarder.clock_offset_ms() == 0);
+    CHECK(each.wait_ms() <= kBackoffCapMs);
+  }
+}
+
+TEST_CASE("a pause is obeyed after a restart, and is no longer than a pause can be") {
+  Bench bench;
+  bench.append(1);
+  bench.answer(bench.start(), 429, "", "200");
+  const edgeroom::ForwardingPause pause = bench.forwarder.paused();
+  CHECK(pause.until_ms == bench.now_ms + 200'000);
+  Bench restarted;
+  restarted.now_ms = bench.now_ms;
+  restarted.forwarder.restore(0, {}, pause, restarted.now_ms);
+  restarted.append(1);
+  CHECK_FALSE(restarted.forwarder.next(bench.now_ms + 199'999));
+  CHECK(restarted.forwarder.next(bench.now_ms + 200'000));
+  // The clock went back by a year.
+  Bench past;
+  past.now_ms -= 365.0 * 24 * 3600 * 1000;
+  past.forwarder.restore(0, {}, {pause.until_ms, 7, true}, past.now_ms);
+  past.append(1);
+  CHECK(past.wait_ms() <= edgeroom::kRetryAfterMaxMs);
+  CHECK(past.forwarder.blocked());
+}
+
 TEST_CASE("an answer counts once, and only for an attempt that is on its way") {
   Bench bench;
   bench.append(2);
@@ -521,7 +584,7 @@ TEST_CASE("an answer counts once, and only for an attempt that is on its way") {
 
 TEST_CASE("after a restart dead letters are tried once more, and told once") {
   Bench bench;
-  bench.forwarder.restore(10, {{5, "OLD"}, {12, "TOO_LARGE"}, {13, "TOO_LARGE"}});
+  bench.forwarder.restore(10, {{5, "OLD"}, {12, "TOO_LARGE"}, {13, "TOO_LARGE"}}, {}, kStartMs);
   CHECK(bench.forwarder.confirmed() == 10);
   CHECK(bench.forwarder.pending() == 0);
   bench.append(13);

@@ -107,7 +107,7 @@ class LogWorld {
 
   void save_state(const std::vector<DeadLetter>& dead) {
     EffectList effects;
-    log_->save_state(confirmed, dead, effects);
+    log_->save_state(confirmed, dead, {}, effects);
     stored_confirmed = confirmed;
     stored_dead = dead;
     apply(effects);
@@ -620,7 +620,7 @@ TEST_CASE("a log that lacks what nobody has confirmed is not restored") {
   for (int i = 0; i < 7; i++) world.append(kept);
   world.flush();
   EffectList effects;
-  world.log().save_state(0, {}, effects);
+  world.log().save_state(0, {}, {}, effects);
   CHECK_FALSE(restore(settings, effects.data(effects.records().back()), {}));
 }
 

@@ -1,0 +1,161 @@
+// A room and a central store that do not agree: a new epoch. And what of a failing store is known
+// after a sleep.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "tests/unit/room_harness.h"
+
+using edgeroom::test::contains;
+using edgeroom::test::quiet_settings;
+using edgeroom::test::RoomHarness;
+
+namespace {
+
+std::string conflict_at(const RoomHarness& room, const std::string& epoch, int seq) {
+  CHECK(contains(room.attempts.front().body, "\"seq\":" + std::to_string(seq)));
+  return R"({"v":1,"room":"lobby","epoch":")" + epoch + R"(","results":[{"seq":)" +
+         std::to_string(seq) + R"(,"status":"rejected","code":"CONFLICT"}]})";
+}
+
+bool has_log(const RoomHarness& room, const std::string& what) {
+  return std::any_of(room.logs.begin(), room.logs.end(),
+                     [&](const std::string& line) { return contains(line, what); });
+}
+
+}  // namespace
+
+TEST_CASE("a conflict in the central store begins a new epoch, in which nothing is lost") {
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.turn();
+  room.publish(ana, "1", "a-1");
+  room.confirm_all();
+  room.publish(ana, "2", "a-2");
+  room.publish(ana, "3", "a-3");
+  const std::string before = room.epoch();
+  room.take(ana);
+  room.until_attempt();
+  room.answer(200, conflict_at(room, before, 2));
+  const std::string after = room.epoch();
+  CHECK(after > before);
+  CHECK(has_log(room, "new_epoch"));
+  CHECK(has_log(room, before));
+  // Who is here is asked to come back, and learns the new name.
+  CHECK(contains(room.text(ana), "\"type\":\"reconnect\""));
+  const auto again = room.join(",\"user\":\"ana\",\"epoch\":\"" + before + "\",\"after\":3");
+  const std::string welcome = room.text(again);
+  CHECK(contains(welcome, "\"epoch\":\"" + after + "\""));
+  CHECK(contains(welcome, "\"seq\":3,\"confirmed\":0,\"recovered\":false"));
+  // All that the room holds goes to the store again, under the new name.
+  room.until_attempt();
+  CHECK(contains(room.attempts.front().key, ":" + after + ":1-3"));
+  CHECK(contains(room.attempts.front().body, "\"epoch\":\"" + after + "\""));
+  room.confirm_all();
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"confirmed\":3"));
+  // And nothing was numbered anew: an id is known as before.
+  room.take(again);
+  room.frame(again, R"({"type":"message","content":2,"id":"a-2"})");
+  CHECK(contains(room.text(again), R"({"type":"ack","id":"a-2","seq":2,"duplicate":true})"));
+  room.publish(again, "4");
+  CHECK(contains(room.text(again), "\"seq\":4"));
+  room.wake();
+  CHECK(room.epoch() == after);
+}
+
+TEST_CASE("the new epoch is stored with its beginning") {
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  room.publish(ana, "1");
+  const std::string before = room.epoch();
+  room.until_attempt();
+  room.answer(200, conflict_at(room, before, 1));
+  const std::string after = room.epoch();
+  CHECK(after > before);
+  room.wake();
+  CHECK(room.epoch() == after);
+  room.until_attempt();
+  CHECK(contains(room.attempts.front().body, "\"epoch\":\"" + after + "\""));
+}
+
+TEST_CASE("an answer to what was sent under the old name changes nothing") {
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  for (int i = 0; i < 150; i++) room.publish(ana, "1");
+  const std::string before = room.epoch();
+  room.until_attempt();
+  for (int i = 0; i < 5 && room.attempts.size() < 2; i++) room.timer();
+  REQUIRE(room.attempts.size() == 2);
+  room.answer(200, conflict_at(room, before, 1));
+  const std::string after = room.epoch();
+  // The second attempt under way was made under the old name.
+  CHECK(contains(room.attempts.front().body, before));
+  room.store_all();
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"confirmed\":0"));
+  room.confirm_all();
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"confirmed\":150"));
+  CHECK(room.epoch() == after);
+}
+
+TEST_CASE("an endpoint that answers CONFLICT to everything gets one new epoch, and no more") {
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  room.publish(ana, "1");
+  room.until_attempt();
+  room.answer(200, conflict_at(room, room.epoch(), 1));
+  const std::string second = room.epoch();
+  room.wake();
+  for (int i = 0; i < 3; i++) {
+    room.until_attempt();
+    room.answer(200, conflict_at(room, second, 1));
+    CHECK(room.epoch() == second);
+    CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"blocked\":true"));
+  }
+  // When it has come to its senses, and then to another conflict, there is another.
+  room.confirm_all();
+  const auto bob = room.join();
+  room.publish(bob, "2");
+  room.until_attempt();
+  room.answer(200, conflict_at(room, second, 2));
+  CHECK(room.epoch() > second);
+}
+
+TEST_CASE("a Retry-After is obeyed, and a block known, after a sleep") {
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  room.publish(ana, "1");
+  room.until_attempt();
+  room.answer(429, "", "200");
+  const double until_ms = room.now_ms + 200'000;
+  room.wake();
+  room.publish(ana, "2");
+  room.until_attempt();
+  CHECK(room.now_ms >= until_ms);
+  room.answer(403, "{\"message\":\"Forbidden\"}");
+  room.wake();
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"blocked\":true"));
+  room.confirm_all();
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"blocked\":false"));
+  room.wake();
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"blocked\":false"));
+}
+
+TEST_CASE("short pauses cost no row, and long ones no wake before they are over") {
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  room.publish(ana, "1");
+  const uint64_t before = room.storage.rows_written;
+  room.until_attempt();
+  room.answer(503, "");
+  CHECK(room.storage.rows_written == before);
+  for (int i = 1; i <= 5; i++) {
+    room.until_attempt();
+    room.answer(503, "", "100");
+    // The pause, and an alarm as the attempt was made and another for the end of the pause.
+    CHECK(room.storage.rows_written <= before + static_cast<uint64_t>(3 * i));
+    REQUIRE(room.alarm_at_ms);
+    CHECK(*room.alarm_at_ms == room.now_ms + 100'000);
+  }
+}
