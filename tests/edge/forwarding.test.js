@@ -1,0 +1,147 @@
+// The way to the central API over real requests: how they are signed, and what becomes of a room that
+// the central store knows otherwise.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { AwsClient } from "aws4fetch";
+import { startCentral } from "../../central/local.js";
+import { CentralProxy } from "./central-proxy.js";
+import { CREDENTIALS, central, newRoom, startEdge, temporaryFolder, until } from "./harness.js";
+import { fromCentral, walkForwards } from "./pages.js";
+
+/** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
+
+/** Rooms whose clock is ahead of everybody else's. */
+const CLOCK_AHEAD_ENTRY = `
+  const now = Date.now;
+  Date.now = () => now() + 600_000;
+  export { Room, default } from "./index.js";`;
+
+/** @param {Edge} edge @param {string} room */
+async function stateOf(edge, room) {
+  return (await edge.json(`/api/rooms/${room}`)).body;
+}
+
+/** Says two messages, and waits until they are confirmed. @param {Edge} edge */
+async function twoMessages(edge) {
+  const room = newRoom();
+  const ana = await edge.join(room, { user: "ana" });
+  ana.send({ type: "message", content: "one" });
+  ana.send({ type: "message", content: "two" });
+  await ana.confirmed(2);
+  return room;
+}
+
+describe("requests to the central API", { timeout: 120_000 }, () => {
+  for (const auth of ["hmac", "bearer"]) {
+    it(`are taken with ${auth}, and refused with another secret`, async () => {
+      const secret = "a-secret-that-both-sides-know";
+      const store = await startCentral(
+        /** @type {any} */ ({ auth, secrets: [secret], port: 0, stateDir: await temporaryFolder() }),
+      );
+      const vars = { PERSIST_AUTH: auth, PERSIST_SECRET: secret };
+      const edge = await startEdge({ centralUrl: store.url, vars });
+      const stranger = await startEdge({
+        centralUrl: store.url,
+        vars: { ...vars, PERSIST_SECRET: "another-secret-of-somebody" },
+      });
+      try {
+        const room = await twoMessages(edge);
+        // Pages are signed, too.
+        const page = await edge.json(`/api/rooms/${room}/messages?after=0`);
+        assert.deepEqual(
+          page.body.messages.map((/** @type {any} */ message) => message.content),
+          ["one", "two"],
+        );
+        const refused = newRoom();
+        const eve = await stranger.join(refused, { user: "eve" });
+        eve.send({ type: "message", content: "one" });
+        const state = await until(
+          () => stateOf(stranger, refused),
+          ({ outbox }) => outbox.blocked,
+        );
+        assert.deepEqual([state.confirmed, state.outbox.dead], [0, 0]);
+      } finally {
+        await Promise.all([edge.close(), stranger.close()]);
+        await store.close();
+      }
+    });
+  }
+
+  it("are signed by the central API's clock when ours is ten minutes off", async () => {
+    const store = await central();
+    const edge = await startEdge({ centralUrl: store.url, entry: CLOCK_AHEAD_ENTRY });
+    try {
+      await twoMessages(edge);
+      assert.ok(
+        edge.logs.some((line) => line.includes("s ahead of ours")),
+        edge.logs.join("\n"),
+      );
+    } finally {
+      await edge.close();
+      await store.close();
+    }
+  });
+});
+
+describe("a room that the central store knows otherwise", { timeout: 120_000 }, () => {
+  /** @type {Awaited<ReturnType<typeof central>>} */
+  let store;
+  /** @type {CentralProxy} */
+  let proxy;
+  /** @type {Edge} */
+  let edge;
+
+  before(async () => {
+    store = await central();
+    proxy = await CentralProxy.start(store.url);
+    edge = await startEdge({ centralUrl: proxy.url });
+  });
+
+  after(async () => {
+    await edge.close();
+    await proxy.close();
+    await store.close();
+  });
+
+  it("goes on under a new epoch, says so, and loses nothing on either side", async () => {
+    const room = newRoom();
+    const ana = await edge.join(room, { user: "ana" });
+    ana.send({ type: "message", content: "one", id: "a-1" });
+    await ana.confirmed(1);
+    const { epoch } = ana.told[0];
+    // What a room that was set back does not know of any more.
+    const lost = { seq: 2, type: "message", ts: Date.now(), user: "ana", content: "lost" };
+    const aws = new AwsClient({ ...CREDENTIALS, service: "execute-api", retries: 0 });
+    const answer = await aws.fetch(`${store.url}/v1/batches`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ v: 1, room, epoch, records: [lost] }),
+    });
+    assert.equal(answer.status, 200, await answer.text());
+
+    ana.send({ type: "message", content: "two", id: "a-2" });
+    await ana.next("reconnect");
+    const back = await edge.join(room, { user: "ana", epoch, after: 1 });
+    const welcome = back.told[0];
+    assert.ok(welcome.epoch > epoch);
+    assert.deepEqual([welcome.recovered, welcome.seq], [false, 2]);
+    await back.confirmed(2);
+    assert.ok(
+      edge.logs.some((line) => line.includes('"event":"new_epoch"') && line.includes(room)),
+    );
+
+    /** @param {string} of */
+    const contents = async (of) =>
+      (await walkForwards(fromCentral(store.url, room, of))).map(({ content }) => content);
+    assert.deepEqual(await contents(epoch), ["one", "lost"]);
+    assert.deepEqual(await contents(welcome.epoch), ["one", "two"]);
+    // Its people's messages are known by their ids as before, and after a sleep.
+    await edge.evict(room);
+    back.send({ type: "message", content: "two", id: "a-2" });
+    const ack = await back.next("ack");
+    assert.deepEqual([ack.seq, ack.duplicate], [2, true]);
+    const state = await stateOf(edge, room);
+    assert.deepEqual([state.epoch, state.confirmed], [welcome.epoch, 2]);
+  });
+});
