@@ -21,6 +21,13 @@ inline constexpr size_t kInputBytesMax = 3 * kInboundFrameBytesMax + 4096;
 // run out of memory. A room that has so many that are still needed takes no more messages.
 inline constexpr size_t kSegmentsMax = 100'000;
 
+// Segments that are stored and that nobody needs any more are kept up to so many in all, to be
+// written over: every waking reads their heads, which are some tens of kilobytes, and a room that
+// is busy now and then does not delete its rows in between. Of more than that each flush drops
+// some: few enough not to be felt, and an outage's ten thousand are gone within a thousand flushes.
+inline constexpr size_t kRingSegments = 1024;
+inline constexpr size_t kDroppedAtOnceMax = 16;
+
 // One outgoing frame and one stored segment; more is split. A row holds 2 MB at most, and a frame
 // should fit into what a phone takes at once.
 inline constexpr size_t kOutboundFrameBytesMax = 1U << 20U;

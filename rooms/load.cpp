@@ -20,8 +20,12 @@ void RecoveryReader::record(const Record& record) {
   frames_.end_object();
 }
 
-BatchReader::BatchReader(BatchPlan plan, std::string_view room, std::string_view epoch)
+BatchReader::BatchReader(BatchPlan plan, std::string_view room, std::string_view epoch,
+                         size_t bytes)
     : plan_(std::move(plan)) {
+  // A body that grows by doubling leaves holes behind, and an instance gives no memory back.
+  constexpr size_t kMemberNamesBytes = 96;  // of one record
+  body_.reserve(std::min(bytes + (plan_.wanted.size() + 2) * kMemberNamesBytes, kBatchBytesMax));
   body_.append("{\"v\":1,\"room\":");
   append_json_string(body_, room);
   body_.append(",\"epoch\":");

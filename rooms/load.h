@@ -40,7 +40,8 @@ class RecoveryReader {
 // The body of one attempt to forward.
 class BatchReader {
  public:
-  BatchReader(BatchPlan plan, std::string_view room, std::string_view epoch);
+  // `bytes`: about as much as the plan's records are, stored.
+  BatchReader(BatchPlan plan, std::string_view room, std::string_view epoch, size_t bytes);
 
   void record(const Record& record);
   // The whole body. No record may follow.

@@ -30,13 +30,6 @@ constexpr uint8_t kSnapshotVersion = 1;
 // skipped := version:u8 generation:varint count:varint seq:varint * count
 constexpr uint8_t kSkippedVersion = 1;
 
-// Segments that are stored and that nobody needs any more are kept up to so many in all, to be
-// written over: every waking reads their heads, which are some tens of kilobytes, and a room that
-// is busy now and then does not delete its rows in between. Of more than that each flush drops
-// some: few enough not to be felt, and an outage's ten thousand are gone within a thousand flushes.
-constexpr size_t kRingSegments = 1024;
-constexpr size_t kDroppedAtOnceMax = 16;
-
 }  // namespace
 
 Log::Log(std::string room, const RoomSettings& settings, bool messages_matter)

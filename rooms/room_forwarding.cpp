@@ -1,5 +1,6 @@
 // Forwarding: from the forwarder's decisions to attempts, and from answers to confirmations.
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -14,12 +15,17 @@ void Room::forward_next(EffectList& effects) {
   if (!plan) return;
   const SegmentIndex& index = log_.segments();
   std::vector<SegmentEntry> segments;
+  uint64_t bytes = 0;
   for (size_t i = index.find(plan->first); i < index.entries().size(); i++) {
     const SegmentEntry& entry = index.entries()[i];
     if (entry.first_seq > plan->last) break;
     segments.push_back(entry);
+    const uint64_t records = entry.last_seq() - entry.first_seq + 1;
+    const uint64_t taken =
+        std::min(entry.last_seq(), plan->last) - std::max(entry.first_seq, plan->first) + 1;
+    bytes += entry.data_size * taken / records;
   }
-  BatchReader reader(std::move(*plan), log_.room(), log_.epoch());
+  BatchReader reader(std::move(*plan), log_.room(), log_.epoch(), static_cast<size_t>(bytes));
   start_load(Load(std::move(segments), std::move(reader)), effects);
 }
 

@@ -66,7 +66,8 @@ std::optional<FrameError> Room::moderation_refusal(ModerationAction action) cons
   const bool adds = action == ModerationAction::kBan || action == ModerationAction::kMute;
   if (adds && state_.moderation().full()) {
     return FrameError{ErrorCode::kForbidden,
-                      "as many users as the room can remember are banned or muted"};
+                      "as many users as the room can remember are banned or muted (" +
+                          std::to_string(kModerationBytesMax) + " bytes of names)"};
   }
   return outbox_refusal(kModeratorRecordsMax);
 }

@@ -195,7 +195,7 @@ describe("a room from which many are banned", { timeout: 120_000 }, () => {
     const full = {
       type: "error",
       code: "forbidden",
-      detail: "as many users as the room can remember are banned or muted",
+      detail: "as many users as the room can remember are banned or muted (1048576 bytes of names)",
     };
     assert.deepEqual(refused, full);
     const at = Number(first);

@@ -37,7 +37,12 @@ describe("requests to the central API", { timeout: 120_000 }, () => {
     it(`are taken with ${auth}, and refused with another secret`, async () => {
       const secret = "a-secret-that-both-sides-know";
       const store = await startCentral(
-        /** @type {any} */ ({ auth, secrets: [secret], port: 0, stateDir: await temporaryFolder() }),
+        /** @type {any} */ ({
+          auth,
+          secrets: [secret],
+          port: 0,
+          stateDir: await temporaryFolder(),
+        }),
       );
       const vars = { PERSIST_AUTH: auth, PERSIST_SECRET: secret };
       const edge = await startEdge({ centralUrl: store.url, vars });

@@ -270,7 +270,7 @@ BatchPlan plan_of(uint64_t first, uint64_t last) {
 
 // Reads a plan's batch; tells the body and the last record in it.
 std::pair<std::string, uint64_t> read_batch(const StoredLog& log, const BatchPlan& plan) {
-  Load load(log.segments(plan.first, plan.last), BatchReader(plan, "lob\"by", "E1"));
+  Load load(log.segments(plan.first, plan.last), BatchReader(plan, "lob\"by", "E1", 100));
   log.feed(load);
   auto& reader = std::get<BatchReader>(load.reader());
   const uint64_t last = reader.last();
