@@ -507,7 +507,7 @@ TEST_CASE("a batch is filled to the last byte") {
   for (const size_t over : {size_t{0}, size_t{1}}) {
     CAPTURE(over);
     second.content = "\"" + std::string(kBatchBytesMax - used + over, 'y') + "\"";
-    BatchReader reader(plan_of(1, 2), "lob\"by", "E1");
+    BatchReader reader(plan_of(1, 2), "lob\"by", "E1", 100);
     reader.record(record_of(first));
     reader.record(record_of(second));
     CHECK(reader.last() == (over == 0 ? 2 : 1));
@@ -528,7 +528,8 @@ TEST_CASE("the largest message that a room takes fits into a batch") {
   record.user = user;
   record.id = id;
   record.content = content;
-  BatchReader reader(plan_of(record.seq, record.seq), std::string(128, 'r'), std::string(26, 'E'));
+  BatchReader reader(plan_of(record.seq, record.seq), std::string(128, 'r'), std::string(26, 'E'),
+                     100);
   reader.record(record);
   CHECK(reader.last() == record.seq);
   CHECK(reader.finish().size() <= kBatchBytesMax);
