@@ -1,4 +1,4 @@
-// JSON arrays of the operator's settings.
+// JSON arrays: of the operator's settings, of tokens and of exported logs.
 #pragma once
 
 #include <optional>

@@ -4,7 +4,7 @@ export const TOKEN_SKEW_SECONDS = 30;
 
 export const TOKEN_BYTES_MAX = 8192;
 
-export const ROOM_ABI_VERSION = 1;
+export const ROOM_ABI_VERSION = 2;
 
 export const EventType = Object.freeze({
   start: 1,

@@ -12,7 +12,7 @@
 
 namespace edgeroom {
 
-inline constexpr uint32_t kRoomAbiVersion = 1;
+inline constexpr uint32_t kRoomAbiVersion = 2;
 
 // What happened. `target` and `number` are the arguments of room_event, `payload` is what stands
 // in the input buffer.

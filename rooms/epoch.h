@@ -9,7 +9,7 @@ namespace edgeroom {
 
 class Random;
 
-// A new epoch: 26 characters of Crockford's base 32, 48 bits of time (ms) and then 80 random bits
+// A new epoch: 26 characters of Crockford's base 32, 50 bits of time (ms) and then 80 random bits
 // (the layout of a ULID), so that epochs sort by time as text.
 std::string make_epoch(uint64_t now_ms, Random& random);
 

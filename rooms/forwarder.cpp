@@ -70,6 +70,7 @@ void Forwarder::restore(uint64_t confirmed, std::vector<DeadLetter> dead,
       std::max(paused_until_ms_, std::min(pause.until_ms, now_ms + kRetryAfterMaxMs));
   failures_ = pause.failures;
   blocked_ = pause.is_blocked;
+  dead_in_row_ = std::min(pause.dead_in_row, kDeadInRowMax);
 }
 
 void Forwarder::restart(uint64_t confirmed) {
@@ -257,7 +258,7 @@ void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, Attempt
   outcome.trouble = answer_in_words(answer);
   const bool refused_as_bad =
       answer.status == kStatusBadRequest || answer.status == kStatusUnprocessable;
-  if (is_unauthorized(answer.status) && correct_clock(answer, outcome, now_ms)) return;
+  if (is_unauthorized(answer.status) && correct_clock(batch, answer, outcome, now_ms)) return;
   if (answer.status == kStatusTooLarge) {
     split_or_bury(batch, "TOO_LARGE", outcome, now_ms);
   } else if (refused_as_bad && is_central_refusal(answer.body)) {
@@ -274,12 +275,16 @@ void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, Attempt
 
 // A signature bears a time, and one that is too far from the server's is refused as a wrong one is.
 // True when it is to be tried again at once by the server's clock.
-bool Forwarder::correct_clock(const AttemptAnswer& answer, AttemptOutcome& outcome, double now_ms) {
+bool Forwarder::correct_clock(const Batch& batch, const AttemptAnswer& answer,
+                              AttemptOutcome& outcome, double now_ms) {
+  // Several are under way: what refused the first does not speak against the others.
+  if (batch.last_attempt <= old_clock_attempt_) return true;
   const auto server_ms = parse_http_date(answer.date);
   if (!server_ms) return false;
   const double offset_ms = *server_ms - now_ms;
   if (std::abs(offset_ms - clock_offset_ms_) < kClockSkewMinMs) return false;
   clock_offset_ms_ = offset_ms;
+  old_clock_attempt_ = last_attempt_;
   outcome.trouble = "the central API refuses a signature, and its clock is " +
                     std::to_string(static_cast<int64_t>(offset_ms / 1000)) + " s ahead of ours";
   // Once without a pause: a Date may be wrong, too.

@@ -88,7 +88,9 @@ class Forwarder {
   [[nodiscard]] const std::vector<DeadLetter>& dead() const { return dead_; }
   // The endpoint refuses us for a reason that only an operator can mend.
   [[nodiscard]] bool blocked() const { return blocked_; }
-  [[nodiscard]] ForwardingPause paused() const { return {paused_until_ms_, failures_, blocked_}; }
+  [[nodiscard]] ForwardingPause paused() const {
+    return {paused_until_ms_, failures_, blocked_, dead_in_row_};
+  }
   // By how much the central API's clock is ahead of ours, where it has refused us for that; what is
   // signed bears its time.
   [[nodiscard]] double clock_offset_ms() const { return clock_offset_ms_; }
@@ -115,7 +117,8 @@ class Forwarder {
                      AttemptOutcome& outcome, double now_ms);
   void apply_refusal(Batch& batch, const AttemptAnswer& answer, AttemptOutcome& outcome,
                      double now_ms);
-  bool correct_clock(const AttemptAnswer& answer, AttemptOutcome& outcome, double now_ms);
+  bool correct_clock(const Batch& batch, const AttemptAnswer& answer, AttemptOutcome& outcome,
+                     double now_ms);
   void settle(Batch& batch, const RecordResult& result, AttemptOutcome& outcome);
   void split_or_bury(Batch& batch, std::string_view code, AttemptOutcome& outcome, double now_ms);
   // Nothing at all is sent before the pause is over.
@@ -151,6 +154,7 @@ class Forwarder {
   bool blocked_ = false;
   double clock_offset_ms_ = 0;
   bool is_clock_corrected_ = false;  // and nothing was answered well since
+  uint32_t old_clock_attempt_ = 0;   // the last one that was signed before the offset changed
 };
 
 // The delay that a Retry-After header asks for, in seconds or until a date, as ms, at most

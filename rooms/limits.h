@@ -172,6 +172,10 @@ inline constexpr uint32_t kDeadInRowMax = 3;
 // for so long. A byte each, and as many are sent again after a restart.
 inline constexpr uint64_t kUnsettledRecordsMax = 10'000;
 
+// An epoch that was begun because of the central store is kept for so long at least: a store that
+// is set back is an accident, and not one for every ten minutes.
+inline constexpr double kEpochAgeMinMs = 600'000;
+
 // Signatures are refused for a clock that is five minutes off; a clock that is nearly right is not
 // what they are refused for.
 inline constexpr double kClockSkewMinMs = 60'000;

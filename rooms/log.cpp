@@ -17,7 +17,8 @@ namespace {
 // state := version:u8 room:sized generation:varint epoch:sized seq:varint last_ts:varint
 //          confirmed:varint dedup_k0:u64 dedup_k1:u64 dead_count:varint
 //          (seq:varint code:sized) * dead_count
-//          paused_until:varint failures:varint flags:u8
+//          paused_until:varint failures:varint flags:u8 dead_in_row:varint
+//          epoch_began_after:varint
 // Version 1 ended with the dead letters.
 constexpr uint8_t kStateVersion = 2;
 constexpr uint8_t kStateVersionWithoutPause = 1;
@@ -46,10 +47,18 @@ void Log::create(double now_ms, Random& random, EffectList& effects) {
   save_state(0, {}, {}, effects);
 }
 
+bool Log::may_begin_epoch(double now_ms) const {
+  const bool was_begun_so = epoch_began_after_ > 0;
+  const double age_ms = now_ms - static_cast<double>(epoch_time_ms(epoch_));
+  return !is_epoch_unproven_ && (!was_begun_so || age_ms >= kEpochAgeMinMs);
+}
+
 void Log::begin_epoch(double now_ms, Random& random) {
+  CHECK(appended_seq_ == flushed_seq_);
   const uint64_t after_ms = epoch_time_ms(epoch_) + 1;
   epoch_ = make_epoch(std::max(static_cast<uint64_t>(now_ms), after_ms), random);
   is_epoch_unproven_ = true;
+  epoch_began_after_ = flushed_seq_;
 }
 
 void Log::import(const Origin& origin, Random& random, EffectList& effects) {
@@ -118,6 +127,8 @@ bool Log::restore_state_row(std::string_view bytes) {
     const uint8_t flags = reader.u8();
     restored_pause_.is_blocked = (flags & kFlagBlocked) != 0;
     is_epoch_unproven_ = (flags & kFlagUnproven) != 0;
+    restored_pause_.dead_in_row = static_cast<uint32_t>(reader.varint());
+    epoch_began_after_ = reader.varint();
   }
   if (!reader.ok() || !reader.at_end() || epoch_.empty()) return false;
   start_dedup();
@@ -148,7 +159,10 @@ bool Log::restored(double now_ms) {
     entries.push_back({head.first_seq, head.first_ts, head.last_ts, stored.slot,
                        static_cast<uint32_t>(head.count), static_cast<uint32_t>(head.messages),
                        static_cast<uint32_t>(head.data_size)});
-    restored_confirmed_ = std::max(restored_confirmed_, head.confirmed);
+    // What a head says of an earlier epoch's watermark is not so of this one's.
+    if (head.first_seq > epoch_began_after_) {
+      restored_confirmed_ = std::max(restored_confirmed_, head.confirmed);
+    }
     flushed_seq_ = std::max(flushed_seq_, head.last_seq());
     last_ts_ = std::max(last_ts_, head.last_ts);
   }
@@ -387,6 +401,8 @@ void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
   writer.varint(pause.failures);
   writer.u8(static_cast<uint8_t>((pause.is_blocked ? kFlagBlocked : 0) |
                                  (is_epoch_unproven_ ? kFlagUnproven : 0)));
+  writer.varint(pause.dead_in_row);
+  writer.varint(epoch_began_after_);
   effects.put_state(kStateRow, bytes);
 }
 

@@ -42,6 +42,7 @@ struct ForwardingPause {
   double until_ms = 0;    // nothing is sent before
   uint32_t failures = 0;  // in a row
   bool is_blocked = false;
+  uint32_t dead_in_row = 0;  // records given up, and none stored since
 
   bool operator==(const ForwardingPause& other) const = default;
 };
@@ -99,8 +100,12 @@ class Log {
                   const ForwardingPause& pause, EffectList& effects);
 
   // Goes on under a new epoch, which sorts behind the present one: the central store holds other
-  // records under that. The state row must be stored in the same commit.
+  // records under that. Nothing may be appended and not flushed; the state row must be stored in
+  // the same commit.
   void begin_epoch(double now_ms, Random& random);
+  // Whether it may be done now. Not while the present one was begun so and nothing of it is stored,
+  // nor soon after: a store that knows everything otherwise would have one epoch after the other.
+  [[nodiscard]] bool may_begin_epoch(double now_ms) const;
   // Whether the epoch was begun so, and the central API has stored nothing of it yet.
   [[nodiscard]] bool is_epoch_unproven() const { return is_epoch_unproven_; }
   void prove_epoch() { is_epoch_unproven_ = false; }
@@ -181,6 +186,7 @@ class Log {
   std::vector<DeadLetter> restored_dead_;
   ForwardingPause restored_pause_;
   bool is_epoch_unproven_ = false;
+  uint64_t epoch_began_after_ = 0;  // the newest record when begin_epoch was called; 0: never
 };
 
 }  // namespace edgeroom

@@ -48,7 +48,9 @@ uint64_t Moderation::muted_until(std::string_view user, double now_ms) const {
   return found == by_user_.end() ? 0 : running(found->second.muted_until, now_ms);
 }
 
-bool Moderation::full() const { return bytes_ >= kModerationBytesMax; }
+bool Moderation::full(double now_ms) const {
+  return bytes_ >= kModerationBytesMax && now_ms < static_cast<double>(next_end_);
+}
 
 void Moderation::forget_ended(uint64_t now_ms) {
   // Of many who are banned for good not all are looked at for each one more.

@@ -32,7 +32,8 @@ class Moderation {
   [[nodiscard]] uint64_t muted_until(std::string_view user, double now_ms) const;
 
   // Nobody more can be banned or muted before some ban or mute has ended (kModerationBytesMax).
-  [[nodiscard]] bool full() const;
+  // When one has, the next record makes room.
+  [[nodiscard]] bool full(double now_ms) const;
 
   // state := count:varint (user:sized banned_until:varint muted_until:varint) * count
   void encode(ByteWriter& out) const;

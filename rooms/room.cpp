@@ -170,10 +170,7 @@ void Room::flush(EffectList& effects) {
   }
   answer_published(effects);
   send_untold(effects);
-  if (dead_dirty_) {
-    store_cursor(effects);
-    dead_dirty_ = false;
-  }
+  if (dead_dirty_) store_cursor(effects);
   if (room_count_dirty_ && now_ms_ - room_count_sent_ms_ >= kRoomCountIntervalMs) {
     append_room_count();
   }
@@ -251,6 +248,7 @@ void Room::store_cursor(EffectList& effects) {
   pause_stored_ = forwarder_.paused();
   log_.save_state(forwarder_.confirmed(), forwarder_.dead(), pause_stored_, effects);
   confirmation_stored_ = forwarder_.confirmed();
+  dead_dirty_ = false;
 }
 
 // Sets the timer and the alarm to what the state asks for.
@@ -281,7 +279,7 @@ void Room::arm(EffectList& effects) {
     alarm_at = std::isfinite(due) ? std::max(due, safety) : safety;
   }
   // A room may sleep until then.
-  if (far_due - now_ms_ > kTimerDelayMaxMs) alarm_at = std::min(alarm_at, far_due);
+  if (is_paused || far_due - now_ms_ > kTimerDelayMaxMs) alarm_at = std::min(alarm_at, far_due);
   const bool is_new =
       alarm_at_ms_ == 0 || alarm_at < alarm_at_ms_ || (is_paused && alarm_at > alarm_at_ms_);
   if (std::isfinite(alarm_at) && is_new) {

@@ -64,7 +64,12 @@ std::optional<RoomStatus> Room::fetched(const Event& event, EffectList& effects)
   if (event.number == kStatusOk) {
     page = parse_central_page(event.payload, log_.room(), read->epoch, read->query);
   }
-  if (!page) {
+  const auto* history = std::get_if<HistoryAsk>(&read->purpose);
+  const bool is_own = history == nullptr || history->epoch.empty();
+  if (is_own && read->epoch != log_.epoch()) {
+    // Asked before the epoch began: what is told would be taken for the new one's.
+    central_failed(*read, effects);
+  } else if (!page) {
     log_line(LogThreshold::kWarn, "central_read",
              "the central API gave no page: status " + std::to_string(event.number), effects);
     central_failed(*read, effects);

@@ -55,10 +55,13 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
     log_line(forwarder_.blocked() ? LogThreshold::kError : LogThreshold::kWarn, "forwarding",
              outcome->trouble, effects);
   }
-  if (outcome->has_stored) log_.prove_epoch();
-  if (outcome->conflict && !log_.is_epoch_unproven()) {
+  if (outcome->conflict && log_.may_begin_epoch(now_ms_)) {
     begin_epoch(effects);
     return std::nullopt;
+  }
+  if (outcome->has_stored && !outcome->conflict && log_.is_epoch_unproven()) {
+    log_.prove_epoch();
+    store_cursor(effects);
   }
   if (outcome->confirmed_moved) {
     count_confirmed_bytes(confirmed_before, forwarder_.confirmed());
@@ -72,10 +75,12 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   return std::nullopt;
 }
 
-// A short pause is over before the room could sleep.
+// A short pause is over before the room could sleep. How many were given up in a row must be known
+// after it: else three more would be with every waking.
 bool Room::pause_dirty() const {
   const ForwardingPause pause = forwarder_.paused();
   return pause.is_blocked != pause_stored_.is_blocked ||
+         pause.dead_in_row != pause_stored_.dead_in_row ||
          (pause.until_ms != pause_stored_.until_ms && pause.until_ms > now_ms_ + kTimerDelayMaxMs);
 }
 
@@ -89,7 +94,6 @@ void Room::begin_epoch(EffectList& effects) {
   forwarder_.restart(log_.oldest_held_seq() - 1);
   confirmation_sent_ = forwarder_.confirmed();
   confirmation_dirty_ = false;
-  dead_dirty_ = false;
   count_outbox_bytes();
   store_cursor(effects);
   log_line(LogThreshold::kError, "new_epoch",

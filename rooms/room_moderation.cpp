@@ -64,7 +64,7 @@ void Room::moderate_request(uint32_t request, std::string_view by, std::string_v
 std::optional<FrameError> Room::moderation_refusal(ModerationAction action) const {
   // What adds nothing to the list is how it becomes shorter, too.
   const bool adds = action == ModerationAction::kBan || action == ModerationAction::kMute;
-  if (adds && state_.moderation().full()) {
+  if (adds && state_.moderation().full(now_ms_)) {
     return FrameError{ErrorCode::kForbidden,
                       "as many users as the room can remember are banned or muted (" +
                           std::to_string(kModerationBytesMax) + " bytes of names)"};

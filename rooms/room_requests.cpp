@@ -133,7 +133,7 @@ void Room::delete_request(uint32_t request, std::string_view by, const Operation
                           EffectList& effects) {
   if (!operation.epoch.empty() && operation.epoch != log_.epoch()) {
     refuse(request, kStatusConflict, "Conflict",
-           "the room is in another epoch: there this seq is another message", effects);
+           "the room is in another epoch, and deletes nothing of an earlier one", effects);
     return;
   }
   DeletionReader reader(*operation.seq, std::string(by));

@@ -9,7 +9,7 @@
 //           first_ts:varint last_ts:varint data_size:varint confirmed:varint hashes
 //   hashes := 0:u8 | 1:u8 u64 * count      (one a record: rooms/dedup.h)
 //
-// `generation` counts the room's epochs: a segment of another generation is of no use. `confirmed`
+// A segment of another `generation` than the room's is of no use. `confirmed`
 // is the watermark at the time of writing, so that the cursor needs no row of its own.
 #pragma once
 

@@ -192,6 +192,8 @@ Answer Edge::route(const RequestLines& request, const Target& target, std::strin
   credentials.room = target.match.room;
   credentials.query = target.url.query;
   credentials.address = address;
+  const RoomMethod* method = find_room_method(target.match.route, request.method);
+  credentials.is_for_moderators = method != nullptr && method->is_for_moderators;
   Visitor visitor;
   if (auto answer =
           find_visitor(*settings_, request, credentials, now_ms, failed_tokens_, visitor)) {
@@ -243,7 +245,6 @@ Answer Edge::ask_room(const RequestLines& request, const Target& target,
     return answer;
   }
   if (method->is_for_moderators && visitor.access != Access::kModerate) {
-    if (visitor.token_wait_ms > 0) return too_many_tokens_answer(visitor.token_wait_ms);
     return settings_->needs_token ? problem_answer(403, "this is for moderators of the room")
                                   : unauthorized_answer("the token of a moderator");
   }

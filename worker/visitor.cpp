@@ -92,27 +92,20 @@ bool looks_like_jwt(std::string_view token) {
   return std::count(token.begin(), token.end(), '.') == 2;
 }
 
-// Whether one of them is a moderator's. Whoever has brought too many that were not finds out no
-// more about them for a while.
-bool has_moderator_token(const EdgeSettings& settings, const std::vector<std::string>& tokens,
-                         std::string_view address, double now_ms, FailedTokens& failed,
-                         Visitor& visitor) {
-  if (tokens.empty() || settings.moderator_tokens.empty()) return false;
-  visitor.token_wait_ms = failed.wait_ms(address, now_ms);
-  if (visitor.token_wait_ms > 0) return false;
-  bool is_moderator = false;
-  for (const std::string& token : tokens) {
-    is_moderator = is_moderator_token(token, settings.moderator_tokens) || is_moderator;
-  }
-  if (is_moderator) return true;
-  for (const std::string& token : tokens) {
-    if (!settings.needs_token || !looks_like_jwt(token)) failed.count(address, now_ms);
-  }
-  return false;
+// How many of them may be guesses at a moderator's token. Where no token is needed, a request may
+// bring one for somebody else: a proxy, or the origin behind /api/.
+size_t guesses_among(const EdgeSettings& settings, const Credentials& credentials,
+                     const std::vector<std::string>& tokens) {
+  if (settings.moderator_tokens.empty()) return 0;
+  if (!settings.needs_token && credentials.is_for_moderators) return tokens.size();
+  if (!settings.needs_token && !credentials.is_join) return 0;
+  const auto opaque = std::count_if(tokens.begin(), tokens.end(), [](const std::string& token) {
+    return !looks_like_jwt(token);
+  });
+  return static_cast<size_t>(opaque);
 }
 
-}  // namespace
-
+// 429: too many tokens of the address were no moderator's.
 Answer too_many_tokens_answer(double wait_ms) {
   const auto seconds = static_cast<uint64_t>(std::ceil(wait_ms / 1000));
   Answer answer = problem_answer(429,
@@ -123,12 +116,23 @@ Answer too_many_tokens_answer(double wait_ms) {
   return answer;
 }
 
+}  // namespace
+
 std::optional<Answer> find_visitor(const EdgeSettings& settings, const RequestLines& request,
                                    const Credentials& credentials, double now_ms,
                                    FailedTokens& failed, Visitor& visitor) {
   const std::vector<std::string> tokens = tokens_of(settings, request, credentials);
-  const bool is_moderator =
-      has_moderator_token(settings, tokens, credentials.address, now_ms, failed, visitor);
+  const size_t guesses = guesses_among(settings, credentials, tokens);
+  if (guesses > 0) {
+    // Whoever has brought too many that were wrong finds out no more about them for a while.
+    const double wait_ms = failed.wait_ms(credentials.address, now_ms);
+    if (wait_ms > 0) return too_many_tokens_answer(wait_ms);
+  }
+  bool is_moderator = false;
+  for (const std::string& token : tokens) {
+    is_moderator = is_moderator_token(token, settings.moderator_tokens) || is_moderator;
+  }
+  for (size_t i = 0; i < guesses && !is_moderator; i++) failed.count(credentials.address, now_ms);
   if (!settings.needs_token) {
     visitor.access = is_moderator ? Access::kModerate : Access::kPublish;
     return std::nullopt;
@@ -141,9 +145,6 @@ std::optional<Answer> find_visitor(const EdgeSettings& settings, const RequestLi
     visitor.access = Access::kModerate;
     visitor.user = kModerator;
     return std::nullopt;
-  }
-  if (visitor.token_wait_ms > 0 && !looks_like_jwt(tokens.front())) {
-    return too_many_tokens_answer(visitor.token_wait_ms);
   }
   if (tokens.front().size() > kTokenBytesMax) {
     return refused_token("it is longer than " + std::to_string(kTokenBytesMax) + " bytes");

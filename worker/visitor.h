@@ -17,16 +17,15 @@ struct Visitor {
   Access access = Access::kNone;
   std::string user;       // by the token; empty when there was none
   double expires_ms = 0;  // when a connection of his must end; 0: never
-  // How long no token of his is looked at, because of those that were no moderator's; 0: it was.
-  double token_wait_ms = 0;
 };
 
 // Where a request may bring its token, and what it is for.
 struct Credentials {
-  bool is_join = false;      // subprotocols hold tokens of joins alone
-  std::string_view room;     // empty: of no room, so every good token will do
-  std::string_view query;    // of the URL; holds a token if AUTH_QUERY is on
-  std::string_view address;  // an address_key
+  bool is_for_moderators = false;  // what is asked for needs a moderator
+  bool is_join = false;            // subprotocols hold tokens of joins alone
+  std::string_view room;           // empty: of no room, so every good token will do
+  std::string_view query;          // of the URL; holds a token if AUTH_QUERY is on
+  std::string_view address;        // an address_key
 };
 
 // Finds out who it is: by a moderator's token, by a JWT, or, with AUTH=off, by nothing at all. When
@@ -36,8 +35,5 @@ struct Credentials {
 std::optional<Answer> find_visitor(const EdgeSettings& settings, const RequestLines& request,
                                    const Credentials& credentials, double now_ms,
                                    FailedTokens& failed, Visitor& visitor);
-
-// 429: too many tokens of the address were no moderator's.
-Answer too_many_tokens_answer(double wait_ms);
 
 }  // namespace edgeroom

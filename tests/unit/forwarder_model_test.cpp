@@ -411,7 +411,7 @@ class World {
     std::vector<DeadLetter> dead;
     for (const auto& [seq, code] : dead_) dead.push_back({seq, code});
     forwarder_.emplace(random_);
-    forwarder_->restore(confirmed, dead, {}, now_ms_);
+    forwarder_->restore(confirmed, dead, {0, 0, false, dead_in_row_}, now_ms_);
     forwarder_->appended(appended_, now_ms_);
     flights_.clear();
     fates_.erase(fates_.upper_bound(confirmed), fates_.end());
@@ -423,7 +423,6 @@ class World {
     failing_ = blocked_ = false;
     not_before_ms_.clear();
     suspects_.clear();
-    dead_in_row_ = 0;
   }
 
   void check() {

@@ -531,6 +531,23 @@ TEST_CASE("auth: a clock ten minutes off is corrected once, and at once") {
   CHECK(bench.forwarder.clock_offset_ms() < 0);
 }
 
+TEST_CASE("auth: of several under way, the first refusal corrects the clock for all") {
+  // The others counted as refused for their own sake: a pause of half a minute, and blocked.
+  Bench bench;
+  bench.append(400);
+  std::vector<uint32_t> attempts;
+  for (uint32_t i = 0; i < kBatchesInFlightMax; i++) attempts.push_back(bench.start());
+  for (const uint32_t attempt : attempts) {
+    bench.answer(attempt, 403, "", "", "Fri, 15 Jan 2027 08:10:00 GMT");
+    CHECK_FALSE(bench.forwarder.blocked());
+  }
+  for (uint32_t i = 0; i < kBatchesInFlightMax; i++) {
+    const uint32_t attempt = bench.start();
+    bench.store(attempt, bench.first, bench.last);
+  }
+  CHECK(bench.forwarder.confirmed() == 400);
+}
+
 TEST_CASE("auth: a wrong secret with a clock that is right blocks at once, and is tried again") {
   Bench bench;
   bench.append(1);
@@ -559,7 +576,7 @@ TEST_CASE("a pause is obeyed after a restart, and is no longer than a pause can 
   // The clock went back by a year.
   Bench past;
   past.now_ms -= 365.0 * 24 * 3600 * 1000;
-  past.forwarder.restore(0, {}, {pause.until_ms, 7, true}, past.now_ms);
+  past.forwarder.restore(0, {}, {pause.until_ms, 7, true, 0}, past.now_ms);
   past.append(1);
   CHECK(past.wait_ms() <= edgeroom::kRetryAfterMaxMs);
   CHECK(past.forwarder.blocked());

@@ -87,7 +87,7 @@ TEST_CASE("nobody is banned or muted before somebody does it") {
   const Moderation state;
   CHECK(state.banned_until("eve", 0) == 0);
   CHECK(state.muted_until("eve", 0) == 0);
-  CHECK_FALSE(state.full());
+  CHECK_FALSE(state.full(0));
   CHECK(encoded(state) == std::string(1, '\0'));
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("over random records the state is the one of the plain list, and its b
 TEST_CASE("the state is full before a snapshot is too large, and never for good by what ends") {
   Moderation state;
   std::vector<std::string> names;
-  while (!state.full()) {
+  while (!state.full(0)) {
     std::string name = std::to_string(names.size());
     name.resize(edgeroom::kUserCharactersMax * 4, 'x');  // the most bytes a name can have
     names.push_back(name);
@@ -205,27 +205,29 @@ TEST_CASE("the state is full before a snapshot is too large, and never for good 
   CHECK(encoded(state).size() > edgeroom::kModerationBytesMax / 2);
   Moderation copy;
   REQUIRE(decodes(encoded(state), copy));
-  CHECK(copy.full());  // a full room is full after a sleep
+  CHECK(copy.full(kTs));  // a full room is full after a sleep
+  // And no longer when the first of them has ended, though nobody has moderated since.
+  CHECK_FALSE(copy.full(kTs + 1));
   // Whoever is banned already does not count twice.
   state.apply(moderation(ModerationAction::kMute, names.back()));
   state.apply(moderation(ModerationAction::kUnmute, names.back()));
   CHECK(encoded(state) == encoded(copy));
   state.apply(moderation(ModerationAction::kUnban, names.back()));
-  CHECK_FALSE(state.full());
+  CHECK_FALSE(state.full(0));
   copy.apply(moderation(ModerationAction::kKick, "x", kTs + 1));
-  CHECK_FALSE(copy.full());
+  CHECK_FALSE(copy.full(0));
   // Emptied, it takes as many as before: nothing that is gone still counts.
   state.apply(moderation(ModerationAction::kKick, "x", kTs + names.size()));
   CHECK(encoded(state) == encoded(Moderation()));
   size_t again = 0;
-  for (; !state.full(); again++) state.apply(moderation(ModerationAction::kMute, names[again]));
+  for (; !state.full(0); again++) state.apply(moderation(ModerationAction::kMute, names[again]));
   CHECK(again == names.size());
 }
 
 TEST_CASE("short names fill it too, within the bytes of a snapshot") {
   Moderation state;
   size_t users = 0;
-  for (; !state.full(); users++) {
+  for (; !state.full(0); users++) {
     state.apply(moderation(ModerationAction::kBan, std::to_string(users)));
   }
   CHECK(encoded(state).size() <= edgeroom::kModerationBytesMax);

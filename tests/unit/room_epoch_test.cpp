@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 
+#include "rooms/limits.h"
 #include "tests/unit/room_harness.h"
 
 using edgeroom::test::contains;
@@ -80,6 +81,31 @@ TEST_CASE("the new epoch is stored with its beginning") {
   CHECK(contains(room.attempts.front().body, "\"epoch\":\"" + after + "\""));
 }
 
+TEST_CASE("what segments tell of the watermark before a new epoch is nothing after it") {
+  // They carry it for the next waking. It was taken for the new epoch's, so that those records did
+  // not go out again under the new name.
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  for (int i = 1; i <= 5; i++) {
+    room.publish(ana, "1");
+    room.confirm_all();
+  }
+  room.publish(ana, "6");
+  room.until_attempt();
+  room.answer(200, conflict_at(room, room.epoch(), 6));
+  const std::string after = room.epoch();
+  room.wake();
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"confirmed\":0"));
+  room.until_attempt();
+  CHECK(contains(room.attempts.front().key, ":" + after + ":1-6"));
+  room.store_all();
+  // What comes after it is told as ever.
+  const auto bob = room.join();
+  room.publish(bob, "7");
+  room.wake();
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"confirmed\":6"));
+}
+
 TEST_CASE("an answer to what was sent under the old name changes nothing") {
   RoomHarness room(quiet_settings());
   const auto ana = room.join();
@@ -113,13 +139,88 @@ TEST_CASE("an endpoint that answers CONFLICT to everything gets one new epoch, a
     CHECK(room.epoch() == second);
     CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"blocked\":true"));
   }
-  // When it has come to its senses, and then to another conflict, there is another.
+  // When it has come to its senses, there is another for another conflict, but not soon.
   room.confirm_all();
-  const auto bob = room.join();
-  room.publish(bob, "2");
+  const auto ben = room.join();
+  room.publish(ben, "2");
   room.until_attempt();
   room.answer(200, conflict_at(room, second, 2));
+  CHECK(room.epoch() == second);
+  room.confirm_all();
+  room.now_ms += edgeroom::kEpochAgeMinMs;
+  const auto bob = room.join();
+  room.publish(bob, "3");
+  room.until_attempt();
+  room.answer(200, conflict_at(room, second, 3));
   CHECK(room.epoch() > second);
+}
+
+TEST_CASE("an endpoint that stores some and answers CONFLICT to others gets one new epoch, too") {
+  // Each of its answers proved the epoch and ended it, one a round trip.
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  room.publish(ana, "1");
+  room.publish(ana, "2");
+  const auto half = [](const std::string& epoch) {
+    return R"({"v":1,"room":"lobby","epoch":")" + epoch +
+           R"(","results":[{"seq":1,"status":"stored"},)"
+           R"({"seq":2,"status":"rejected","code":"CONFLICT"}]})";
+  };
+  room.until_attempt();
+  room.answer(200, half(room.epoch()));
+  const std::string second = room.epoch();
+  for (int i = 0; i < 3; i++) {
+    room.until_attempt();
+    room.answer(200, half(second));
+    CHECK(room.epoch() == second);
+  }
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"blocked\":true"));
+}
+
+TEST_CASE("a page that was asked for under the old name is not told under the new one") {
+  RoomHarness room(quiet_settings(1));
+  const auto ana = room.join();
+  for (int i = 0; i < 40; i++) {
+    room.publish(ana, "1");
+    room.confirm_all();
+  }
+  room.publish(ana, "1");
+  room.until_attempt();
+  const std::string before = room.epoch();
+  const uint32_t request = room.begin_request(R"({"op":"messages","room":"lobby","after":0})");
+  REQUIRE(room.fetches.size() == 1);
+  room.answer(200, conflict_at(room, before, 41));
+  room.fetched(200,
+               R"({"v":1,"room":"lobby","epoch":")" + before +
+                   R"(","messages":[{"seq":1,"user":"ana","ts":1,"content":1}],"more":false})");
+  const auto answer = room.answer_of(request);
+  CHECK(contains(answer.body, "\"epoch\":\"" + room.epoch()));
+  CHECK_FALSE(contains(answer.body, "\"seq\":1,"));
+  CHECK(contains(answer.body, "\"partial\":true"));
+}
+
+TEST_CASE("what was given up in a row is known after a sleep") {
+  // A blocked room sleeps; three more were given up with every waking.
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  for (int i = 0; i < 20; i++) room.publish(ana, "1");
+  for (int i = 0; i < 60; i++) {
+    room.until_attempt();
+    room.answer(400, R"({"v":1,"error":"BAD_BATCH","field":"records[0]"})");
+    if (i % 3 == 2 && room.attempts.empty()) room.wake();
+  }
+  CHECK(contains(room.request("{\"op\":\"state\"}").body, "\"dead\":3,\"blocked\":true"));
+  // A quiet room, which sleeps after each.
+  RoomHarness quiet(quiet_settings());
+  const auto bob = quiet.join();
+  for (int i = 0; i < 6; i++) {
+    quiet.publish(bob, "1");
+    quiet.until_attempt();
+    while (!quiet.attempts.empty()) quiet.answer(413, "");
+    quiet.turn();
+    quiet.wake();
+  }
+  CHECK(contains(quiet.request("{\"op\":\"state\"}").body, "\"dead\":3,\"blocked\":true"));
 }
 
 TEST_CASE("a Retry-After is obeyed, and a block known, after a sleep") {
