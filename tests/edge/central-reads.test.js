@@ -204,11 +204,11 @@ describe("reading on from the central API", { concurrency: true }, () => {
       const { epoch } = ana.told[0];
       const path = `/api/rooms/${room}/messages`;
       const read = [textOverHttp(edge, room), textBySocket(ana)];
-      // Nothing reaches the central API, and nothing is tried for a while.
+      // Nothing reaches the central API. It is tried again every few seconds, after a sleep as well.
       /** @type {Meeting} */
       const unheard = async (passing) =>
         passing.method === "POST"
-          ? { status: 503, headers: { "retry-after": "120" } }
+          ? { status: 503, headers: { "retry-after": "2" } }
           : passing.handOn();
       proxy.meet(room, unheard);
       const gone = [2, oldest - 1, oldest, oldest + 3];
@@ -370,7 +370,8 @@ describe("reading on from the central API", { concurrency: true }, () => {
           const content = TEXTS[spoken++ % TEXTS.length];
           ana.send(`{"type":"message","content":${content},"id":"m-${spoken}"}`);
           await bob.next("new_message");
-          await pause(20);
+          // A page takes a quarter of a second, and several times that on a busy machine.
+          await pause(60);
         }
       };
       const speaking = speaks();
