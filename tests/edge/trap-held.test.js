@@ -167,8 +167,9 @@ describe("a room that cannot be restored", { timeout: 120_000 }, () => {
   it("tries again by itself while something waits to be forwarded, and not too often", async () => {
     const room = newRoom();
     let isAway = true;
-    // With a pause so long that the room has nothing under way: one that has cannot be evicted.
-    const away = { status: 503, headers: { "retry-after": "60" } };
+    // With a pause so long that the room has nothing under way, for one that has cannot be evicted,
+    // and over when it has been tried again.
+    const away = { status: 503, headers: { "retry-after": "10" } };
     proxy.meet(room, (passing) => (isAway ? Promise.resolve(away) : passing.handOn()));
     const ana = await edge.join(room, { user: "ana" });
     ana.send({ type: "message", content: "must arrive" });
