@@ -29,6 +29,7 @@ export async function nodeTests(name, folder, { env = {}, concurrency } = {}) {
   }
   const countsFile = join(ROOT, "build", `counts-${process.pid}.json`);
   const args = ["--test", `--test-timeout=${TEST_TIMEOUT_MS}`];
+  args.push(`--import=${join(ROOT, "scripts/linger.js")}`);
   args.push("--test-reporter=spec", "--test-reporter-destination=stdout");
   args.push(`--test-reporter=${join(ROOT, "scripts/count-reporter.js")}`);
   args.push(`--test-reporter-destination=${countsFile}`);

@@ -1,15 +1,12 @@
 // Whether all agree on what was said in a room: the room, the central store, and every member.
 
 import assert from "node:assert/strict";
-import { until } from "./harness.js";
+import { STORE_PATIENCE_MS, until } from "./harness.js";
 import { comparable, fromCentral, overHttp, walkForwards } from "./pages.js";
 
 /** @typedef {Awaited<ReturnType<typeof import("./harness.js").startEdge>>} Edge */
 /** @typedef {Awaited<ReturnType<typeof import("./harness.js").central>>} Central */
 /** @typedef {import("./member.js").Member} Member */
-
-/** A store that is slow, because the machine is, is asked less and less often. */
-const STORE_PATIENCE_MS = 90_000;
 
 /** Waits until all have everything and every answer. @param {Edge} edge @param {string} room @param {Member[]} members */
 export async function rest(edge, room, members) {

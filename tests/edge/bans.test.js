@@ -89,7 +89,7 @@ async function talk(client) {
 /** @param {number} n */
 const banned = (n) => `banned-${n}`;
 
-describe("a room from which many are banned", { timeout: 120_000 }, () => {
+describe("a room from which many are banned", { timeout: 300_000 }, () => {
   /** @type {CentralProxy} */
   let proxy;
   /** @type {Edge} */

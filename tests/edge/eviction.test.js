@@ -448,7 +448,7 @@ const scenarios = {
  */
 const LEFT_MS_MAX = 15_000;
 
-describe("a room that is evicted after each step", { timeout: 240_000 }, () => {
+describe("a room that is evicted after each step", { timeout: 300_000 }, () => {
   /** @type {Awaited<ReturnType<typeof central>>} */
   let store;
   /** @type {CentralProxy} */

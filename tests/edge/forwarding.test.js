@@ -32,7 +32,7 @@ async function twoMessages(edge) {
   return room;
 }
 
-describe("requests to the central API", { timeout: 120_000 }, () => {
+describe("requests to the central API", { timeout: 300_000 }, () => {
   for (const auth of ["hmac", "bearer"]) {
     it(`are taken with ${auth}, and refused with another secret`, async () => {
       const secret = "a-secret-that-both-sides-know";
@@ -89,7 +89,7 @@ describe("requests to the central API", { timeout: 120_000 }, () => {
   });
 });
 
-describe("a room that the central store knows otherwise", { timeout: 120_000 }, () => {
+describe("a room that the central store knows otherwise", { timeout: 300_000 }, () => {
   /** @type {Awaited<ReturnType<typeof central>>} */
   let store;
   /** @type {CentralProxy} */

@@ -19,6 +19,12 @@ const bundle = resolve(root, process.env.EDGEROOM_BUNDLE ?? "build/worker/wasi")
 /** How long a test waits for something that must come. Long, because the machine may be busy. */
 const PATIENCE_MS = 20_000;
 
+/**
+ * How long it waits for what the central API must confirm. A store that is away, or slow because the
+ * machine is, is asked less and less often: up to kBackoffCapMs pass between two attempts.
+ */
+export const STORE_PATIENCE_MS = 90_000;
+
 /** How long a client waits for the end of a connection when both sides have said that they close it. */
 const CLOSE_TIMEOUT_MS = 2000;
 
@@ -263,8 +269,10 @@ export class Client {
 
   /** Waits until the watermark has come this far. @param {number} seq */
   async confirmed(seq) {
-    return this.#wait(`message_confirmed through ${seq}`, () =>
-      this.all("message_confirmed").find((object) => object.through >= seq),
+    return this.#wait(
+      `message_confirmed through ${seq}`,
+      () => this.all("message_confirmed").find((object) => object.through >= seq),
+      STORE_PATIENCE_MS,
     );
   }
 
@@ -277,15 +285,16 @@ export class Client {
    * @template T
    * @param {string} what
    * @param {() => T | undefined} found
+   * @param {number} [patienceMs]
    * @returns {Promise<T>}
    */
-  #wait(what, found) {
+  #wait(what, found, patienceMs = PATIENCE_MS) {
     return new Promise((done, failed) => {
       const timeout = setTimeout(() => {
         this.#watchers.delete(look);
         const told = this.told.slice(-8).map((object) => JSON.stringify(object));
         failed(new Error(`waited in vain for: ${what}\nlast told:\n${told.join("\n")}`));
-      }, PATIENCE_MS);
+      }, patienceMs);
       const look = () => {
         const value = found();
         if (value === undefined) return;

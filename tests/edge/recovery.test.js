@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Dice, seeds } from "./dice.js";
-import { central, newRoom, startEdge, until } from "./harness.js";
+import { central, newRoom, STORE_PATIENCE_MS, startEdge, until } from "./harness.js";
 import { anyFate, Member } from "./member.js";
 import {
   bySocket,
@@ -22,8 +22,6 @@ import {
 
 const ROUNDS = 4;
 const MESSAGES_PER_ROUND = 10;
-/** A store that is slow, because the machine is, is asked less and less often. */
-const STORE_PATIENCE_MS = 90_000;
 const MODERATOR = { authorization: "Bearer test-moderator" };
 
 /** @param {Member[]} members */

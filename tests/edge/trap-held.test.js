@@ -46,7 +46,7 @@ async function poison(edge, room) {
   return body.seq;
 }
 
-describe("a room that cannot be restored", { timeout: 120_000 }, () => {
+describe("a room that cannot be restored", { timeout: 300_000 }, () => {
   /** @type {Awaited<ReturnType<typeof central>>} */
   let store;
   /** @type {CentralProxy} */

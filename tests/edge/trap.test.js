@@ -12,7 +12,7 @@ import { inOneTurn, TURN_ENTRY } from "./turn.js";
 const toolchain = process.env.EDGEROOM_TOOLCHAIN ?? "wasi";
 const roomModule = builtModule(`${toolchain}-test`, "rooms/room.wasm");
 
-describe("a room whose instance traps", { timeout: 200_000 }, () => {
+describe("a room whose instance traps", { timeout: 300_000 }, () => {
   /** @type {Awaited<ReturnType<typeof central>>} */
   let store;
   /** @type {CentralProxy} */
