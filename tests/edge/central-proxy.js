@@ -39,10 +39,10 @@ export class CentralProxy {
     server.on("request", (request, response) => this.#serve(request, response));
   }
 
-  /** @param {string} target */
-  static async start(target) {
+  /** @param {string} target @param {number} [port] 0 for any that is free */
+  static async start(target, port = 0) {
     const server = createServer();
-    server.listen(0, "127.0.0.1");
+    server.listen(port, "127.0.0.1");
     await once(server, "listening");
     return new CentralProxy(server, target);
   }
