@@ -292,15 +292,12 @@ async function drain(records, rttMs, window) {
   print({ pending, filled_s, records_a_flush, refused: (await sink.report()).counts.refused });
   const memory = new Memory();
   const load = [loadavg()[0]];
-  // The room tries again when its backoff is over: the time begins then.
-  await sink.answer();
   let first = false;
   let cpuBefore = cpuSeconds();
   sink.firstAnswer.then(() => {
     first = true;
     cpuBefore = cpuSeconds();
   });
-  await wait(() => first, STORE_PATIENCE_MS, "the first attempt", publishers);
   let cpu = 0;
   let endedAt = 0;
   publishers.onProgress = () => {
@@ -308,13 +305,17 @@ async function drain(records, rttMs, window) {
     endedAt = Date.now();
     cpu = cpuSeconds() - cpuBefore;
   };
+  // The room tries again when its backoff is over: the time begins then.
+  await sink.answer();
+  await wait(() => first, STORE_PATIENCE_MS, "the first attempt", publishers);
   const looks = setInterval(() => memory.look(), SAMPLE_MS / 4);
   const patienceMs = STORE_PATIENCE_MS + records * (1 + rttMs / 100);
   await wait(() => endedAt > 0, patienceMs, "the last confirmation", publishers);
   clearInterval(looks);
   const report = await sink.report();
   load.push(loadavg()[0]);
-  const seconds = (endedAt - report.counts.firstAnswerMs) / 1000;
+  // NaN, and null in JSON, when there was no end.
+  const seconds = endedAt > 0 ? (endedAt - report.counts.firstAnswerMs) / 1000 : Number.NaN;
   const found = await faults(sink, publishers, room);
   print({
     run: "drain",

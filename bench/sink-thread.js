@@ -40,7 +40,6 @@ const counts = {
   turns: 0,
   turnMs: 0,
   firstAnswerMs: 0,
-  lastAnswerMs: 0,
 };
 
 let inFlight = 0;
@@ -141,12 +140,10 @@ async function serve(request, response) {
   counts.bytes += body.length;
   const results = store(JSON.parse(body.toString()));
   if (how.delayMs > 0) await new Promise((later) => setTimeout(later, how.delayMs));
-  const now = Date.now();
   if (counts.firstAnswerMs === 0) {
-    counts.firstAnswerMs = now;
+    counts.firstAnswerMs = Date.now();
     port.postMessage({ first: true });
   }
-  counts.lastAnswerMs = now;
   return answer(response, 200, results);
 }
 
