@@ -11,7 +11,7 @@ import { CentralProcess } from "./central-process.js";
 import { CentralProxy, neverAnswer } from "./central-proxy.js";
 import { newRoom, STORE_PATIENCE_MS, startEdge, temporaryFolder, until } from "./harness.js";
 import { comparable, fromCentral, walkForwards } from "./pages.js";
-import { abort, STRIKE_ENTRY } from "./strike.js";
+import { abort } from "./strike.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 /** @typedef {import("./central-proxy.js").Answer} Answer */
@@ -29,19 +29,34 @@ const MODERATOR = { authorization: "Bearer test-moderator" };
 
 const HTML = "<!doctype html><title>Welcome</title><p>Please accept our terms.";
 
-/** Rooms whose clock goes ahead when they are told to. */
-const CLOCK_ENTRY = `
-  import worker from "./index.js";
-  export { Room } from "./index.js";
+/** Rooms that can be aborted, woken by an alarm nobody has set, and told another time. */
+const ENTRY = `
+  import worker, { Room as Inner } from "./index.js";
   const now = Date.now;
   let aheadMs = 0;
   Date.now = () => now() + aheadMs;
+
+  export class Room extends Inner {
+    async fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/test/abort") this.ctx.abort("by the test");
+      if (pathname !== "/test/alarm") return super.fetch(request);
+      await this.alarm();
+      await this.alarm();
+      return new Response();
+    }
+  }
+
   export default {
     fetch(request, env, ctx) {
       const { pathname, searchParams } = new URL(request.url);
-      if (pathname !== "/test/clock") return worker.fetch(request, env, ctx);
-      aheadMs = Number(searchParams.get("aheadMs"));
-      return new Response();
+      if (!pathname.startsWith("/test/")) return worker.fetch(request, env, ctx);
+      if (pathname === "/test/clock") {
+        aheadMs = Number(searchParams.get("aheadMs"));
+        return new Response();
+      }
+      const object = env.ROOMS.get(env.ROOMS.idFromName(searchParams.get("room")));
+      return object.fetch("http://room" + pathname);
     },
   };`;
 
@@ -408,7 +423,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
   before(async () => {
     store = await CentralProcess.start();
     proxy = await CentralProxy.start(store.url);
-    edge = await startEdge({ centralUrl: proxy.url, entry: STRIKE_ENTRY });
+    edge = await startEdge({ centralUrl: proxy.url, entry: ENTRY });
   });
   after(async () => {
     await edge.close();
@@ -581,10 +596,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
       await faulty.say(2);
       await faulty.isWhole();
       assert.deepEqual(faulty.troubles(), []);
-      assert.deepEqual(
-        faulty.asked.flatMap(({ seqs }) => seqs),
-        [1, 2, 3],
-      );
+      assert.deepEqual(seqsOf(faulty), [1, 2, 3]);
     });
 
     it("429 with Retry-After as seconds", async () => {
@@ -617,7 +629,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
     });
 
     it("429 with Retry-After huge", async (t) => {
-      const own = await startEdge({ centralUrl: proxy.url, entry: CLOCK_ENTRY });
+      const own = await startEdge({ centralUrl: proxy.url, entry: ENTRY });
       t.after(() => own.close());
       const faulty = await Faulty.open(own, store, proxy);
       faulty.begin(async () => ({
@@ -744,6 +756,49 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
         return undefined;
       });
       isDuplicate(faulty, 2);
+    });
+
+    it("an alarm that fires twice", async () => {
+      const faulty = await Faulty.open(edge, store, proxy);
+      const alarms = () => edge.fetch(`/test/alarm?room=${faulty.room}`);
+      /** @type {PromiseWithResolvers<void>} */
+      const letGo = Promise.withResolvers();
+      faulty.begin(async (passing) => {
+        await letGo.promise;
+        return passing.handOn();
+      });
+      // While a batch is on its way…
+      await faulty.say(1);
+      await faulty.askedFor(2);
+      await alarms();
+      letGo.resolve();
+      await faulty.isWhole();
+      // … while one waits for its time…
+      faulty.begin(async () => ({ status: 429, headers: { "retry-after": "2" } }));
+      await faulty.say(1);
+      await faulty.troubled();
+      await alarms();
+      faulty.end();
+      await faulty.isWhole();
+      assert.deepEqual(seqsOf(faulty), [1, 2, 3, 3]);
+      const [, , refused, again] = faulty.asked;
+      assert.ok(again.atMs - Number(refused.answeredAtMs) >= 2000 - CLOCK_SLACK_MS);
+      // … and in a new instance, which wakes for it.
+      faulty.begin(async (passing, asked) =>
+        asked === faulty.asked[4] ? undefined : passing.handOn(),
+      );
+      await faulty.say(1);
+      await faulty.askedFor(5);
+      await abort(edge, faulty.room);
+      for (const client of faulty.clients) await client.closed;
+      await alarms();
+      await faulty.askedFor(6);
+      await faulty.join();
+      await faulty.isWhole();
+      assert.deepEqual(
+        seqsOf(faulty).filter((seq) => seq === 4),
+        [4, 4],
+      );
     });
 
     it("an old instance's request landing after the new one's", async () => {
@@ -897,6 +952,11 @@ function isDuplicate(faulty, seq) {
   assert.deepEqual(new Set(statuses.slice(1)), new Set(["duplicate"]));
 }
 
+/** What was sent, in order. @param {Faulty} faulty */
+function seqsOf({ asked }) {
+  return asked.flatMap(({ seqs }) => seqs);
+}
+
 /** The time between an answer and the next request, of the first so many after the opening. @param {Faulty} faulty @param {number} count */
 function pausesOf({ asked }, count) {
   const pauses = asked.slice(2, 2 + count).map(({ atMs }, n) => {
@@ -915,12 +975,12 @@ function isTimeout(tookMs) {
 describe("many rooms", { timeout: 300_000 }, () => {
   const ROOMS = 200;
   /** How long the endpoint is down, from when it has refused all of them at once. */
-  const DOWN_MS = 4000;
+  const DOWN_MS = 5000;
   /** How long it is waited for the slowest to be there. */
   const GATHER_MS = 8000;
   /** The least part that is spread over more than a second: two of five. */
   const IN_A_SECOND_MAX = ROOMS * 0.6;
-  /** With pauses of 0.25 s, the least, it would be sixteen. */
+  /** With pauses of 0.25 s, the least, it would be twenty. */
   const ATTEMPTS_MAX = 10;
   const ATTEMPTS_MEAN_MAX = 5;
 
@@ -974,16 +1034,17 @@ describe("many rooms", { timeout: 300_000 }, () => {
       STORE_PATIENCE_MS,
     );
     const tookMs = performance.now() - upMs;
-    const times = [...asked.values()].flat().filter((ms) => ms >= upMs);
+    // Of each room the first: a store that is late, on a busy machine, is asked again.
+    const times = [...asked.values()].map((all) => Number(all.find((ms) => ms >= upMs)));
     const inASecond = Math.max(
       ...times.map((ms) => times.filter((each) => each >= ms && each < ms + 1000).length),
     );
     const mean = attempts.reduce((a, b) => a + b, 0) / ROOMS;
     t.diagnostic(
-      `${mean} attempts a room while down, at most ${Math.max(...attempts)}; ${times.length} in ` +
+      `${mean} attempts a room while down, at most ${Math.max(...attempts)}; all in ` +
         `${Math.round(tookMs)} ms afterwards, at most ${inASecond} in a second`,
     );
-    assert.ok(inASecond <= IN_A_SECOND_MAX, `${inASecond} requests in a second`);
+    assert.ok(inASecond <= IN_A_SECOND_MAX, `${inASecond} rooms in a second`);
     assert.ok(Math.max(...attempts) <= ATTEMPTS_MAX, `${Math.max(...attempts)} attempts of a room`);
     assert.ok(mean <= ATTEMPTS_MEAN_MAX, `${mean} attempts a room`);
     for (const [n, room] of [...asked.keys()].entries()) {
