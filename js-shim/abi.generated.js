@@ -4,7 +4,7 @@ export const TOKEN_SKEW_SECONDS = 30;
 
 export const TOKEN_BYTES_MAX = 8192;
 
-export const ROOM_ABI_VERSION = 2;
+export const ROOM_ABI_VERSION = 3;
 
 export const EventType = Object.freeze({
   start: 1,
@@ -59,6 +59,7 @@ export const EffectType = Object.freeze({
   measure: 19,
   rebuild: 20,
   dropSegment: 21,
+  forwardingState: 22,
 });
 
 export const LogLevel = Object.freeze({

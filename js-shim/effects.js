@@ -50,6 +50,7 @@ const effects = {
   [EffectType.attach]: attach,
   [EffectType.rebuild]: rebuild,
   [EffectType.measure]: measure,
+  [EffectType.forwardingState]: forwardingState,
 };
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -100,7 +101,7 @@ function putSegment(room, effect) {
     effect.bytes(),
     effect.extraBytes(),
   );
-  room.turnStored();
+  if (effect.value === 1) room.turnStored();
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -261,4 +262,20 @@ function log(_room, effect) {
   const names = Object.keys(LogLevel);
   const line = { level: names[effect.value], ...JSON.parse(effect.text()) };
   console.log(JSON.stringify(line));
+}
+
+/** The platform's limit for an index of Analytics Engine, in bytes. A room's name is ASCII. */
+const INDEX_BYTES_MAX = 96;
+
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function forwardingState(room, effect) {
+  const dataset = /** @type {AnalyticsEngineDataset | undefined} */ (room.env.ANALYTICS);
+  if (!dataset) return;
+  const told = JSON.parse(effect.text());
+  // docs/OPERATIONS.md has the columns, and the query that reads them.
+  dataset.writeDataPoint({
+    indexes: [told.room.slice(0, INDEX_BYTES_MAX)],
+    blobs: [told.event, told.room, told.state, told.detail ?? "", told.epoch],
+    doubles: [told.pending, told.oldest_ms, told.dead, told.attempts],
+  });
 }

@@ -12,7 +12,7 @@
 
 namespace edgeroom {
 
-inline constexpr uint32_t kRoomAbiVersion = 2;
+inline constexpr uint32_t kRoomAbiVersion = 3;
 
 // What happened. `target` and `number` are the arguments of room_event, `payload` is what stands
 // in the input buffer.
@@ -100,7 +100,8 @@ enum class EffectType : uint32_t {
   // Accept the socket of this kConnect. target: handle. value: 1 to let it compress its messages
   // (permessage-deflate), 0 to forbid it. data: its attachment.
   kAccept = 4,
-  // Write a segment, over whatever is in its slot. target: slot. data: head. extra: data.
+  // Write a segment, over whatever is in its slot. target: slot. value: 1 when it holds what the
+  // turn has brought (kKeepFrame). data: head. extra: data.
   kPutSegment = 5,
   // Write a state row. target: id. data: bytes.
   kPutState = 6,
@@ -122,8 +123,8 @@ enum class EffectType : uint32_t {
   kRespond = 12,
   // Write a log line. value: a LogLevel. data: a JSON object.
   kLog = 13,
-  // Keep the message of this kFrame until a segment is written or the turn has ended: should the
-  // instance trap before, the next one must be given it again.
+  // Keep the message of this kFrame until a segment that holds the turn is written or the turn has
+  // ended: should the instance trap before, the next one must be given it again.
   kKeepFrame = 14,
   // A part of the answer to an HTTP request: status 200, application/x-ndjson. When the client has
   // taken it, the same number asks for the rest by another kRequest. target: the number. data: the
@@ -144,6 +145,9 @@ enum class EffectType : uint32_t {
   kRebuild = 20,
   // Delete a segment's row. target: slot.
   kDropSegment = 21,
+  // How forwarding stands, for whoever watches all rooms: told when it changes, and with every
+  // attempt that goes wrong. data: a JSON object (docs/OPERATIONS.md).
+  kForwardingState = 22,
 };
 
 enum class LogLevel : uint32_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 3 };

@@ -59,8 +59,9 @@ void EffectList::accept(uint32_t handle, std::string_view attachment, bool may_c
   add(EffectType::kAccept, handle, attachment, {}, may_compress ? 1 : 0);
 }
 
-void EffectList::put_segment(uint32_t slot, std::string_view head, std::string_view data) {
-  add(EffectType::kPutSegment, slot, head, data, 0);
+void EffectList::put_segment(uint32_t slot, std::string_view head, std::string_view data,
+                             bool holds_turn) {
+  add(EffectType::kPutSegment, slot, head, data, holds_turn ? 1 : 0);
 }
 
 void EffectList::drop_segment(uint32_t slot) { add(EffectType::kDropSegment, slot, {}, {}, 0); }
@@ -127,6 +128,10 @@ void EffectList::keep_frame() { add(EffectType::kKeepFrame, 0, {}, {}, 0); }
 
 void EffectList::log(LogLevel level, std::string_view fields) {
   add(EffectType::kLog, 0, fields, {}, static_cast<double>(level));
+}
+
+void EffectList::forwarding_state(std::string_view fields) {
+  add(EffectType::kForwardingState, 0, fields, {}, 0);
 }
 
 }  // namespace edgeroom

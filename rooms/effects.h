@@ -20,7 +20,7 @@ class EffectList {
   void broadcast(std::string_view frame);
   void close(uint32_t handle, uint32_t code, std::string_view reason);
   void accept(uint32_t handle, std::string_view attachment, bool may_compress);
-  void put_segment(uint32_t slot, std::string_view head, std::string_view data);
+  void put_segment(uint32_t slot, std::string_view head, std::string_view data, bool holds_turn);
   void drop_segment(uint32_t slot);
   void put_state(uint32_t id, std::string_view data);
   // Must be the last effect of the list.
@@ -45,6 +45,8 @@ class EffectList {
   void measure(uint32_t bytes);
   // `fields` is a JSON object.
   void log(LogLevel level, std::string_view fields);
+  // The same.
+  void forwarding_state(std::string_view fields);
 
   [[nodiscard]] const std::vector<Effect>& records() const { return records_; }
   [[nodiscard]] std::string_view data(const Effect& effect) const {

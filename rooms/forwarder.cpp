@@ -58,19 +58,20 @@ bool Forwarder::Batch::done() const {
                       [](RecordState state) { return state == RecordState::kWaiting; });
 }
 
-void Forwarder::restore(uint64_t confirmed, std::vector<DeadLetter> dead,
-                        const ForwardingPause& pause, double now_ms) {
+void Forwarder::restore(uint64_t confirmed, const ForwardingPause& pause, double now_ms) {
   CHECK(batches_.empty());
   confirmed_ = confirmed;
   cut_ = confirmed;
   appended_ = confirmed;
-  dead_ = std::move(dead);
   // A trap may have paused it before.
   paused_until_ms_ =
       std::max(paused_until_ms_, std::min(pause.until_ms, now_ms + kRetryAfterMaxMs));
   failures_ = pause.failures;
   blocked_ = pause.is_blocked;
   dead_in_row_ = std::min(pause.dead_in_row, kDeadInRowMax);
+  for (const DeadLetter& letter : letters_.all()) {
+    if (letter.seq <= pause.replay_through) replay_.push_back(letter.seq);
+  }
 }
 
 void Forwarder::restart(uint64_t confirmed) {
@@ -83,6 +84,9 @@ void Forwarder::restart(uint64_t confirmed) {
   failures_ = 0;
   paused_until_ms_ = 0;
   blocked_ = false;
+  letters_on_way_.clear();
+  replay_attempt_ = 0;
+  replay_at_ms_ = 0;
 }
 
 void Forwarder::appended(uint64_t through, double now_ms) {
@@ -93,18 +97,48 @@ void Forwarder::appended(uint64_t through, double now_ms) {
 
 void Forwarder::pause(double until_ms) { paused_until_ms_ = std::max(paused_until_ms_, until_ms); }
 
+void Forwarder::replay() {
+  replay_.clear();
+  for (const DeadLetter& letter : letters_.all()) replay_.push_back(letter.seq);
+  replay_max_ = kBatchRecordsMax;
+  replay_failures_ = 0;
+  replay_at_ms_ = 0;
+}
+
+bool Forwarder::may_replay(double now_ms) const {
+  return !replay_.empty() && replay_attempt_ == 0 && now_ms >= replay_at_ms_;
+}
+
+BatchPlan Forwarder::letters_plan() const {
+  BatchPlan plan;
+  const size_t count = std::min(replay_.size(), replay_max_);
+  plan.letters.assign(replay_.begin(), replay_.begin() + static_cast<std::ptrdiff_t>(count));
+  plan.first = plan.letters.front();
+  plan.last = plan.letters.back();
+  return plan;
+}
+
 bool Forwarder::cut_due(double now_ms) const {
   if (!may_cut()) return false;
-  return appended_ - cut_ >= kBatchRecordsMax || now_ms >= cut_at_ms_;
+  return appended_ - cut_ >= batch_records_max_ || now_ms >= cut_at_ms_;
 }
 
 std::optional<BatchPlan> Forwarder::next(double now_ms) {
   // While the endpoint fails, one attempt at a time finds out whether it is back.
   const uint32_t in_flight_max = failures_ > 0 ? 1 : kBatchesInFlightMax;
   if (in_flight_ >= in_flight_max || now_ms < paused_until_ms_) return std::nullopt;
+  const bool is_replay_due = may_replay(now_ms);
+  // While the endpoint fails, letters that it has refused before find out by turns with the batches
+  // whose records may be to blame.
+  if (is_replay_due && failures_ == 0) return letters_plan();
   const bool is_cut_due = cut_due(now_ms);
   const Batch* batch = due_batch(now_ms);
-  if (batch == nullptr && !is_cut_due) batch = due_suspect(now_ms);
+  if (batch == nullptr && !is_cut_due) {
+    batch = due_suspect(now_ms);
+    if (is_replay_due && (batch == nullptr || last_replay_ < batch->last_attempt)) {
+      return letters_plan();
+    }
+  }
   BatchPlan plan;
   if (batch != nullptr) {
     plan.first = batch->first;
@@ -116,7 +150,7 @@ std::optional<BatchPlan> Forwarder::next(double now_ms) {
   }
   if (!is_cut_due) return std::nullopt;
   plan.first = cut_ + 1;
-  plan.last = std::min(appended_, cut_ + kBatchRecordsMax);
+  plan.last = std::min(appended_, cut_ + batch_records_max_);
   plan.wanted.assign(static_cast<size_t>(plan.last - cut_), true);
   return plan;
 }
@@ -147,6 +181,14 @@ uint32_t Forwarder::started(const BatchPlan& plan, uint64_t last) {
   CHECK(last >= plan.first && last <= plan.last);
   last_attempt_++;
   in_flight_++;
+  if (!plan.letters.empty()) {
+    CHECK(replay_attempt_ == 0);
+    replay_attempt_ = last_attempt_;
+    last_replay_ = last_attempt_;
+    letters_on_way_.assign(plan.letters.begin(),
+                           std::upper_bound(plan.letters.begin(), plan.letters.end(), last));
+    return last_attempt_;
+  }
   if (plan.first > cut_) {
     Batch batch;
     batch.first = plan.first;
@@ -175,11 +217,16 @@ Forwarder::Batch* Forwarder::find(uint32_t attempt) {
 std::optional<AttemptOutcome> Forwarder::answered(uint32_t attempt, const AttemptAnswer& answer,
                                                   std::string_view room, std::string_view epoch,
                                                   double now_ms) {
+  AttemptOutcome outcome;
+  if (attempt != 0 && attempt == replay_attempt_) {
+    in_flight_--;
+    letters_answered(answer, room, epoch, outcome, now_ms);
+    return outcome;
+  }
   Batch* batch = attempt == 0 ? nullptr : find(attempt);
   if (batch == nullptr) return std::nullopt;
   batch->attempt = 0;
   in_flight_--;
-  AttemptOutcome outcome;
   std::optional<std::vector<RecordResult>> results;
   if (answer.status == kStatusOk) results = parse_central_results(answer.body, room, epoch);
   if (results) {
@@ -230,11 +277,12 @@ void Forwarder::apply_results(Batch& batch, const std::vector<RecordResult>& res
     // the room goes on under another epoch, or everything waits for an operator.
     outcome.trouble = "the central store holds other content under a seq of this epoch";
     blocked_ = true;
-    back_off(batch, kBackoffCapMs, now_ms);
+    batch.retry_at_ms = back_off(kBackoffCapMs, now_ms);
     return;
   }
   if (batch.done()) {
     failures_ = 0;
+    if (stores) grow(batch);
     return;
   }
   if (outcome.trouble.empty()) outcome.trouble = "the central API asks to try some records again";
@@ -249,36 +297,114 @@ void Forwarder::apply_results(Batch& batch, const std::vector<RecordResult>& res
     back_off_alone(batch, now_ms);
   } else {
     batch.failures++;
-    back_off(batch, 0, now_ms);
+    batch.retry_at_ms = back_off(0, now_ms);
   }
+}
+
+void Forwarder::grow(const Batch& batch) {
+  if (batch.first > grow_after_ && batch_records_max_ < kBatchRecordsMax) batch_records_max_++;
 }
 
 void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, AttemptOutcome& outcome,
                               double now_ms) {
+  if (const auto retry_at_ms = endpoint_refusal(batch.last_attempt, answer, outcome, now_ms)) {
+    batch.retry_at_ms = *retry_at_ms;
+    return;
+  }
+  const bool is_too_large = answer.status == kStatusTooLarge;
+  const uint64_t half = std::max<uint64_t>(batch.records.size() / 2, 1);
+  if (is_too_large) {
+    batch_records_max_ = std::min(batch_records_max_, half);
+  } else {
+    grow_after_ = std::max(grow_after_, batch.last());
+  }
+  split_or_bury(batch, is_too_large ? "TOO_LARGE" : "BAD_BATCH", outcome, now_ms);
+}
+
+std::optional<double> Forwarder::endpoint_refusal(uint32_t attempt, const AttemptAnswer& answer,
+                                                  AttemptOutcome& outcome, double now_ms) {
   outcome.trouble = answer_in_words(answer);
+  if (is_unauthorized(answer.status) && correct_clock(attempt, answer, outcome, now_ms)) {
+    return now_ms;
+  }
   const bool refused_as_bad =
       answer.status == kStatusBadRequest || answer.status == kStatusUnprocessable;
-  if (is_unauthorized(answer.status) && correct_clock(batch, answer, outcome, now_ms)) return;
-  if (answer.status == kStatusTooLarge) {
-    split_or_bury(batch, "TOO_LARGE", outcome, now_ms);
-  } else if (refused_as_bad && is_central_refusal(answer.body)) {
-    split_or_bury(batch, "BAD_BATCH", outcome, now_ms);
-  } else if (is_passing(answer.status) || answer.status == kStatusOk) {
-    back_off(batch, parse_retry_after(answer.retry_after, answer.date, now_ms), now_ms);
-  } else {
-    // 401, 403, 404, a redirect, somebody else's 4xx: a fault of configuration. Never a reason to
-    // give a record up.
-    blocked_ = true;
-    back_off(batch, kBackoffCapMs / 2, now_ms);
+  if (answer.status == kStatusTooLarge || (refused_as_bad && is_central_refusal(answer.body))) {
+    return std::nullopt;
   }
+  if (is_passing(answer.status) || answer.status == kStatusOk) {
+    return back_off(parse_retry_after(answer.retry_after, answer.date, now_ms), now_ms);
+  }
+  // 401, 403, 404, a redirect, somebody else's 4xx: a fault of configuration. Never a reason to
+  // give a record up.
+  blocked_ = true;
+  return back_off(kBackoffCapMs / 2, now_ms);
+}
+
+void Forwarder::letters_answered(const AttemptAnswer& answer, std::string_view room,
+                                 std::string_view epoch, AttemptOutcome& outcome, double now_ms) {
+  const uint32_t attempt = std::exchange(replay_attempt_, 0);
+  if (answer.status == kStatusOk) {
+    if (const auto results = parse_central_results(answer.body, room, epoch)) {
+      apply_letter_results(*results, outcome, now_ms);
+      return;
+    }
+  }
+  if (const auto retry_at_ms = endpoint_refusal(attempt, answer, outcome, now_ms)) {
+    replay_at_ms_ = *retry_at_ms;
+    return;
+  }
+  if (letters_on_way_.size() > 1) {
+    replay_max_ = letters_on_way_.size() / 2;
+    return;
+  }
+  const uint64_t seq = letters_on_way_.front();
+  if (letters_.find(seq) != nullptr) {
+    letters_.refused_again(seq, answer.status == kStatusTooLarge ? "TOO_LARGE" : "BAD_BATCH");
+  }
+  end_replay(seq);
+}
+
+void Forwarder::apply_letter_results(const std::vector<RecordResult>& results,
+                                     AttemptOutcome& outcome, double now_ms) {
+  const size_t before = replay_.size();
+  blocked_ = false;
+  is_clock_corrected_ = false;
+  failures_ = 0;
+  replay_max_ = std::min<size_t>(replay_max_ + 1, kBatchRecordsMax);
+  for (const RecordResult& result : results) {
+    const bool is_ours =
+        std::binary_search(letters_on_way_.begin(), letters_on_way_.end(), result.seq);
+    if (!is_ours || letters_.find(result.seq) == nullptr) continue;
+    if (result.outcome == RecordOutcome::kStored) {
+      outcome.has_stored = true;
+      dead_in_row_ = 0;
+      unbury(result.seq, outcome);
+    } else if (result.outcome == RecordOutcome::kRejected) {
+      letters_.refused_again(result.seq, result.code);
+      end_replay(result.seq);
+    }
+  }
+  const bool is_any_left = std::any_of(
+      letters_on_way_.begin(), letters_on_way_.end(),
+      [this](uint64_t seq) { return std::binary_search(replay_.begin(), replay_.end(), seq); });
+  if (replay_.size() < before) replay_failures_ = 0;
+  if (!is_any_left) return;
+  replay_at_ms_ = now_ms + backoff_ms(replay_failures_++);
+  outcome.trouble = "the central API asks to try some dead letters again";
+}
+
+void Forwarder::end_replay(uint64_t seq) {
+  const auto place = std::lower_bound(replay_.begin(), replay_.end(), seq);
+  if (place != replay_.end() && *place == seq) replay_.erase(place);
 }
 
 // A signature bears a time, and one that is too far from the server's is refused as a wrong one is.
 // True when it is to be tried again at once by the server's clock.
-bool Forwarder::correct_clock(const Batch& batch, const AttemptAnswer& answer,
+bool Forwarder::correct_clock(uint32_t attempt, const AttemptAnswer& answer,
                               AttemptOutcome& outcome, double now_ms) {
   // Several are under way: what refused the first does not speak against the others.
-  if (batch.last_attempt <= old_clock_attempt_) return true;
+  if (attempt <= old_clock_attempt_) return true;
   const auto server_ms = parse_http_date(answer.date);
   if (!server_ms) return false;
   const double offset_ms = *server_ms - now_ms;
@@ -297,7 +423,7 @@ void Forwarder::split_or_bury(Batch& batch, std::string_view code, AttemptOutcom
     bury(batch.records.front(), batch.first, code, outcome);
     if (batch.done()) return;
     batch.failures++;
-    back_off(batch, 0, now_ms);
+    batch.retry_at_ms = back_off(0, now_ms);
     return;
   }
   const size_t half = batch.records.size() / 2;
@@ -318,10 +444,11 @@ double Forwarder::backoff_ms(uint32_t failures) {
   return kBackoffFloorMs + random_.fraction() * (ceiling - kBackoffFloorMs);
 }
 
-void Forwarder::back_off(Batch& batch, double floor_ms, double now_ms) {
-  batch.retry_at_ms = now_ms + std::max(backoff_ms(failures_), floor_ms);
+double Forwarder::back_off(double floor_ms, double now_ms) {
+  const double until_ms = now_ms + std::max(backoff_ms(failures_), floor_ms);
   failures_++;
-  paused_until_ms_ = std::max(paused_until_ms_, batch.retry_at_ms);
+  paused_until_ms_ = std::max(paused_until_ms_, until_ms);
+  return until_ms;
 }
 
 void Forwarder::back_off_alone(Batch& batch, double now_ms) {
@@ -331,8 +458,14 @@ void Forwarder::back_off_alone(Batch& batch, double now_ms) {
 void Forwarder::bury(RecordState& state, uint64_t seq, std::string_view code,
                      AttemptOutcome& outcome) {
   // After a restart a dead letter above the stored watermark is sent and refused once more.
-  if (find_dead(seq) != dead_.end()) {
+  if (letters_.find(seq) != nullptr) {
     state = RecordState::kDead;
+    return;
+  }
+  if (letters_.is_full()) {
+    blocked_ = true;
+    outcome.trouble = "there are " + std::to_string(kDeadLettersMax) +
+                      " dead letters: no more is given up until some are stored";
     return;
   }
   if (dead_in_row_ == kDeadInRowMax) {
@@ -343,20 +476,13 @@ void Forwarder::bury(RecordState& state, uint64_t seq, std::string_view code,
   }
   dead_in_row_++;
   state = RecordState::kDead;
-  dead_.push_back({seq, std::string(code)});
-  outcome.dead_changed = true;
+  letters_.add(seq, code);
 }
 
 void Forwarder::unbury(uint64_t seq, AttemptOutcome& outcome) {
-  const auto found = find_dead(seq);
-  if (found == dead_.end()) return;
-  dead_.erase(found);
-  outcome.dead_changed = true;
-}
-
-std::vector<DeadLetter>::const_iterator Forwarder::find_dead(uint64_t seq) const {
-  return std::find_if(dead_.begin(), dead_.end(),
-                      [seq](const DeadLetter& letter) { return letter.seq == seq; });
+  if (!letters_.remove(seq)) return;
+  outcome.stored_letters.push_back(seq);
+  end_replay(seq);
 }
 
 void Forwarder::move_watermark(AttemptOutcome& outcome) {
@@ -365,6 +491,16 @@ void Forwarder::move_watermark(AttemptOutcome& outcome) {
     batches_.pop_front();
     outcome.confirmed_moved = true;
   }
+}
+
+std::string_view Forwarder::state() const {
+  if (blocked_) return "blocked";
+  return failures_ > 0 ? "failing" : "ok";
+}
+
+std::string_view Forwarder::breaker(double now_ms) const {
+  if (now_ms < paused_until_ms_) return "open";
+  return failures_ > 0 ? "half_open" : "closed";
 }
 
 double Forwarder::deadline_ms() const {
@@ -376,6 +512,7 @@ double Forwarder::deadline_ms() const {
     if (batch.attempt == 0 && !batch.done()) earliest = std::min(earliest, batch.retry_at_ms);
   }
   if (may_cut()) earliest = std::min(earliest, cut_at_ms_);
+  if (!replay_.empty() && replay_attempt_ == 0) earliest = std::min(earliest, replay_at_ms_);
   return std::max(earliest, paused_until_ms_);
 }
 

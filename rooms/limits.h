@@ -168,6 +168,13 @@ inline constexpr double kBackoffFloorMs = 250;
 // the central API must not turn the outbox into dead letters.
 inline constexpr uint32_t kDeadInRowMax = 3;
 
+// Dead letters are kept with their content until they are stored after all or deleted for good. A
+// store that has refused so many is not asked to refuse more: the room counts as blocked. Waking
+// reads their heads, a welcome names those that are in the history.
+inline constexpr size_t kDeadLettersMax = 1000;
+// Why, in the central API's word: more than any code of the contract.
+inline constexpr size_t kDeadLetterCodeBytesMax = 64;
+
 // Records between the watermark and the newest that was sent: behind a hole the forwarder goes on
 // for so long. A byte each, and as many are sent again after a restart.
 inline constexpr uint64_t kUnsettledRecordsMax = 10'000;

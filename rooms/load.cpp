@@ -11,6 +11,19 @@
 
 namespace edgeroom {
 
+namespace {
+
+DeadLetterRow letter_row(const Record& record) {
+  DeadLetterRow row;
+  row.ts = record.ts;
+  row.is_message = record.kind == RecordKind::kMessage;
+  ByteWriter writer(row.data);
+  encode_record(writer, record, record.ts);
+  return row;
+}
+
+}  // namespace
+
 RecoveryReader::RecoveryReader(uint32_t handle, uint64_t after)
     : handle_(handle), after_(after), frames_(kReplayFrameBytes) {}
 
@@ -35,7 +48,7 @@ BatchReader::BatchReader(BatchPlan plan, std::string_view room, std::string_view
 
 void BatchReader::record(const Record& record) {
   if (full_ || record.seq < plan_.first || record.seq > plan_.last) return;
-  if (!plan_.wanted[static_cast<size_t>(record.seq - plan_.first)]) {
+  if (plan_.letters.empty() && !plan_.wanted[static_cast<size_t>(record.seq - plan_.first)]) {
     last_ = record.seq;
     return;
   }
@@ -81,6 +94,7 @@ void DeletionReader::record(const Record& record) {
     kept.user = record.user;
     kept.deleted = true;
     kept.by = by_;
+    letter_ = letter_row(kept);
   }
   ByteWriter writer(data_);
   // A long name cannot make a row of many small messages too large: it is left out before.
@@ -92,6 +106,10 @@ void DeletionReader::record(const Record& record) {
 
 void RestoreReader::record(const Record& record) {
   deletions_.record(record);
+  if (letters_ > 0) {
+    letters_--;
+    return;
+  }
   if (record.seq <= log_.snapshot_through() || log_.is_skipped(record.seq)) return;
   working_seq_ = static_cast<double>(record.seq);
 #ifdef EDGEROOM_TEST_HOOKS
@@ -118,6 +136,30 @@ void LogReader::record(const Record& record) {
   append_log_line(text_, record);
   after_ = record.seq;
   records_++;
+}
+
+void BurialReader::record(const Record& record) {
+  if (rows_.size() < seqs_.size() && record.seq == seqs_[rows_.size()]) {
+    rows_.push_back(letter_row(record));
+  }
+}
+
+void DeadLettersReader::record(const Record& record) {
+  const DeadLetter* letter = letters_.find(record.seq);
+  CHECK(letter != nullptr);
+  if (!std::exchange(is_first_, false)) body_.push_back(',');
+  JsonObjectWriter object(body_);
+  object.integer("seq", letter->seq);
+  object.string("code", letter->code);
+  object.key("record");
+  append_central_json(body_, record);
+  object.close();
+}
+
+std::string DeadLettersReader::finish() {
+  body_.append("],\"more\":");
+  body_.append(more_ ? "true}" : "false}");
+  return std::move(body_);
 }
 
 bool Load::segment(uint32_t slot, std::string_view data) {

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "rooms/dead_letters.h"
 #include "rooms/forwarder.h"
 #include "rooms/frame_builder.h"
 #include "rooms/history.h"
@@ -78,6 +79,8 @@ class DeletionReader {
   [[nodiscard]] const std::string& author_user() const { return author_user_; }
   [[nodiscard]] const std::string& data() const { return data_; }
   [[nodiscard]] const std::vector<bool>& is_message() const { return is_message_; }
+  // The message's own row, for a dead letter.
+  [[nodiscard]] const DeadLetterRow& letter() const { return letter_; }
 
   uint32_t asker = 0;  // the handle or the request number
   bool is_request = false;
@@ -94,16 +97,22 @@ class DeletionReader {
   std::string data_;
   uint64_t segment_ts_ = 0;
   std::vector<bool> is_message_;
+  DeadLetterRow letter_;
 };
 
 // What the room's state still lacks on waking.
 class RestoreReader {
  public:
   // All must outlive the reader. `working_seq` tells which record is being folded, 0 for none:
-  // whoever finds the instance trapped reads it.
+  // whoever finds the instance trapped reads it. The first `letters` records are dead letters: they
+  // stand in the log, or in the snapshot, as well.
   RestoreReader(RoomState& state, const Log& log, UnconfirmedDeletions& deletions,
-                volatile double& working_seq)
-      : state_(state), log_(log), deletions_(deletions), working_seq_(working_seq) {}
+                volatile double& working_seq, size_t letters)
+      : state_(state),
+        log_(log),
+        deletions_(deletions),
+        working_seq_(working_seq),
+        letters_(letters) {}
 
   void record(const Record& record);
 
@@ -112,6 +121,7 @@ class RestoreReader {
   const Log& log_;
   UnconfirmedDeletions& deletions_;
   volatile double& working_seq_;
+  size_t letters_;
 };
 
 // A part of an exported log.
@@ -145,11 +155,47 @@ class LogReader {
   std::string text_;
 };
 
+// The records that have become dead letters, or are ones, for their rows.
+class BurialReader {
+ public:
+  // Of the records `seqs`, ascending, which are all among those to be read.
+  explicit BurialReader(std::vector<uint64_t> seqs) : seqs_(std::move(seqs)) {}
+
+  void record(const Record& record);
+  [[nodiscard]] const std::vector<uint64_t>& seqs() const { return seqs_; }
+  // One each.
+  [[nodiscard]] const std::vector<DeadLetterRow>& rows() const { return rows_; }
+
+ private:
+  std::vector<uint64_t> seqs_;
+  std::vector<DeadLetterRow> rows_;
+};
+
+// A page of dead letters, for a request: every record that is read is one.
+class DeadLettersReader {
+ public:
+  // `letters` must outlive the reader; `more`: there are others behind those that are read.
+  DeadLettersReader(uint32_t request, const DeadLetters& letters, bool more)
+      : request_(request), letters_(letters), more_(more) {}
+
+  void record(const Record& record);
+  [[nodiscard]] uint32_t request() const { return request_; }
+  // {"dead":[{"seq","code","record"}],"more"}. No record may follow.
+  std::string finish();
+
+ private:
+  uint32_t request_;
+  const DeadLetters& letters_;
+  bool more_;
+  std::string body_ = "{\"dead\":[";
+  bool is_first_ = true;
+};
+
 // One load under way: the segments that were asked for, and who reads them.
 class Load {
  public:
   using Reader = std::variant<RecoveryReader, HistoryReader, BatchReader, DeletionReader,
-                              RestoreReader, LogReader>;
+                              RestoreReader, LogReader, BurialReader, DeadLettersReader>;
 
   Load(std::vector<SegmentEntry> segments, Reader reader)
       : segments_(std::move(segments)), reader_(std::move(reader)) {}

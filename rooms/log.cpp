@@ -15,12 +15,13 @@ namespace edgeroom {
 namespace {
 
 // state := version:u8 room:sized generation:varint epoch:sized seq:varint last_ts:varint
-//          confirmed:varint dedup_k0:u64 dedup_k1:u64 dead_count:varint
-//          (seq:varint code:sized) * dead_count
+//          confirmed:varint dedup_k0:u64 dedup_k1:u64
 //          paused_until:varint failures:varint flags:u8 dead_in_row:varint
-//          epoch_began_after:varint
-// Version 1 ended with the dead letters.
-constexpr uint8_t kStateVersion = 2;
+//          epoch_began_after:varint replay_through:varint
+// Up to version 2 there stood dead letters, dead_count:varint (seq:varint code:sized) * dead_count,
+// behind the keys, and version 1 ended with them.
+constexpr uint8_t kStateVersion = 3;
+constexpr uint8_t kStateVersionWithoutReplay = 2;
 constexpr uint8_t kStateVersionWithoutPause = 1;
 constexpr uint8_t kFlagBlocked = 1;
 constexpr uint8_t kFlagUnproven = 2;
@@ -44,7 +45,7 @@ void Log::create(double now_ms, Random& random, EffectList& effects) {
   generation_ = 1;
   dedup_key_ = {random.next(), random.next()};
   start_dedup();
-  save_state(0, {}, {}, effects);
+  save_state(0, {}, effects);
 }
 
 bool Log::may_begin_epoch(double now_ms) const {
@@ -73,7 +74,7 @@ void Log::import(const Origin& origin, Random& random, EffectList& effects) {
   snapshot_through_ = origin.through;
   snapshot_is_stored_ = snapshot_.empty();
   skipped_ = origin.skipped;
-  save_state(origin.flushed_seq, {}, {}, effects);
+  save_state(origin.flushed_seq, {}, effects);
   if (!skipped_.empty()) save_skipped(effects);
 }
 
@@ -104,7 +105,7 @@ bool Log::restore_snapshot_row(std::string_view bytes) {
 bool Log::restore_state_row(std::string_view bytes) {
   ByteReader reader(bytes);
   const uint8_t version = reader.u8();
-  if (version != kStateVersion && version != kStateVersionWithoutPause) return false;
+  if (version < kStateVersionWithoutPause || version > kStateVersion) return false;
   const std::string_view room = reader.sized();
   if (room_.empty()) room_ = room;
   generation_ = reader.varint();
@@ -114,14 +115,13 @@ bool Log::restore_state_row(std::string_view bytes) {
   restored_confirmed_ = reader.varint();
   dedup_key_.k0 = reader.u64();
   dedup_key_.k1 = reader.u64();
-  const uint64_t dead = reader.varint();
+  const uint64_t dead = version <= kStateVersionWithoutReplay ? reader.varint() : 0;
   for (uint64_t i = 0; reader.ok() && i < dead; i++) {
-    DeadLetter letter;
-    letter.seq = reader.varint();
-    letter.code = reader.sized();
-    restored_dead_.push_back(std::move(letter));
+    const uint64_t seq = reader.varint();
+    rowless_dead_ = rowless_dead_ == 0 ? seq : std::min(rowless_dead_, seq);
+    reader.sized();
   }
-  if (version == kStateVersion) {
+  if (version > kStateVersionWithoutPause) {
     restored_pause_.until_ms = static_cast<double>(reader.varint());
     restored_pause_.failures = static_cast<uint32_t>(reader.varint());
     const uint8_t flags = reader.u8();
@@ -130,6 +130,7 @@ bool Log::restore_state_row(std::string_view bytes) {
     restored_pause_.dead_in_row = static_cast<uint32_t>(reader.varint());
     epoch_began_after_ = reader.varint();
   }
+  if (version > kStateVersionWithoutReplay) restored_pause_.replay_through = reader.varint();
   if (!reader.ok() || !reader.at_end() || epoch_.empty()) return false;
   start_dedup();
   return true;
@@ -189,6 +190,11 @@ bool Log::restored(double now_ms) {
   }
   restoring_ = {};
   appended_seq_ = flushed_seq_;
+  if (rowless_dead_ > 0) {
+    // They are sent, and refused, once more: then they get their rows.
+    restored_confirmed_ =
+        std::min(restored_confirmed_, std::max(rowless_dead_, oldest_held_seq()) - 1);
+  }
   if (dedup_) dedup_->expire(now_ms);
   return restored_whole();
 }
@@ -311,14 +317,10 @@ void Log::forget_skipped() {
 }
 
 std::vector<SegmentEntry> Log::segments_to_replay() const {
-  uint64_t stored_through = restored_confirmed_;
-  for (const DeadLetter& letter : restored_dead_) {
-    stored_through = std::min(stored_through, letter.seq - 1);
-  }
   std::vector<SegmentEntry> segments;
   for (const SegmentEntry& entry : segments_.entries()) {
     const bool after_snapshot = matters(entry) && entry.last_seq() > snapshot_through_;
-    const bool unconfirmed = entry.count > entry.messages && entry.last_seq() > stored_through;
+    const bool unconfirmed = entry.count > entry.messages && entry.last_seq() > restored_confirmed_;
     if (after_snapshot || unconfirmed) segments.push_back(entry);
   }
   return segments;
@@ -334,7 +336,7 @@ void Log::flush(double now_ms, uint64_t confirmed, EffectList& effects) {
     encoded_head.clear();
     encode_segment_head(encoded_head, head);
     const uint32_t slot = segments_.take_slot(oldest_done(confirmed));
-    effects.put_segment(slot, encoded_head, segment.data);
+    effects.put_segment(slot, encoded_head, segment.data, true);
     segments_.append({head.first_seq, head.first_ts, head.last_ts, slot,
                       static_cast<uint32_t>(head.count), static_cast<uint32_t>(head.messages),
                       static_cast<uint32_t>(head.data_size)});
@@ -375,12 +377,11 @@ void Log::rewrite(uint64_t seq, std::string_view data, const std::vector<bool>& 
   if (!any_hash) head.hashes.clear();
   std::string encoded_head;
   encode_segment_head(encoded_head, head);
-  effects.put_segment(entry.slot, encoded_head, data);
+  effects.put_segment(entry.slot, encoded_head, data, false);
   segments_.resize(position, static_cast<uint32_t>(data.size()));
 }
 
-void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
-                     const ForwardingPause& pause, EffectList& effects) {
+void Log::save_state(uint64_t confirmed, const ForwardingPause& pause, EffectList& effects) {
   std::string bytes;
   ByteWriter writer(bytes);
   writer.u8(kStateVersion);
@@ -392,17 +393,13 @@ void Log::save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
   writer.varint(confirmed);
   writer.u64(dedup_key_.k0);
   writer.u64(dedup_key_.k1);
-  writer.varint(dead.size());
-  for (const DeadLetter& letter : dead) {
-    writer.varint(letter.seq);
-    writer.sized(letter.code);
-  }
   writer.varint(static_cast<uint64_t>(pause.until_ms));
   writer.varint(pause.failures);
   writer.u8(static_cast<uint8_t>((pause.is_blocked ? kFlagBlocked : 0) |
                                  (is_epoch_unproven_ ? kFlagUnproven : 0)));
   writer.varint(pause.dead_in_row);
   writer.varint(epoch_began_after_);
+  writer.varint(pause.replay_through);
   effects.put_state(kStateRow, bytes);
 }
 

@@ -31,18 +31,13 @@ inline constexpr uint32_t kStateRow = 0;
 inline constexpr uint32_t kSnapshotRow = 1;
 inline constexpr uint32_t kSkippedRow = 2;
 
-// A record that the central API refused for good.
-struct DeadLetter {
-  uint64_t seq = 0;
-  std::string code;
-};
-
-// What is to be known of a failing central API after a sleep.
+// What is to be known of forwarding after a sleep, besides the watermark.
 struct ForwardingPause {
   double until_ms = 0;    // nothing is sent before
   uint32_t failures = 0;  // in a row
   bool is_blocked = false;
-  uint32_t dead_in_row = 0;  // records given up, and none stored since
+  uint32_t dead_in_row = 0;     // records given up, and none stored since
+  uint64_t replay_through = 0;  // dead letters up to here are to be tried again; 0: none
 
   bool operator==(const ForwardingPause& other) const = default;
 };
@@ -96,8 +91,7 @@ class Log {
   // over is not in the snapshot yet.
   [[nodiscard]] bool snapshot_due(uint64_t confirmed) const;
   // Stores the state row.
-  void save_state(uint64_t confirmed, const std::vector<DeadLetter>& dead,
-                  const ForwardingPause& pause, EffectList& effects);
+  void save_state(uint64_t confirmed, const ForwardingPause& pause, EffectList& effects);
 
   // Goes on under a new epoch, which sorts behind the present one: the central store holds other
   // records under that. Nothing may be appended and not flushed; the state row must be stored in
@@ -131,13 +125,12 @@ class Log {
   [[nodiscard]] const std::string& snapshot() const { return snapshot_; }
   [[nodiscard]] uint64_t snapshot_through() const { return snapshot_through_; }
   // The segments that are to be read on waking: those that matter and are after the snapshot, and
-  // those with other records than messages that the central API has not stored.
+  // those with other records than messages above the watermark.
   [[nodiscard]] std::vector<SegmentEntry> segments_to_replay() const;
   // The oldest record that is still held; flushed_seq() + 1 when none is.
   [[nodiscard]] uint64_t oldest_held_seq() const;
   // As read by restore_state and restore_segment.
   [[nodiscard]] uint64_t restored_confirmed() const { return restored_confirmed_; }
-  [[nodiscard]] const std::vector<DeadLetter>& restored_dead() const { return restored_dead_; }
   [[nodiscard]] const ForwardingPause& restored_pause() const { return restored_pause_; }
 
  private:
@@ -183,7 +176,7 @@ class Log {
   uint64_t skipped_generation_ = 0;
   std::vector<StoredSegment> restoring_;
   uint64_t restored_confirmed_ = 0;
-  std::vector<DeadLetter> restored_dead_;
+  uint64_t rowless_dead_ = 0;  // the first dead letter of a version without rows for them
   ForwardingPause restored_pause_;
   bool is_epoch_unproven_ = false;
   uint64_t epoch_began_after_ = 0;  // the newest record when begin_epoch was called; 0: never

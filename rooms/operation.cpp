@@ -13,7 +13,7 @@ struct KindName {
   OperationKind kind;
 };
 
-constexpr std::array<KindName, 9> kKindNames = {{
+constexpr std::array<KindName, 11> kKindNames = {{
     {"connect", OperationKind::kConnect},
     {"state", OperationKind::kState},
     {"messages", OperationKind::kMessages},
@@ -23,6 +23,8 @@ constexpr std::array<KindName, 9> kKindNames = {{
     {"drain", OperationKind::kDrain},
     {"log", OperationKind::kLog},
     {"skip", OperationKind::kSkip},
+    {"dead_letters", OperationKind::kDeadLetters},
+    {"replay", OperationKind::kReplay},
 }};
 
 bool set_kind(std::string_view name, Operation& operation) {

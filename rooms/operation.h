@@ -11,15 +11,17 @@
 namespace edgeroom {
 
 enum class OperationKind : uint8_t {
-  kConnect,   // join with a WebSocket
-  kState,     // GET /api/rooms/{room}
-  kMessages,  // GET /api/rooms/{room}/messages
-  kPublish,   // POST /api/rooms/{room}/messages, by a moderator
-  kDelete,    // DELETE /api/rooms/{room}/messages/{seq}, by a moderator
-  kModerate,  // POST /api/rooms/{room}/moderation, by a moderator
-  kDrain,     // POST /api/rooms/{room}/drain, by a moderator
-  kLog,       // GET /api/rooms/{room}/log, by a moderator
-  kSkip,      // POST /api/rooms/{room}/skip, by a moderator
+  kConnect,      // join with a WebSocket
+  kState,        // GET /api/rooms/{room}
+  kMessages,     // GET /api/rooms/{room}/messages
+  kPublish,      // POST /api/rooms/{room}/messages, by a moderator
+  kDelete,       // DELETE /api/rooms/{room}/messages/{seq}, by a moderator
+  kModerate,     // POST /api/rooms/{room}/moderation, by a moderator
+  kDrain,        // POST /api/rooms/{room}/drain, by a moderator
+  kLog,          // GET /api/rooms/{room}/log, by a moderator
+  kSkip,         // POST /api/rooms/{room}/skip, by a moderator
+  kDeadLetters,  // GET /api/rooms/{room}/dead-letters, by a moderator
+  kReplay,       // POST /api/rooms/{room}/dead-letters/replay, by a moderator
 };
 
 struct Operation {

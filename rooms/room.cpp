@@ -18,12 +18,11 @@ Room::Room(std::string name, const RoomSettings& settings, std::unique_ptr<Behav
       state_(std::move(behaviour)),
       log_(std::move(name), settings_, state_.behaviour().has_state()),
       connections_(settings_.user_limit),
-      forwarder_(random_),
+      forwarder_(random_, dead_letters_),
       pending_(kOutboundFrameBytesMax) {}
 
 std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) {
-  // A clock that goes back stands still instead.
-  now_ms_ = std::max(now_ms_, event.now_ms);
+  tell_time(event.now_ms);
   const bool is_load_event = event.type == EventType::kLoaded || event.type == EventType::kLoadEnd;
   if (is_load_event != load_.has_value()) return RoomStatus::kOutOfOrder;
   const Refusal refusal = is_load_event ? handle_load(event, effects)
@@ -38,12 +37,27 @@ std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) 
   return std::nullopt;
 }
 
+// The room's time never goes back. After the host's clock has, it runs at half speed until that has
+// caught up: what is waited for comes late, but at most by as much again, and does not stand still
+// for as long as the clock was wrong.
+void Room::tell_time(double host_ms) {
+  const double passed_ms = std::max(host_ms - host_now_ms_, 0.0);
+  // An alarm was set by the clock that is wrong now, or was then.
+  if (host_ms < host_now_ms_ - kTimerDelayMaxMs) alarm_at_ms_ = 0;
+  host_now_ms_ = host_ms;
+  now_ms_ = std::max(host_ms, now_ms_ + passed_ms / 2);
+}
+
 std::optional<RoomStatus> Room::handle_restore(const Event& event, EffectList& effects) {
   switch (event.type) {
     case EventType::kRestoreState:
       if (!log_.restore_state(event.target, event.payload)) return RoomStatus::kCorrupt;
       return std::nullopt;
     case EventType::kRestoreSegment:
+      if (is_dead_letter_slot(event.target)) {
+        if (!dead_letters_.restore(event.target, event.payload)) return RoomStatus::kCorrupt;
+        return std::nullopt;
+      }
       if (!log_.restore_segment(event.target, event.payload)) return RoomStatus::kCorrupt;
       return std::nullopt;
     case EventType::kRestoreConnection: {
@@ -69,11 +83,16 @@ std::optional<RoomStatus> Room::begin_restored(EffectList& effects) {
     log_line(LogThreshold::kWarn, "other_kind", "the stored state is of another kind of room",
              effects);
   }
-  std::vector<SegmentEntry> segments = log_.segments_to_replay();
+  std::vector<SegmentEntry> segments;
+  for (const DeadLetter& letter : dead_letters_.all()) {
+    if (!letter.is_message) segments.push_back(letter.row());
+  }
+  const size_t letters = segments.size();
+  for (const SegmentEntry& entry : log_.segments_to_replay()) segments.push_back(entry);
   if (segments.empty()) {
     restored(effects);
   } else {
-    RestoreReader reader(state_, log_, deletions_, working_seq_);
+    RestoreReader reader(state_, log_, deletions_, working_seq_, letters);
     start_load(Load(std::move(segments), reader), effects);
   }
   return std::nullopt;
@@ -85,9 +104,10 @@ void Room::restored(EffectList& effects) {
   restored_ = true;
   confirmation_stored_ = log_.restored_confirmed();
   confirmation_sent_ = confirmation_stored_;
-  deletions_.confirmed(confirmation_stored_, log_.restored_dead());
-  forwarder_.restore(confirmation_stored_, log_.restored_dead(), log_.restored_pause(), now_ms_);
+  deletions_.confirmed(confirmation_stored_, dead_letters_);
+  forwarder_.restore(confirmation_stored_, log_.restored_pause(), now_ms_);
   pause_stored_ = log_.restored_pause();
+  forwarding_reported_ = forwarder_.state();
   for (const auto& [handle, connection] : connections_.all()) expires(connection);
   if (connections_.size() > 0) {
     close_expired(effects);
@@ -170,7 +190,6 @@ void Room::flush(EffectList& effects) {
   }
   answer_published(effects);
   send_untold(effects);
-  if (dead_dirty_) store_cursor(effects);
   if (room_count_dirty_ && now_ms_ - room_count_sent_ms_ >= kRoomCountIntervalMs) {
     append_room_count();
   }
@@ -200,7 +219,7 @@ void Room::append_confirmation() {
   object.string("epoch", log_.epoch());
   object.integer("through", through);
   bool any = false;
-  for (const DeadLetter& letter : forwarder_.dead()) {
+  for (const DeadLetter& letter : dead_letters_.all()) {
     if (letter.seq <= confirmation_sent_ || letter.seq > through) continue;
     if (!any) {
       object.key("except");
@@ -212,6 +231,15 @@ void Room::append_confirmation() {
     any = true;
   }
   if (any) out.push_back(']');
+  if (!stored_letters_.empty()) {
+    object.key("stored");
+    char before = '[';
+    for (const uint64_t seq : std::exchange(stored_letters_, {})) {
+      out.push_back(std::exchange(before, ','));
+      append_json_integer(out, seq);
+    }
+    out.push_back(']');
+  }
   object.close();
   pending_.end_object();
   confirmation_sent_ = through;
@@ -246,9 +274,9 @@ bool Room::cursor_dirty() const {
 
 void Room::store_cursor(EffectList& effects) {
   pause_stored_ = forwarder_.paused();
-  log_.save_state(forwarder_.confirmed(), forwarder_.dead(), pause_stored_, effects);
+  log_.save_state(forwarder_.confirmed(), pause_stored_, effects);
   confirmation_stored_ = forwarder_.confirmed();
-  dead_dirty_ = false;
+  epoch_proof_dirty_ = false;
 }
 
 // Sets the timer and the alarm to what the state asks for.
@@ -275,7 +303,8 @@ void Room::arm(EffectList& effects) {
   // Nothing is done before the end of a long pause: the room need not wake for it.
   const bool is_paused =
       std::isfinite(due) && due - now_ms_ > kTimerDelayMaxMs && alarm_at_ms_ < due;
-  if ((alarm_at_ms_ == 0 || alarm_at_ms_ > safety || is_paused) && forwarder_.pending() > 0) {
+  const bool waits = forwarder_.pending() > 0 || forwarder_.replaying() > 0;
+  if ((alarm_at_ms_ == 0 || alarm_at_ms_ > safety || is_paused) && waits) {
     alarm_at = std::isfinite(due) ? std::max(due, safety) : safety;
   }
   // A room may sleep until then.
@@ -284,7 +313,7 @@ void Room::arm(EffectList& effects) {
       alarm_at_ms_ == 0 || alarm_at < alarm_at_ms_ || (is_paused && alarm_at > alarm_at_ms_);
   if (std::isfinite(alarm_at) && is_new) {
     alarm_at_ms_ = alarm_at;
-    effects.alarm(alarm_at_ms_);
+    effects.alarm(alarm_at_ms_ - clock_lead_ms());
   }
 }
 

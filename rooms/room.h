@@ -25,6 +25,7 @@
 #include "rooms/central_page.h"
 #include "rooms/central_reads.h"
 #include "rooms/connection.h"
+#include "rooms/dead_letters.h"
 #include "rooms/effects.h"
 #include "rooms/forwarder.h"
 #include "rooms/frame.h"
@@ -66,6 +67,9 @@ class Room {
  private:
   using Refusal = std::optional<RoomStatus>;
 
+  void tell_time(double host_ms);
+  // By how much the room's time is ahead of the host's clock.
+  [[nodiscard]] double clock_lead_ms() const { return now_ms_ - host_now_ms_; }
   Refusal handle_restore(const Event& event, EffectList& effects);
   Refusal handle_load(const Event& event, EffectList& effects);
   Refusal handle_work(const Event& event, EffectList& effects);
@@ -223,10 +227,23 @@ class Room {
   void finish(DeletionReader& reader, EffectList& effects);
   void finish(RestoreReader& reader, EffectList& effects);
   void finish(LogReader& reader, EffectList& effects);
+  void finish(BurialReader& reader, EffectList& effects);
+  void finish(DeadLettersReader& reader, EffectList& effects);
 
   // Forwarding (room_forwarding.cpp).
   void forward_next(EffectList& effects);
   Refusal attempt_answered(const Event& event, EffectList& effects);
+  // Tells whoever watches the rooms how forwarding stands, when that has changed or an attempt has
+  // gone wrong; `trouble` says how, and may be empty.
+  void report_forwarding(std::string_view trouble, EffectList& effects);
+  // Once the rows of new dead letters are written.
+  void answer_taken(EffectList& effects);
+  // Reads the records of dead letters whose rows are to be written.
+  void bury(const std::vector<uint64_t>& seqs, EffectList& effects);
+  // The rows of these dead letters, ascending.
+  [[nodiscard]] std::vector<SegmentEntry> letter_rows(const std::vector<uint64_t>& seqs) const;
+  void read_dead_letters(uint32_t request, const Operation& operation, EffectList& effects);
+  void replay_request(uint32_t request, EffectList& effects);
   void count_confirmed_bytes(uint64_t before, uint64_t now);
   void count_outbox_bytes();
   // What storage knows of the pause would be wrong after a sleep.
@@ -236,6 +253,7 @@ class Room {
   RoomSettings settings_;
   Random random_;
   double now_ms_ = 0;
+  double host_now_ms_ = 0;
   bool restored_ = false;
   bool is_copy_ = false;  // of an exported log: all its records are those of the log
 
@@ -243,6 +261,7 @@ class Room {
   UnconfirmedDeletions deletions_;
   Log log_;
   ConnectionTable connections_;
+  DeadLetters dead_letters_;
   Forwarder forwarder_;
   std::optional<Load> load_;
   CentralReads central_reads_;
@@ -270,11 +289,13 @@ class Room {
   bool room_count_dirty_ = false;
   double room_count_sent_ms_ = 0;
   bool confirmation_dirty_ = false;
-  uint64_t confirmation_sent_ = 0;    // the watermark that everybody was told
-  uint64_t confirmation_stored_ = 0;  // the watermark that storage knows of
+  uint64_t confirmation_sent_ = 0;  // the watermark that everybody was told
+  std::string_view forwarding_reported_ = "ok";
+  std::vector<uint64_t> stored_letters_;  // dead letters, told as such, that are stored now
+  bool epoch_proof_dirty_ = false;        // storage does not know that the epoch is proven
+  uint64_t confirmation_stored_ = 0;      // the watermark that storage knows of
   ForwardingPause pause_stored_;
   double cursor_dirty_at_ms_ = 0;  // since when storage knows of an older watermark
-  bool dead_dirty_ = false;        // dead letters that storage does not know of
   uint64_t outbox_bytes_ = 0;      // of the segments above the watermark
 
   double behaviour_called_ms_ = 0;  // on_timer, last

@@ -44,7 +44,7 @@ void Room::begin_central_reads(EffectList& effects) {
     if (left_ms > 0 && is_awaited(*begun->read)) {
       const CentralRead& read = *begun->read;
       effects.fetch(begun->number, central_page_path(log_.room(), read.epoch, read.query), left_ms,
-                    forwarder_.clock_offset_ms());
+                    forwarder_.clock_offset_ms() + clock_lead_ms());
       continue;
     }
     auto read = central_reads_.end(begun->number);
@@ -117,7 +117,7 @@ void Room::central_answered(HistoryAsk ask, const CentralRead& read, const Centr
 // What the central API has confirmed as deleted may still stand in a page that is on its way.
 void Room::forget_deletions() {
   if (central_reads_.any_under_way()) return;
-  deletions_.confirmed(forwarder_.confirmed(), forwarder_.dead());
+  deletions_.confirmed(forwarder_.confirmed(), dead_letters_);
 }
 
 void Room::central_answered(DeletionReader& reader, const CentralPage& page, EffectList& effects) {

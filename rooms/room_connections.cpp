@@ -130,7 +130,7 @@ void Room::welcome(uint32_t handle, const Connection& connection, const Operatio
   object.key("dead");
   frame.push_back('[');
   bool first = true;
-  for (const DeadLetter& letter : forwarder_.dead()) {
+  for (const DeadLetter& letter : dead_letters_.all()) {
     if (letter.seq < log_.oldest_held_seq()) continue;
     if (!first) frame.push_back(',');
     first = false;

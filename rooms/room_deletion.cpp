@@ -32,6 +32,12 @@ void Room::read_deletion(DeletionReader reader, EffectList& effects) {
   // hold nothing but the deletion, for the two writes to be one commit.
   if (log_.appended_seq() > log_.flushed_seq()) flush(effects);
   const uint64_t target = reader.target();
+  // The room alone holds what the central API has refused.
+  const DeadLetter* letter = dead_letters_.find(target);
+  if (letter != nullptr && target < log_.oldest_held_seq()) {
+    start_load(Load({letter->row()}, std::move(reader)), effects);
+    return;
+  }
   if (reader.by_moderator && target > 0 && target < log_.oldest_held_seq()) {
     read_central_message(std::move(reader), effects);
     return;
@@ -70,6 +76,13 @@ void Room::finish(DeletionReader& reader, EffectList& effects) {
                         ? "only a moderator or its author may delete a message"
                         : "only a moderator or the connection that sent it may delete a message",
                     effects);
+    return;
+  }
+  if (dead_letters_.find(reader.target()) != nullptr) {
+    dead_letters_.store(reader.target(), reader.letter(), effects);
+  }
+  if (reader.target() < log_.oldest_held_seq()) {
+    append_deletion(reader, effects);
     return;
   }
   const SegmentIndex& index = log_.segments();

@@ -122,6 +122,10 @@ void HeldRoom::handle_restore(const Event& event, EffectList& effects) {
       }
       return;
     case EventType::kRestoreSegment:
+      if (is_dead_letter_slot(event.target)) {
+        dead_letters_++;
+        return;
+      }
       if (!log_known_) return;
       if (has_failed || !log_.restore_segment(event.target, event.payload)) log_whole_ = false;
       return;
@@ -282,7 +286,8 @@ std::string HeldRoom::state_json() const {
     summary.confirmed = std::min(log_.restored_confirmed(), summary.seq);
     summary.pending = summary.seq - summary.confirmed;
     summary.oldest_ms = oldest_pending_ms(log_.segments(), summary.confirmed, now_ms_);
-    summary.dead = log_.restored_dead().size();
+    summary.dead = dead_letters_;
+    summary.breaker = "open";
   }
   std::string out;
   JsonObjectWriter object(out);

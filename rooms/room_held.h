@@ -70,6 +70,7 @@ class HeldRoom {
   bool restored_ = false;
   bool log_known_ = false;  // the log's state row could be read
   bool log_whole_ = false;  // and so could the segments
+  size_t dead_letters_ = 0;
   Log log_;
   std::vector<uint32_t> sockets_;
 };

@@ -100,7 +100,7 @@ std::optional<RoomStatus> Room::import(const Event& event, EffectList& effects) 
   const uint64_t before = header.first - 1;
   log_.import({header.epoch, before, header.snapshot_through, header.snapshot, header.skipped},
               random_, effects);
-  forwarder_.restore(before, {}, {}, now_ms_);
+  forwarder_.restore(before, {}, now_ms_);
   forwarder_.appended(before, now_ms_);
   confirmation_stored_ = before;
   confirmation_sent_ = before;

@@ -74,6 +74,10 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
       return std::nullopt;
     case OperationKind::kLog: read_log(event.target, *operation, effects); return std::nullopt;
     case OperationKind::kDrain: drain_request(event.target, effects); return std::nullopt;
+    case OperationKind::kDeadLetters:
+      read_dead_letters(event.target, *operation, effects);
+      return std::nullopt;
+    case OperationKind::kReplay: replay_request(event.target, effects); return std::nullopt;
     case OperationKind::kConnect: return RoomStatus::kBadPayload;
   }
   return RoomStatus::kBadPayload;
@@ -172,8 +176,10 @@ std::string Room::state_json() const {
   summary.users = connections_.users();
   summary.pending = forwarder_.pending();
   summary.oldest_ms = oldest_pending_ms(log_.segments(), forwarder_.confirmed(), now_ms_);
-  summary.dead = forwarder_.dead().size();
+  summary.dead = dead_letters_.size();
   summary.blocked = forwarder_.blocked();
+  summary.attempts = forwarder_.failures();
+  summary.breaker = forwarder_.breaker(now_ms_);
   std::string out;
   JsonObjectWriter object(out);
   append_room_summary(object, out, summary);

@@ -46,12 +46,11 @@ void UnconfirmedDeletions::record(const Record& record) {
   by_target_.insert_or_assign(record.target, Entry{record.seq, std::string(record.user)});
 }
 
-void UnconfirmedDeletions::confirmed(uint64_t through, const std::vector<DeadLetter>& dead) {
+void UnconfirmedDeletions::confirmed(uint64_t through, const DeadLetters& dead) {
   for (auto place = by_target_.begin(); place != by_target_.end();) {
     const uint64_t seq = place->second.seq;
-    const bool is_dead = std::any_of(dead.begin(), dead.end(),
-                                     [seq](const DeadLetter& letter) { return letter.seq == seq; });
-    place = seq <= through && !is_dead ? by_target_.erase(place) : std::next(place);
+    const bool is_stored = seq <= through && dead.find(seq) == nullptr;
+    place = is_stored ? by_target_.erase(place) : std::next(place);
   }
 }
 

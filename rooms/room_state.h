@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "rooms/behaviour.h"
-#include "rooms/log.h"
+#include "rooms/dead_letters.h"
 #include "rooms/moderation.h"
 #include "rooms/record.h"
 
@@ -46,7 +46,7 @@ class UnconfirmedDeletions {
   // A record of the log; all but deletions are ignored.
   void record(const Record& record);
   // Everything up to `through` is stored, but for the dead letters.
-  void confirmed(uint64_t through, const std::vector<DeadLetter>& dead);
+  void confirmed(uint64_t through, const DeadLetters& dead);
   // Who has deleted this message; null when nobody has, or the central API knows of it.
   [[nodiscard]] const std::string* find(uint64_t target) const;
   [[nodiscard]] size_t size() const { return by_target_.size(); }

@@ -21,6 +21,8 @@ void append_room_summary(JsonObjectWriter& object, std::string& out, const RoomS
   outbox.integer("oldest_ms", summary.oldest_ms);
   outbox.integer("dead", summary.dead);
   outbox.boolean("blocked", summary.blocked);
+  outbox.integer("attempts", summary.attempts);
+  outbox.string("breaker", summary.breaker);
   outbox.close();
 }
 

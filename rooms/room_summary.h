@@ -23,6 +23,10 @@ struct RoomSummary {
   uint64_t oldest_ms = 0;
   size_t dead = 0;
   bool blocked = false;
+  uint32_t attempts = 0;  // in a row that have failed
+  // "closed": batches are sent; "open": none is before the end of a pause; "half_open": one at a
+  // time finds out whether the central API is back.
+  std::string_view breaker = "closed";
 };
 
 // Its members. `out` is what `object` writes to.

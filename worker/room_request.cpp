@@ -30,6 +30,8 @@ constexpr RoomMethod kRoomMethods[] = {
     {Route::kDrain, "POST", RoomOperation::kDrain, kForModerators},
     {Route::kLog, "GET", RoomOperation::kLog, kForModerators},
     {Route::kSkip, "POST", RoomOperation::kSkip, kForModerators},
+    {Route::kDeadLetters, "GET", RoomOperation::kDeadLetters, kForModerators},
+    {Route::kReplay, "POST", RoomOperation::kReplay, kForModerators},
 };
 
 // A WebSocket is opened by GET and nothing else (RFC 6455, section 4.1).
@@ -184,6 +186,21 @@ Result<std::string> delete_operation(std::string_view room, std::string_view seq
   return out;
 }
 
+Result<std::string> dead_letters_operation(std::string_view room, std::string_view query) {
+  QueryReader reader(query);
+  const auto after = reader.number("after", 0, kSafeIntegerMax);
+  const auto limit = reader.number("limit", 1, kPageLimitMax);
+  if (reader.error()) return *reader.error();
+  std::string out;
+  JsonObjectWriter object(out);
+  object.string("op", "dead_letters");
+  object.string("room", room);
+  write_number(object, "after", after);
+  write_number(object, "limit", limit);
+  object.close();
+  return out;
+}
+
 Result<std::string> log_operation(std::string_view room, std::string_view query) {
   QueryReader reader(query);
   const auto after = reader.number("after", 0, kSafeIntegerMax);
@@ -230,6 +247,8 @@ Result<std::string> room_operation(RoomOperation operation, const RouteMatch& ma
     case RoomOperation::kModerate: return plain_operation("moderate", room, visitor.user);
     case RoomOperation::kDrain: return plain_operation("drain", room, {});
     case RoomOperation::kSkip: return plain_operation("skip", room, {});
+    case RoomOperation::kDeadLetters: return dead_letters_operation(room, query);
+    case RoomOperation::kReplay: return plain_operation("replay", room, {});
     case RoomOperation::kLog: break;
   }
   return log_operation(room, query);

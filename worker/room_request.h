@@ -15,15 +15,17 @@ namespace edgeroom {
 // "user" is who asks, by his token; of a join and of the state, where no token says it, whom the
 // query names.
 enum class RoomOperation : uint8_t {
-  kConnect,   // {"op":"connect","room","user"?,"role"?,"expires"?,"epoch"?,"after"?}
-  kState,     // {"op":"state","room","user"?}
-  kMessages,  // {"op":"messages","room","user"?,"epoch"?,"after"?,"before"?,"limit"?}
-  kPublish,   // {"op":"publish","room","user"?}; the request's body goes with it
-  kDelete,    // {"op":"delete","room","user"?,"seq"}
-  kModerate,  // {"op":"moderate","room","user"?}; the request's body goes with it
-  kDrain,     // {"op":"drain","room"}
-  kLog,       // {"op":"log","room","after"?}
-  kSkip,      // {"op":"skip","room"}; the request's body goes with it
+  kConnect,      // {"op":"connect","room","user"?,"role"?,"expires"?,"epoch"?,"after"?}
+  kState,        // {"op":"state","room","user"?}
+  kMessages,     // {"op":"messages","room","user"?,"epoch"?,"after"?,"before"?,"limit"?}
+  kPublish,      // {"op":"publish","room","user"?}; the request's body goes with it
+  kDelete,       // {"op":"delete","room","user"?,"seq"}
+  kModerate,     // {"op":"moderate","room","user"?}; the request's body goes with it
+  kDrain,        // {"op":"drain","room"}
+  kLog,          // {"op":"log","room","after"?}
+  kSkip,         // {"op":"skip","room"}; the request's body goes with it
+  kDeadLetters,  // {"op":"dead_letters","room","after"?,"limit"?}
+  kReplay,       // {"op":"replay","room"}
 };
 
 // What a route of rooms does by one method.

@@ -26,6 +26,8 @@ RouteMatch match_room_route(std::string_view rest) {
   if (resource == "/drain") return {Route::kDrain, room, {}};
   if (resource == "/log") return {Route::kLog, room, {}};
   if (resource == "/skip") return {Route::kSkip, room, {}};
+  if (resource == "/dead-letters") return {Route::kDeadLetters, room, {}};
+  if (resource == "/dead-letters/replay") return {Route::kReplay, room, {}};
   if (take_prefix(resource, "/messages/") && !resource.empty() &&
       resource.find('/') == std::string_view::npos) {
     return {Route::kMessage, room, resource};
@@ -62,6 +64,8 @@ std::string_view route_name(Route route) {
     case Route::kDrain: return "drain";
     case Route::kLog: return "log";
     case Route::kSkip: return "skip";
+    case Route::kDeadLetters: return "dead-letters";
+    case Route::kReplay: return "replay";
     case Route::kRooms: return "rooms";
     case Route::kApi: return "api";
     case Route::kAssets: return "assets";

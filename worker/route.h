@@ -7,19 +7,21 @@
 namespace edgeroom {
 
 enum class Route : uint8_t {
-  kHealth,      // /health
-  kJoin,        // /rooms/{room}
-  kRoom,        // /api/rooms/{room}
-  kMessages,    // /api/rooms/{room}/messages
-  kMessage,     // /api/rooms/{room}/messages/{seq}
-  kModeration,  // /api/rooms/{room}/moderation
-  kDrain,       // /api/rooms/{room}/drain
-  kLog,         // /api/rooms/{room}/log
-  kSkip,        // /api/rooms/{room}/skip
-  kRooms,       // /api/rooms and whatever else is below it: never proxied
-  kApi,         // any other /api/…
-  kAssets,      // /assets/…
-  kPage,        // / and /client/…
+  kHealth,       // /health
+  kJoin,         // /rooms/{room}
+  kRoom,         // /api/rooms/{room}
+  kMessages,     // /api/rooms/{room}/messages
+  kMessage,      // /api/rooms/{room}/messages/{seq}
+  kModeration,   // /api/rooms/{room}/moderation
+  kDrain,        // /api/rooms/{room}/drain
+  kLog,          // /api/rooms/{room}/log
+  kSkip,         // /api/rooms/{room}/skip
+  kDeadLetters,  // /api/rooms/{room}/dead-letters
+  kReplay,       // /api/rooms/{room}/dead-letters/replay
+  kRooms,        // /api/rooms and whatever else is below it: never proxied
+  kApi,          // any other /api/…
+  kAssets,       // /assets/…
+  kPage,         // / and /client/…
   kOther,
 };
 

@@ -42,11 +42,11 @@ std::string member_of(const std::string& body, const char* name, const char* oth
 
 // A forwarder that has sent the case's records and been answered as the case says.
 struct Answered {
-  explicit Answered(const json& each) : random(1), forwarder(random) {
+  explicit Answered(const json& each) : random(1), forwarder(random, letters) {
     const std::string request = each["request"].value("body", "");
     const std::string answer = each["response"]["body"];
     seqs = seqs_of(request);
-    forwarder.restore(seqs.front() - 1, {}, {}, kNowMs);
+    forwarder.restore(seqs.front() - 1, {}, kNowMs);
     forwarder.appended(seqs.back(), kNowMs);
     now_ms = kNowMs + edgeroom::kBatchLingerMs;
     const auto plan = forwarder.next(now_ms);
@@ -71,6 +71,7 @@ struct Answered {
 
   std::vector<uint64_t> seqs;
   Random random;
+  edgeroom::DeadLetters letters;
   Forwarder forwarder;
   AttemptOutcome outcome;
   double now_ms = kNowMs;
@@ -82,14 +83,14 @@ void check(const std::string& word, Answered& it) {
   CHECK(it.outcome.conflict == (word == "new_epoch"));
   if (word == "confirm") {
     CHECK(it.forwarder.pending() == 0);
-    CHECK(it.forwarder.dead().empty());
+    CHECK(it.letters.all().empty());
     CHECK(it.outcome.trouble.empty());
   } else if (word == "dead_letter") {
     CHECK(it.forwarder.pending() == 0);
-    CHECK_FALSE(it.forwarder.dead().empty());
+    CHECK_FALSE(it.letters.all().empty());
   } else if (word == "halve" || word == "bisect") {
     if (count == 1) {
-      CHECK(it.forwarder.dead().size() == 1);
+      CHECK(it.letters.all().size() == 1);
     } else {
       CHECK(it.next().last < it.seqs.back());
     }
@@ -100,7 +101,7 @@ void check(const std::string& word, Answered& it) {
     CHECK(wanted < static_cast<std::ptrdiff_t>(count));
   } else {
     CHECK((word == "retry" || word == "blocked" || word == "new_epoch"));
-    CHECK(it.forwarder.dead().empty());
+    CHECK(it.letters.all().empty());
     CHECK(it.next().last == it.seqs.back());
   }
 }

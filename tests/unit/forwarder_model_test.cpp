@@ -23,6 +23,7 @@ using edgeroom::AttemptAnswer;
 using edgeroom::AttemptOutcome;
 using edgeroom::BatchPlan;
 using edgeroom::DeadLetter;
+using edgeroom::DeadLetters;
 using edgeroom::Forwarder;
 using edgeroom::kBackoffCapMs;
 using edgeroom::kBackoffFloorMs;
@@ -40,6 +41,7 @@ struct Flight {
   uint64_t first = 0;
   uint64_t last = 0;
   std::set<uint64_t> wanted;
+  bool is_replay = false;  // of dead letters
 };
 
 // One record's fate, as some answer told it.
@@ -60,7 +62,9 @@ struct Reply {
 
 class World {
  public:
-  explicit World(uint64_t seed) : dice_(seed), random_(seed) { forwarder_.emplace(random_); }
+  explicit World(uint64_t seed) : dice_(seed), random_(seed) {
+    forwarder_.emplace(random_, letters_);
+  }
 
   void step() {
     switch (dice_.below(8)) {
@@ -74,13 +78,14 @@ class World {
       default: answer_nobody(); break;
     }
     if (dice_.one_in(60)) restart();
+    if (dice_.one_in(30)) forwarder_->replay();
     pump();
     check();
   }
 
   // The faults have stopped: everything goes out.
   void drain() {
-    for (int i = 0; i < 3000 && forwarder_->pending() > 0; i++) {
+    for (int i = 0; i < 3000 && (forwarder_->pending() > 0 || forwarder_->replaying() > 0); i++) {
       pump();
       if (flights_.empty()) {
         to_deadline();
@@ -92,11 +97,13 @@ class World {
     }
     CHECK(forwarder_->pending() == 0);
     CHECK(forwarder_->confirmed() == appended_);
+    CHECK(forwarder_->replaying() == 0);
     CHECK(std::isinf(forwarder_->deadline_ms()));
     CHECK_FALSE(forwarder_->next(now_ms_ + 1e9));
   }
 
   [[nodiscard]] uint64_t attempts() const { return attempts_; }
+  [[nodiscard]] uint64_t replays() const { return replays_; }
   [[nodiscard]] size_t dead() const { return dead_.size(); }
 
  private:
@@ -115,8 +122,12 @@ class World {
   // Starts whatever the forwarder wants to start.
   void pump() {
     while (const auto plan = forwarder_->next(now_ms_)) {
-      check_plan(*plan);
+      if (plan->letters.empty()) check_plan(*plan);
       if (dice_.one_in(20)) return;  // the host may have other things to do
+      if (!plan->letters.empty()) {
+        start_replay(*plan);
+        continue;
+      }
       const bool is_new = plan->first > cut_;
       // A new batch's body may be full before the plan is.
       const uint64_t last =
@@ -136,18 +147,43 @@ class World {
     }
   }
 
+  void start_replay(const BatchPlan& plan) {
+    CHECK(plan.letters.size() <= kBatchRecordsMax);
+    CHECK(plan.letters.front() == plan.first);
+    CHECK(plan.letters.back() == plan.last);
+    CHECK(std::is_sorted(plan.letters.begin(), plan.letters.end()));
+    CHECK(flights_.size() < (failing_ ? 1 : kBatchesInFlightMax));
+    CHECK(now_ms_ >= quiet_until_ms_);
+    for (const auto& [unused, flight] : flights_) CHECK_FALSE(flight.is_replay);
+    Flight flight;
+    flight.is_replay = true;
+    flight.first = plan.first;
+    flight.last = dice_.one_in(4) ? dice_.pick(plan.letters) : plan.last;
+    for (const uint64_t seq : plan.letters) {
+      if (dead_.count(seq) == 0) FAIL_CHECK("no dead letter: " << seq);
+      if (seq <= flight.last) flight.wanted.insert(seq);
+    }
+    const uint32_t attempt = forwarder_->started(plan, flight.last);
+    CHECK(attempt == last_attempt_ + 1);
+    last_attempt_ = attempt;
+    attempts_++;
+    replays_++;
+    flights_.emplace(attempt, std::move(flight));
+  }
+
   void check_plan(const BatchPlan& plan) {
     CHECK(plan.first > forwarder_->confirmed());
     CHECK(plan.last >= plan.first);
     CHECK(plan.last <= appended_);
-    CHECK(plan.last - plan.first + 1 <= kBatchRecordsMax);
+    CHECK(plan.last - plan.first + 1 <=
+          (plan.first > cut_ ? batch_records_max_ : uint64_t{kBatchRecordsMax}));
     REQUIRE(plan.wanted.size() == plan.last - plan.first + 1);
     CHECK(flights_.size() < (failing_ ? 1 : kBatchesInFlightMax));
     CHECK(now_ms_ >= quiet_until_ms_);
     CHECK(plan.first <= cut_ + 1);
     if (plan.first > cut_) {
-      CHECK(
-          (appended_ - cut_ >= kBatchRecordsMax || now_ms_ >= waiting_since_ms_ + kBatchLingerMs));
+      CHECK((appended_ - cut_ >= batch_records_max_ ||
+             now_ms_ >= waiting_since_ms_ + kBatchLingerMs));
     } else {
       CHECK(plan.last <= cut_);
     }
@@ -159,6 +195,9 @@ class World {
       if (wanted && not_before != not_before_ms_.end()) CHECK(now_ms_ >= not_before->second);
       if (wanted == (fates_.count(seq) == 1)) FAIL_CHECK("sent again, or left out: " << seq);
       for (const auto& [unused, flight] : flights_) {
+        // After a restart a letter may be in a batch again: which of the two is first is all the
+        // same.
+        if (flight.is_replay) continue;
         if (wanted && flight.wanted.count(seq) == 1) FAIL_CHECK("twice on its way: " << seq);
       }
     }
@@ -176,16 +215,26 @@ class World {
   void answer(uint32_t attempt, const Reply& reply) {
     const Flight flight = flights_.at(attempt);
     flights_.erase(attempt);
-    const auto fates_before = fates_;
     const auto dead_before = dead_;
     const uint64_t confirmed_before = forwarder_->confirmed();
-    apply(reply, flight);
+    if (flight.is_replay) {
+      apply_to_letters(reply, flight);
+    } else {
+      apply(reply, flight);
+    }
     const auto outcome = forwarder_->answered(
         attempt, {reply.status, reply.retry_after, "", reply.body}, "lobby", "E1", now_ms_);
     REQUIRE(outcome);
     CHECK(outcome->confirmed_moved == (forwarder_->confirmed() != confirmed_before));
-    CHECK(outcome->dead_changed == (dead_ != dead_before));
+    std::vector<uint64_t> gone;
+    for (const auto& [seq, unused] : dead_before) {
+      if (dead_.count(seq) == 0) gone.push_back(seq);
+    }
+    std::vector<uint64_t> told = outcome->stored_letters;
+    std::sort(told.begin(), told.end());
+    CHECK(told == gone);
     CHECK(forwarder_->blocked() == blocked_);
+    if (flight.is_replay) return;
     const bool all_known = std::all_of(flight.wanted.begin(), flight.wanted.end(),
                                        [&](uint64_t seq) { return fates_.count(seq) == 1; });
     CHECK(outcome->trouble.empty() == (reply.results && all_known && !reply.conflict));
@@ -202,6 +251,9 @@ class World {
                                        [&](uint64_t seq) { return fates_.count(seq) == 1; });
       if (is_done && !reply.conflict) {
         failing_ = false;
+        if (stores(flight) && flight.first > grow_after_) {
+          batch_records_max_ = std::min<uint64_t>(batch_records_max_ + 1, kBatchRecordsMax);
+        }
       } else if (progress || (!failing_ && !blocked_ && suspects_.count(flight.first) == 1)) {
         // Its own trouble: the others go on.
         failing_ = false;
@@ -214,12 +266,44 @@ class World {
         back_off(reply.conflict ? kBackoffCapMs : kBackoffFloorMs, kBackoffCapMs);
       }
     } else if (reply.splits) {
+      if (reply.status == 413) {
+        const uint64_t half = std::max<uint64_t>((flight.last - flight.first + 1) / 2, 1);
+        batch_records_max_ = std::min(batch_records_max_, half);
+      } else {
+        grow_after_ = std::max(grow_after_, flight.last);
+      }
       if (flight.first != flight.last) return;
       bury(flight.first, reply.status == 413 ? "TOO_LARGE" : "BAD_BATCH");
       if (fates_.count(flight.first) == 1) return;
       failing_ = true;
       suspects_.insert(flight.first);
       back_off(kBackoffFloorMs, kBackoffCapMs);
+    } else {
+      failing_ = true;
+      blocked_ = blocked_ || reply.blocks;
+      const double at_least = reply.blocks ? kBackoffCapMs / 2 : kBackoffFloorMs;
+      back_off(std::max(at_least, reply.retry_after_ms),
+               std::max(kBackoffCapMs, reply.retry_after_ms));
+    }
+  }
+
+  // Letters that are refused once more stay what they are, and nobody else is held up by them.
+  void apply_to_letters(const Reply& reply, const Flight& flight) {
+    if (reply.results) {
+      blocked_ = failing_ = false;
+      for (const auto& [seq, status] : lines_) {
+        if (flight.wanted.count(seq) == 0 || dead_.count(seq) == 0) continue;
+        if (status == "stored" || status == "duplicate") {
+          dead_.erase(seq);
+          dead_in_row_ = 0;
+        } else if (status.compare(0, 9, "rejected ") == 0) {
+          dead_[seq] = status.substr(9);
+        }
+      }
+    } else if (reply.splits) {
+      if (flight.wanted.size() > 1) return;
+      const auto place = dead_.find(*flight.wanted.begin());
+      if (place != dead_.end()) place->second = reply.status == 413 ? "TOO_LARGE" : "BAD_BATCH";
     } else {
       failing_ = true;
       blocked_ = blocked_ || reply.blocks;
@@ -236,12 +320,8 @@ class World {
 
   // The lines of the last body, in their order: the first one that settles a record counts.
   void apply_lines(const Flight& flight) {
-    const bool stores = std::any_of(lines_.begin(), lines_.end(), [&](const auto& line) {
-      return line.first >= flight.first && line.first <= flight.last &&
-             (line.second == "stored" || line.second == "duplicate");
-    });
     for (const auto& [seq, status] : lines_) {
-      if (stores) dead_in_row_ = 0;
+      if (stores(flight)) dead_in_row_ = 0;
       if (seq < flight.first || seq > flight.last || fates_.count(seq) == 1) continue;
       if (status == "stored" || status == "duplicate") {
         fates_[seq] = Fate::kStored;
@@ -250,7 +330,15 @@ class World {
         bury(seq, status.substr(9));
       }
     }
-    if (stores) dead_in_row_ = 0;
+    if (stores(flight)) dead_in_row_ = 0;
+  }
+
+  // The last body stores some of it.
+  [[nodiscard]] bool stores(const Flight& flight) const {
+    return std::any_of(lines_.begin(), lines_.end(), [&](const auto& line) {
+      return line.first >= flight.first && line.first <= flight.last &&
+             (line.second == "stored" || line.second == "duplicate");
+    });
   }
 
   void bury(uint64_t seq, const std::string& code) {
@@ -408,10 +496,13 @@ class World {
   void restart() {
     const uint64_t confirmed = dice_.between(stored_confirmed_, forwarder_->confirmed());
     stored_confirmed_ = confirmed;
-    std::vector<DeadLetter> dead;
-    for (const auto& [seq, code] : dead_) dead.push_back({seq, code});
-    forwarder_.emplace(random_);
-    forwarder_->restore(confirmed, dead, {0, 0, false, dead_in_row_}, now_ms_);
+    const uint64_t replay_through = forwarder_->paused().replay_through;
+    letters_ = {};
+    for (const auto& [seq, code] : dead_) letters_.add(seq, code);
+    forwarder_.emplace(random_, letters_);
+    forwarder_->restore(confirmed, {0, 0, false, dead_in_row_, replay_through}, now_ms_);
+    batch_records_max_ = kBatchRecordsMax;
+    grow_after_ = 0;
     forwarder_->appended(appended_, now_ms_);
     flights_.clear();
     fates_.erase(fates_.upper_bound(confirmed), fates_.end());
@@ -434,8 +525,8 @@ class World {
     confirmed_ = confirmed;
     CHECK(confirmed <= appended_);
     CHECK(forwarder_->pending() == appended_ - confirmed);
-    REQUIRE(forwarder_->dead().size() == dead_.size());
-    for (const DeadLetter& letter : forwarder_->dead()) {
+    REQUIRE(letters_.size() == dead_.size());
+    for (const DeadLetter& letter : letters_.all()) {
       REQUIRE(dead_.count(letter.seq) == 1);
       CHECK(dead_[letter.seq] == letter.code);
     }
@@ -452,6 +543,7 @@ class World {
 
   Dice dice_;
   Random random_;
+  DeadLetters letters_;
   std::optional<Forwarder> forwarder_;
   double now_ms_ = 1'800'000'000'000.0;
   uint64_t appended_ = 0;
@@ -465,6 +557,9 @@ class World {
   std::vector<std::pair<uint64_t, std::string>> lines_;  // of the last body with results
   uint32_t last_attempt_ = 0;
   uint64_t attempts_ = 0;
+  uint64_t replays_ = 0;
+  uint64_t batch_records_max_ = kBatchRecordsMax;
+  uint64_t grow_after_ = 0;
   bool failing_ = false;
   bool blocked_ = false;
   uint32_t dead_in_row_ = 0;
@@ -478,6 +573,7 @@ class World {
 
 TEST_CASE("whatever the endpoint answers, the forwarder keeps to its rules and loses nothing") {
   uint64_t attempts = 0;
+  uint64_t replays = 0;
   size_t dead = 0;
   for (uint64_t seed = 1; seed <= 60; seed++) {
     CAPTURE(seed);
@@ -488,8 +584,10 @@ TEST_CASE("whatever the endpoint answers, the forwarder keeps to its rules and l
     }
     world.drain();
     attempts += world.attempts();
+    replays += world.replays();
     dead += world.dead();
   }
   CHECK(attempts > 3000);  // it did something
+  CHECK(replays > 200);
   CHECK(dead > 100);
 }

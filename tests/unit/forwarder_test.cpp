@@ -42,7 +42,7 @@ std::string results(uint64_t first, uint64_t last, const std::string& status) {
 
 // A forwarder with a clock.
 struct Bench {
-  explicit Bench(uint64_t seed = 1) : random(seed), forwarder(random) {}
+  explicit Bench(uint64_t seed = 1) : random(seed), forwarder(random, letters) {}
 
   // Appends, and lets the linger pass.
   void append(uint64_t through) {
@@ -75,6 +75,7 @@ struct Bench {
   [[nodiscard]] double wait_ms() const { return forwarder.deadline_ms() - now_ms; }
 
   Random random;
+  edgeroom::DeadLetters letters;
   Forwarder forwarder;
   double now_ms = kStartMs;
   uint64_t first = 0;  // of the attempt that was started last
@@ -274,7 +275,6 @@ TEST_CASE("a refusal that only an operator can mend blocks, and gives up nothing
     bench.append(3);
     for (int i = 0; i < 5; i++) {
       const AttemptOutcome outcome = bench.answer(bench.start(), status, "{\"message\":\"no\"}");
-      CHECK_FALSE(outcome.dead_changed);
       CHECK(outcome.trouble == "HTTP " + std::to_string(status));
       CHECK(bench.forwarder.blocked());
       CHECK(bench.wait_ms() >= kBackoffCapMs / 2);
@@ -283,7 +283,7 @@ TEST_CASE("a refusal that only an operator can mend blocks, and gives up nothing
     }
     CHECK(bench.store(bench.start(), 1, 3).confirmed_moved);
     CHECK_FALSE(bench.forwarder.blocked());
-    CHECK(bench.forwarder.dead().empty());
+    CHECK(bench.letters.all().empty());
   }
 }
 
@@ -302,9 +302,9 @@ TEST_CASE("a refused batch is halved until the one record that is to blame is fo
         bench.store(attempt, bench.first, bench.last);
       }
     }
-    REQUIRE(bench.forwarder.dead().size() == 1);
-    CHECK(bench.forwarder.dead()[0].seq == poison);
-    CHECK(bench.forwarder.dead()[0].code == "BAD_BATCH");
+    REQUIRE(bench.letters.all().size() == 1);
+    CHECK(bench.letters.all()[0].seq == poison);
+    CHECK(bench.letters.all()[0].code == "BAD_BATCH");
     CHECK(bench.forwarder.confirmed() == 100);
   }
 }
@@ -320,13 +320,13 @@ TEST_CASE("a batch that is too large is halved; one record alone that is, is giv
   CHECK(bench.first == 2);
   CHECK(bench.last == 3);
   const AttemptOutcome outcome = bench.answer(2, 413, "<html>");
-  CHECK(outcome.dead_changed);
+  CHECK_FALSE(bench.letters.unstored().empty());
   CHECK(outcome.confirmed_moved);
   CHECK(bench.forwarder.confirmed() == 1);
   bench.store(3, 2, 3);
   CHECK(bench.forwarder.confirmed() == 3);
-  REQUIRE(bench.forwarder.dead().size() == 1);
-  CHECK(bench.forwarder.dead()[0].code == "TOO_LARGE");
+  REQUIRE(bench.letters.all().size() == 1);
+  CHECK(bench.letters.all()[0].code == "TOO_LARGE");
 }
 
 TEST_CASE("only what was not settled is sent again") {
@@ -337,7 +337,7 @@ TEST_CASE("only what was not settled is sent again") {
                    R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":1,"status":"stored"},
           {"seq":2,"status":"retry","code":"THROTTLED"},
           {"seq":4,"status":"rejected","code":"X"}]})");
-  CHECK(outcome.dead_changed);
+  CHECK_FALSE(bench.letters.unstored().empty());
   CHECK_FALSE(outcome.confirmed_moved);
   CHECK_FALSE(outcome.trouble.empty());
   bench.now_ms += bench.wait_ms();
@@ -434,20 +434,20 @@ TEST_CASE("poison: two in a row are given up, and of all nothing but the first t
     bench.append(100);
     live(bench, first, first + 1, 60);
     CHECK(bench.forwarder.pending() == 0);
-    CHECK(bench.forwarder.dead().size() == 2);
+    CHECK(bench.letters.all().size() == 2);
     CHECK_FALSE(bench.forwarder.blocked());
   }
   Bench all;
   all.append(100);
   live(all, 1, 100, 1000);
-  CHECK(all.forwarder.dead().size() == edgeroom::kDeadInRowMax);
+  CHECK(all.letters.all().size() == edgeroom::kDeadInRowMax);
   CHECK(all.forwarder.blocked());
   CHECK(all.forwarder.pending() == 100 - edgeroom::kDeadInRowMax);
   CHECK(all.wait_ms() <= kBackoffCapMs);
   // The bad release is rolled back.
   live(all, 0, 0, 1000);
   CHECK(all.forwarder.pending() == 0);
-  CHECK(all.forwarder.dead().size() == edgeroom::kDeadInRowMax);
+  CHECK(all.letters.all().size() == edgeroom::kDeadInRowMax);
   CHECK_FALSE(all.forwarder.blocked());
 
   // More poison than that in a row, from a server in its right mind: others are asked, and then it
@@ -456,7 +456,7 @@ TEST_CASE("poison: two in a row are given up, and of all nothing but the first t
   some.append(100);
   live(some, 20, 29, 1000);
   CHECK(some.forwarder.pending() == 0);
-  CHECK(some.forwarder.dead().size() == 10);
+  CHECK(some.letters.all().size() == 10);
   CHECK_FALSE(some.forwarder.blocked());
 }
 
@@ -464,20 +464,20 @@ TEST_CASE("an answer that rejects everything gives up no more than the first thr
   Bench bench;
   bench.append(100);
   const AttemptOutcome outcome = bench.answer(bench.start(), 200, results(1, 100, "rejected"));
-  CHECK(outcome.dead_changed);
+  CHECK_FALSE(bench.letters.unstored().empty());
   CHECK(outcome.trouble.find("no more is given up") != std::string::npos);
-  CHECK(bench.forwarder.dead().size() == edgeroom::kDeadInRowMax);
+  CHECK(bench.letters.all().size() == edgeroom::kDeadInRowMax);
   CHECK(bench.forwarder.blocked());
   bench.now_ms += bench.wait_ms();
   bench.answer(bench.start(), 200, results(1, 100, "rejected"));
-  CHECK(bench.forwarder.dead().size() == edgeroom::kDeadInRowMax);
+  CHECK(bench.letters.all().size() == edgeroom::kDeadInRowMax);
   CHECK(bench.forwarder.blocked());
   // As soon as one is stored the others are believed to be bad.
   bench.now_ms += bench.wait_ms();
   std::string body = results(1, 99, "rejected");
   body.insert(body.size() - 2, R"(,{"seq":100,"status":"stored"})");
   bench.answer(bench.start(), 200, body);
-  CHECK(bench.forwarder.dead().size() == 99);
+  CHECK(bench.letters.all().size() == 99);
   CHECK_FALSE(bench.forwarder.blocked());
   CHECK(bench.forwarder.confirmed() == 100);
 }
@@ -490,7 +490,7 @@ TEST_CASE("a conflict gives nothing up and lets nothing pass, but is tried again
         bench.answer(bench.start(), 200,
                      R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":1,"status":"stored"},
                          {"seq":2,"status":"rejected","code":"CONFLICT"}]})");
-    CHECK_FALSE(outcome.dead_changed);
+    CHECK(bench.letters.all().empty());
     CHECK_FALSE(outcome.confirmed_moved);
     CHECK_FALSE(outcome.trouble.empty());
     CHECK(outcome.conflict);
@@ -569,14 +569,14 @@ TEST_CASE("a pause is obeyed after a restart, and is no longer than a pause can 
   CHECK(pause.until_ms == bench.now_ms + 200'000);
   Bench restarted;
   restarted.now_ms = bench.now_ms;
-  restarted.forwarder.restore(0, {}, pause, restarted.now_ms);
+  restarted.forwarder.restore(0, pause, restarted.now_ms);
   restarted.append(1);
   CHECK_FALSE(restarted.forwarder.next(bench.now_ms + 199'999));
   CHECK(restarted.forwarder.next(bench.now_ms + 200'000));
   // The clock went back by a year.
   Bench past;
   past.now_ms -= 365.0 * 24 * 3600 * 1000;
-  past.forwarder.restore(0, {}, {pause.until_ms, 7, true, 0}, past.now_ms);
+  past.forwarder.restore(0, {pause.until_ms, 7, true, 0, 0}, past.now_ms);
   past.append(1);
   CHECK(past.wait_ms() <= edgeroom::kRetryAfterMaxMs);
   CHECK(past.forwarder.blocked());
@@ -601,7 +601,8 @@ TEST_CASE("an answer counts once, and only for an attempt that is on its way") {
 
 TEST_CASE("after a restart dead letters are tried once more, and told once") {
   Bench bench;
-  bench.forwarder.restore(10, {{5, "OLD"}, {12, "TOO_LARGE"}, {13, "TOO_LARGE"}}, {}, kStartMs);
+  for (const uint64_t seq : {5, 12, 13}) bench.letters.add(seq, "TOO_LARGE");
+  bench.forwarder.restore(10, {}, kStartMs);
   CHECK(bench.forwarder.confirmed() == 10);
   CHECK(bench.forwarder.pending() == 0);
   bench.append(13);
@@ -609,9 +610,117 @@ TEST_CASE("after a restart dead letters are tried once more, and told once") {
       bench.answer(bench.start(), 200,
                    R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":11,"status":"stored"},
           {"seq":12,"status":"rejected","code":"TOO_LARGE"},{"seq":13,"status":"stored"}]})");
-  CHECK(outcome.dead_changed);  // 13 is none any more
+  CHECK(outcome.stored_letters == std::vector<uint64_t>{13});
   CHECK(outcome.confirmed_moved);
-  REQUIRE(bench.forwarder.dead().size() == 2);
-  CHECK(bench.forwarder.dead()[0].seq == 5);
-  CHECK(bench.forwarder.dead()[1].seq == 12);
+  REQUIRE(bench.letters.all().size() == 2);
+  CHECK(bench.letters.all()[0].seq == 5);
+  CHECK(bench.letters.all()[1].seq == 12);
+}
+
+TEST_CASE("after a batch that was too large the next are smaller, and grow again by one record") {
+  Bench bench;
+  bench.append(1000);
+  bench.answer(bench.start(), 413);  // 1-100
+  bench.store(bench.start(), 1, 50);
+  bench.store(bench.start(), 51, 100);
+  uint64_t from = 101;
+  for (uint64_t records = 52; records < kBatchRecordsMax && from + records < 1000; records++) {
+    const uint32_t attempt = bench.start();
+    CHECK(bench.first == from);
+    CHECK(bench.last - bench.first + 1 == records);
+    bench.store(attempt, bench.first, bench.last);
+    from = bench.last + 1;
+  }
+  CHECK(from > 900);
+}
+
+TEST_CASE("no batch grows before the record that was refused is behind it") {
+  Bench bench;
+  bench.append(1000);
+  bench.answer(bench.start(), 413);               // 1-100: now 50
+  bench.answer(bench.start(), 400, kOurRefusal);  // 1-50, something in it
+  bench.store(bench.start(), 1, 25);
+  bench.store(bench.start(), 26, 50);
+  bench.store(bench.start(), 51, 100);  // behind it: 51
+  bench.start();
+  CHECK(bench.last - bench.first + 1 == 51);
+}
+
+TEST_CASE("replay: dead letters go in batches of their own, one at a time") {
+  Bench bench;
+  for (uint64_t seq = 1; seq <= 150; seq++) bench.letters.add(seq * 10, "X");
+  bench.forwarder.restore(2000, {}, kStartMs);
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms));
+  bench.forwarder.replay();
+  CHECK(bench.forwarder.replaying() == 150);
+  const uint32_t first = bench.start();
+  CHECK(bench.first == 10);
+  CHECK(bench.last == 1000);
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms));
+  // What is new goes beside it.
+  bench.append(2001);
+  const uint32_t news = bench.start();
+  CHECK(bench.first == 2001);
+  CHECK(bench.store(news, 2001, 2001).confirmed_moved);
+  std::string body =
+      R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":10,"status":"stored"})";
+  for (int seq = 2; seq <= 100; seq++) {
+    body += ",{\"seq\":" + std::to_string(seq * 10) + R"(,"status":"rejected","code":"Y"})";
+  }
+  const AttemptOutcome outcome = bench.answer(first, 200, body + "]}");
+  CHECK(outcome.stored_letters == std::vector<uint64_t>{10});
+  CHECK(bench.letters.size() == 149);
+  CHECK(bench.letters.find(20)->code == "Y");
+  CHECK(bench.letters.find(1010)->code == "X");
+  CHECK(bench.forwarder.replaying() == 50);
+  bench.start();
+  CHECK(bench.first == 1010);
+}
+
+TEST_CASE("replay: a batch that is refused is halved, and one alone stays what it is") {
+  Bench bench;
+  for (const uint64_t seq : {1, 2, 3}) bench.letters.add(seq, "X");
+  bench.forwarder.restore(9, {}, kStartMs);
+  bench.forwarder.replay();
+  bench.answer(bench.start(), 413);
+  bench.answer(bench.start(), 413);
+  CHECK(bench.last == 1);
+  CHECK(bench.letters.find(1)->code == "TOO_LARGE");
+  bench.answer(bench.start(), 400, kOurRefusal);
+  CHECK(bench.last == 2);
+  CHECK(bench.letters.find(2)->code == "BAD_BATCH");
+  CHECK(bench.store(bench.start(), 3, 3).stored_letters == std::vector<uint64_t>{3});
+  CHECK(bench.forwarder.replaying() == 0);
+  CHECK(std::isinf(bench.forwarder.deadline_ms()));
+}
+
+TEST_CASE("replay: an endpoint that fails is waited for, and asked by new records first") {
+  Bench bench;
+  bench.letters.add(1, "X");
+  bench.forwarder.restore(9, {}, kStartMs);
+  bench.forwarder.replay();
+  bench.answer(bench.start(), 503);
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms));
+  bench.append(10);
+  bench.now_ms += bench.wait_ms();
+  const uint32_t news = bench.start();
+  CHECK(bench.first == 10);
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms));
+  bench.store(news, 10, 10);
+  bench.now_ms += kBackoffCapMs;
+  bench.start();
+  CHECK(bench.first == 1);
+}
+
+TEST_CASE("replay: a letter that is to be tried again is, after a while") {
+  Bench bench;
+  bench.letters.add(1, "X");
+  bench.forwarder.restore(9, {}, kStartMs);
+  bench.forwarder.replay();
+  bench.answer(bench.start(), 200, results(1, 1, "retry"));
+  CHECK(bench.wait_ms() >= kBackoffFloorMs);
+  CHECK(bench.wait_ms() <= kBackoffCapMs);
+  bench.now_ms += bench.wait_ms();
+  bench.store(bench.start(), 1, 1);
+  CHECK(bench.letters.all().empty());
 }

@@ -23,7 +23,6 @@
 #include "tests/unit/room_harness.h"
 
 using edgeroom::ByteReader;
-using edgeroom::DeadLetter;
 using edgeroom::decode_record;
 using edgeroom::decode_segment_head;
 using edgeroom::DeletionReader;
@@ -105,11 +104,10 @@ class LogWorld {
     apply(effects);
   }
 
-  void save_state(const std::vector<DeadLetter>& dead) {
+  void save_state() {
     EffectList effects;
-    log_->save_state(confirmed, dead, {}, effects);
+    log_->save_state(confirmed, {}, effects);
     stored_confirmed = confirmed;
-    stored_dead = dead;
     apply(effects);
   }
 
@@ -160,7 +158,6 @@ class LogWorld {
     CHECK(log_->appended_seq() == flushed);
     CHECK(log_->oldest_held_seq() == oldest_held);
     CHECK(log_->restored_confirmed() == stored_confirmed);
-    CHECK(log_->restored_dead().size() == stored_dead.size());
     confirmed = stored_confirmed;
   }
 
@@ -197,7 +194,6 @@ class LogWorld {
   double now_ms = kStartMs;
   uint64_t confirmed = 0;
   uint64_t stored_confirmed = 0;
-  std::vector<DeadLetter> stored_dead;
   std::vector<Kept> records;
 
  private:
@@ -358,7 +354,7 @@ void step(LogWorld& world, Dice& dice) {
     const uint64_t flushed = world.log().flushed_seq();
     world.confirmed = dice.one_in(4) ? flushed : dice.between(world.confirmed, flushed);
   }
-  if (dice.one_in(25)) world.save_state({{world.confirmed, "CODE"}});
+  if (dice.one_in(25)) world.save_state();
   if (dice.one_in(20)) world.restart(dice);
   if (dice.one_in(20)) {
     world.append(random_record(dice));  // lost: it was told to nobody
@@ -620,7 +616,7 @@ TEST_CASE("a log that lacks what nobody has confirmed is not restored") {
   for (int i = 0; i < 7; i++) world.append(kept);
   world.flush();
   EffectList effects;
-  world.log().save_state(0, {}, {}, effects);
+  world.log().save_state(0, {}, effects);
   CHECK_FALSE(restore(settings, effects.data(effects.records().back()), {}));
 }
 

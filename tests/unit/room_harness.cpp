@@ -85,6 +85,7 @@ void RoomHarness::apply(const EffectList& effects) {
         storage.segments[effect.target] = {data, std::string(effects.extra(effect))};
         storage.rows_written++;
         break;
+      case EffectType::kForwardingState: forwarding.push_back(data); break;
       case EffectType::kDropSegment:
         order.emplace_back("drop");
         storage.segments.erase(effect.target);

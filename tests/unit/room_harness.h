@@ -109,6 +109,7 @@ class RoomHarness {
   std::map<uint32_t, uint32_t> closed;                          // handle -> code, by the room
   std::vector<std::string> order;  // "put", "broadcast", … of the last event, in order
   std::vector<std::string> logs;   // lines that the room wrote
+  std::vector<std::string> forwarding;  // what it told of that
   size_t segments_loaded = 0;      // that the room has read back
   std::vector<uint32_t> measures;  // that the room asked for: from how many bytes on
   std::optional<double> timer_delay_ms;

@@ -110,6 +110,8 @@ class World {
         if (dice_.one_in(4)) wake();
         break;
     }
+    if (dice_.one_in(40)) room_.request(R"({"op":"replay"})");
+    if (dice_.one_in(10)) dead_letters_ += check_dead_letters();
     listen();
   }
 
@@ -131,8 +133,14 @@ class World {
     CHECK(state["outbox"]["pending"] == 0);
     CHECK(state["connections"] == listeners_.size());
     CHECK(state["seq"] == records_.size());
+    // What was refused is stored when it is tried again.
+    dead_letters_ += check_dead_letters();
+    room_.request(R"({"op":"replay"})");
+    while (!room_.attempts.empty()) store(room_.attempts.front());
+    turn();
+    listen();
+    CHECK(check_dead_letters() == 0);
     for (const auto& [seq, record] : records_) {
-      if (dead_.count(seq) == 1) continue;
       REQUIRE(central_.count(seq) == 1);
       if (record.kind == RecordKind::kMessage && record.deleted == 0) {
         CHECK(central_[seq]["content"] == json::parse(record.content));
@@ -144,6 +152,7 @@ class World {
   }
 
   [[nodiscard]] size_t records() const { return records_.size(); }
+  [[nodiscard]] size_t dead_letters() const { return dead_letters_; }
 
  private:
   static RoomSettings settings(Dice& dice) {
@@ -489,6 +498,38 @@ class World {
     room_.answer(200, answer.dump());
   }
 
+  // Reads them page by page: accepted is stored, waiting, or a dead letter with its content. Their
+  // number.
+  size_t check_dead_letters() {
+    const json state = json::parse(room_.request(R"({"op":"state"})").body);
+    look_at_storage();
+    std::set<uint64_t> held;
+    for (uint64_t after = 0;;) {
+      const std::string operation = R"({"op":"dead_letters","limit":)" +
+                                    std::to_string(dice_.between(1, 4)) +
+                                    ",\"after\":" + std::to_string(after) + "}";
+      const json page = json::parse(room_.request(operation).body);
+      for (const json& letter : page["dead"]) {
+        CHECK(letter["seq"] > after);
+        after = letter["seq"];
+        CHECK(letter["code"] == "INVALID");
+        CHECK(letter["record"]["seq"] == after);
+        const Stored& stored = records_.at(after);
+        if (stored.kind == RecordKind::kMessage && stored.deleted == 0) {
+          CHECK(letter["record"]["content"] == json::parse(stored.content));
+        }
+        held.insert(after);
+      }
+      if (!page["more"]) break;
+      CHECK_FALSE(page["dead"].empty());
+    }
+    CHECK(state["outbox"]["dead"] == held.size());
+    for (uint64_t seq = 1; seq <= state["confirmed"]; seq++) {
+      if (central_.count(seq) == 0 && held.count(seq) == 0) FAIL_CHECK("lost: " << seq);
+    }
+    return held.size();
+  }
+
   // What was deleted stands nowhere any more.
   void check_deletions() {
     for (const auto& [slot, segment] : room_.storage.segments) {
@@ -564,6 +605,10 @@ class World {
     CHECK(through <= stored_seq());
     CHECK(through >= told_through_);
     told_through_ = through;
+    for (const json& seq : object.value("stored", json::array())) {
+      CHECK(seq <= through);
+      CHECK(central_.count(seq) == 1);
+    }
     for (uint64_t seq = 1; seq <= through; seq++) {
       if (central_.count(seq) == 0 && dead_.count(seq) == 0) FAIL_CHECK("not stored: " << seq);
     }
@@ -574,6 +619,7 @@ class World {
     std::map<uint64_t, std::pair<SegmentHead, std::string>> by_seq;
     for (const auto& [slot, segment] : room_.storage.segments) {
       SegmentHead head;
+      if (edgeroom::is_dead_letter_slot(slot)) continue;
       REQUIRE(decode_segment_head(segment.first, head));
       if (head.last_seq() > stored_seq()) by_seq[head.first_seq] = {head, segment.second};
     }
@@ -613,12 +659,14 @@ class World {
   std::map<std::string, double> banned_;  // until when, ms
   uint64_t told_through_ = 0;
   uint64_t published_ = 0;
+  size_t dead_letters_ = 0;
 };
 
 }  // namespace
 
 TEST_CASE("whatever happens, everybody sees one unbroken sequence and all of it is stored") {
   size_t records = 0;
+  size_t dead_letters = 0;
   for (uint64_t seed = 1; seed <= 40; seed++) {
     CAPTURE(seed);
     World world(seed);
@@ -628,6 +676,8 @@ TEST_CASE("whatever happens, everybody sees one unbroken sequence and all of it 
     }
     world.settle();
     records += world.records();
+    dead_letters += world.dead_letters();
   }
   CHECK(records > 2000);
+  CHECK(dead_letters > 200);
 }

@@ -195,7 +195,10 @@ TEST_CASE("a deletion that the central API has refused is never forgotten for be
   UnconfirmedDeletions deletions;
   deletions.record(deletion(10, 7, "ana"));
   deletions.record(deletion(11, 8, "mo"));
-  deletions.confirmed(20, {{9, "X"}, {11, "BAD"}});
+  edgeroom::DeadLetters dead;
+  dead.add(9, "X");
+  dead.add(11, "BAD");
+  deletions.confirmed(20, dead);
   CHECK(deletions.find(7) == nullptr);
   REQUIRE(deletions.find(8) != nullptr);
   deletions.confirmed(20, {});  // it was tried again, and is stored now

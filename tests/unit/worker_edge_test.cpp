@@ -160,8 +160,6 @@ TEST_CASE("routes and refusals") {
       {"POST", "/api/rooms/lobby/moderation/", 404, "no such resource"},
       {"POST", "/api/rooms/lobby/Drain", 404, "no such resource"},
       {"GET", "/api/rooms/lobby/log/1", 404, "no such resource"},
-      {"GET", "/api/rooms/lobby/dead-letters", 404, "no such resource"},
-      {"POST", "/api/rooms/lobby/dead-letters/replay", 404, "no such resource"},
       {"GET", "/api/rooms/lobby/metrics", 404, "no such resource"},
       {"GET", "/api/%72ooms/lobby/secrets", 404, "no such resource"},
       {"GET", "/api/rooms/lobby/messages?limit=0", 400, "limit"},

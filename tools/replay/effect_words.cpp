@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "rooms/dead_letters.h"
 #include "rooms/log.h"
 #include "rooms/segment.h"
 #include "tools/replay/text_view.h"
@@ -16,6 +17,9 @@ namespace {
 constexpr size_t kBytesShown = 4096;
 
 EffectWords put_segment_words(const Effect& effect, const EffectList& effects, const Host& host) {
+  if (is_dead_letter_slot(effect.target)) {
+    return {"stored", "a dead letter, " + count_of(effect.extra_size, "byte")};
+  }
   SegmentHead head;
   if (!decode_segment_head(effects.data(effect), head)) return {"stored", "a segment without head"};
   std::string text = "slot " + std::to_string(effect.target) + ": " +

@@ -49,12 +49,12 @@ constexpr std::array<std::string_view, 23> kEventNames = {"",
                                                           "measured"};
 static_assert(static_cast<size_t>(EventType::kMeasured) + 1 == kEventNames.size());
 
-constexpr std::array<std::string_view, 22> kEffectNames = {
-    "",         "send",    "broadcast",     "close",       "accept", "putSegment",
-    "putState", "load",    "scheduleFlush", "timer",       "alarm",  "forward",
-    "respond",  "log",     "keepFrame",     "respondPart", "fetch",  "verifyToken",
-    "attach",   "measure", "rebuild",       "dropSegment"};
-static_assert(static_cast<size_t>(EffectType::kDropSegment) + 1 == kEffectNames.size());
+constexpr std::array<std::string_view, 23> kEffectNames = {
+    "",         "send",    "broadcast",     "close",       "accept",         "putSegment",
+    "putState", "load",    "scheduleFlush", "timer",       "alarm",          "forward",
+    "respond",  "log",     "keepFrame",     "respondPart", "fetch",          "verifyToken",
+    "attach",   "measure", "rebuild",       "dropSegment", "forwardingState"};
+static_assert(static_cast<size_t>(EffectType::kForwardingState) + 1 == kEffectNames.size());
 
 constexpr std::array<std::string_view, 6> kStatusNames = {
     "", "notStarted", "unknownEvent", "badPayload", "outOfOrder", "corrupt"};

@@ -652,7 +652,7 @@ export class Player {
         break;
       case EffectType.putSegment:
         this.#segments.set(target, { head: data, data: extra });
-        this.#turn = [];
+        if (value === 1) this.#turn = [];
         break;
       case EffectType.dropSegment:
         this.#segments.delete(target);
