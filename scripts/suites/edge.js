@@ -1,5 +1,6 @@
 /** The Worker with its real modules in workerd, for each toolchain that ships. */
 
+import { availableParallelism } from "node:os";
 import { build } from "../command.js";
 import { failedBefore, nodeTests } from "../node-tests.js";
 
@@ -22,5 +23,7 @@ async function runFor(toolchain) {
   }
   return nodeTests(name, "tests/edge", {
     env: { EDGEROOM_TOOLCHAIN: toolchain, EDGEROOM_BUNDLE: `build/worker/${toolchain}` },
+    // Most of a file is waiting: two take little longer than one, on two processors as well.
+    concurrency: Math.max(2, availableParallelism() - 1),
   });
 }
