@@ -280,6 +280,7 @@ std::string HeldRoom::failure_json() const {
 std::string HeldRoom::state_json() const {
   RoomSummary summary;
   summary.room = log_.room();
+  summary.breaker = "open";
   if (log_known_) {
     summary.epoch = log_.epoch();
     summary.seq = log_.flushed_seq();
@@ -287,7 +288,6 @@ std::string HeldRoom::state_json() const {
     summary.pending = summary.seq - summary.confirmed;
     summary.oldest_ms = oldest_pending_ms(log_.segments(), summary.confirmed, now_ms_);
     summary.dead = dead_letters_;
-    summary.breaker = "open";
   }
   std::string out;
   JsonObjectWriter object(out);

@@ -370,7 +370,14 @@ describe("the routes of rooms", () => {
   it("tell a room's state, also of one that was never used", async () => {
     const room = newRoom();
     const path = `/api/rooms/${room}`;
-    const outbox = { pending: 0, oldest_ms: 0, dead: 0, blocked: false };
+    const outbox = {
+      pending: 0,
+      oldest_ms: 0,
+      dead: 0,
+      blocked: false,
+      attempts: 0,
+      breaker: "closed",
+    };
     const state = { room, epoch: null, seq: 0, confirmed: 0, connections: 0, users: 0, outbox };
     for (let i = 0; i < 2; i++) assert.deepEqual(await json(await edge.fetch(path), 200), state);
     const { epoch, seq } = await json(await publish(room, '{"content":1}'), 201);

@@ -27,6 +27,9 @@ const CLOCK_SLACK_MS = 20;
 
 const MODERATOR = { authorization: "Bearer test-moderator" };
 
+/** So that every attempt that fails is told. */
+const VARS = { LOG_LEVEL: "debug" };
+
 const HTML = "<!doctype html><title>Welcome</title><p>Please accept our terms.";
 
 /** Rooms that can be aborted, woken by an alarm nobody has set, and told another time. */
@@ -163,10 +166,10 @@ class Faulty {
   /** What the room says of what waits. @param {{confirmed: number, pending: number, blocked?: boolean}} expected */
   async waits({ confirmed, pending, blocked = false }) {
     const state = await this.state();
-    const { oldest_ms, ...outbox } = state.outbox;
+    const { pending: waiting, dead, blocked: isBlocked, oldest_ms } = state.outbox;
     assert.deepEqual(
-      { confirmed: state.confirmed, outbox },
-      { confirmed, outbox: { pending, dead: 0, blocked } },
+      { confirmed: state.confirmed, waiting, dead, isBlocked },
+      { confirmed, waiting: pending, dead: 0, isBlocked: blocked },
     );
     assert.ok(oldest_ms >= 0);
   }
@@ -216,7 +219,10 @@ class Faulty {
   /** What the room has logged about failed attempts. */
   troubles() {
     return this.edge.logs.filter(
-      (line) => line.includes('"event":"forwarding"') && line.includes(this.room),
+      (line) =>
+        line.includes('"event":"forwarding"') &&
+        line.includes('"detail"') &&
+        line.includes(this.room),
     );
   }
 
@@ -423,7 +429,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
   before(async () => {
     store = await CentralProcess.start();
     proxy = await CentralProxy.start(store.url);
-    edge = await startEdge({ centralUrl: proxy.url, entry: ENTRY });
+    edge = await startEdge({ centralUrl: proxy.url, entry: ENTRY, vars: VARS });
   });
   after(async () => {
     await edge.close();
@@ -543,7 +549,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
       const gone = await CentralProxy.start(store.url);
       const { url } = gone;
       await gone.close();
-      const own = await startEdge({ centralUrl: url });
+      const own = await startEdge({ centralUrl: url, vars: VARS });
       t.after(() => own.close());
       const faulty = new Faulty(own, store);
       await faulty.join();
@@ -568,7 +574,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
 
     it("DNS failure", async (t) => {
       const stateDir = await temporaryFolder();
-      const lost = await startEdge({ centralUrl: "http://name.invalid", stateDir });
+      const lost = await startEdge({ centralUrl: "http://name.invalid", stateDir, vars: VARS });
       const faulty = new Faulty(lost, store, proxy);
       await faulty.join();
       await faulty.say(2);
@@ -576,7 +582,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
       await faulty.waits({ confirmed: 0, pending: 2 });
       await faulty.say(1);
       await lost.close();
-      faulty.edge = await startEdge({ centralUrl: proxy.url, stateDir });
+      faulty.edge = await startEdge({ centralUrl: proxy.url, stateDir, vars: VARS });
       t.after(() => faulty.edge.close());
       await faulty.join();
       await faulty.isWhole();
@@ -629,7 +635,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
     });
 
     it("429 with Retry-After huge", async (t) => {
-      const own = await startEdge({ centralUrl: proxy.url, entry: ENTRY });
+      const own = await startEdge({ centralUrl: proxy.url, entry: ENTRY, vars: VARS });
       t.after(() => own.close());
       const faulty = await Faulty.open(own, store, proxy);
       faulty.begin(async () => ({
@@ -651,6 +657,24 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
       await faulty.say(1);
       await faulty.isWhole();
     });
+
+    for (const minutes of [4, 60]) {
+      it(`a clock that jumps back, by ${minutes} minutes`, async (t) => {
+        // A running room's time stood still until the clock had caught up: nothing was sent for so
+        // long, and what was had a signature as old as that.
+        const own = await startEdge({ centralUrl: proxy.url, entry: ENTRY, vars: VARS });
+        t.after(() => own.close());
+        await own.fetch(`/test/clock?aheadMs=${minutes * 60_000}`);
+        const faulty = await Faulty.open(own, store, proxy);
+        await own.fetch("/test/clock?aheadMs=0");
+        const began = performance.now();
+        await faulty.say(1);
+        await faulty.confirmed();
+        await faulty.say(100);
+        await faulty.isWhole();
+        assert.ok(performance.now() - began < (minutes * 60_000) / 2);
+      });
+    }
 
     it("200 with HTML", async () => {
       await outlasts(async () => ({
@@ -864,7 +888,7 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
   describe("Confirmation", { concurrency: true }, () => {
     it("a late joiner gets the watermark; it survives a restart", async (t) => {
       const stateDir = await temporaryFolder();
-      const options = { centralUrl: proxy.url, stateDir };
+      const options = { centralUrl: proxy.url, stateDir, vars: VARS };
       const first = await startEdge(options);
       const faulty = await Faulty.open(first, store, proxy);
       await faulty.say(1);
@@ -989,7 +1013,7 @@ describe("many rooms", { timeout: 300_000 }, () => {
     t.after(() => store.kill());
     const proxy = await CentralProxy.start(store.url);
     t.after(() => proxy.close());
-    const edge = await startEdge({ centralUrl: proxy.url });
+    const edge = await startEdge({ centralUrl: proxy.url, vars: VARS });
     t.after(() => edge.close());
 
     /** When each room asked, by room. @type {Map<string, number[]>} */

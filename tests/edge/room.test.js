@@ -64,7 +64,14 @@ describe("a room", () => {
       confirmed: 1,
       connections: 2,
       users: 2,
-      outbox: { pending: 0, oldest_ms: 0, dead: 0, blocked: false },
+      outbox: {
+        pending: 0,
+        oldest_ms: 0,
+        dead: 0,
+        blocked: false,
+        attempts: 0,
+        breaker: "closed",
+      },
     });
   });
 

@@ -91,7 +91,14 @@ describe("a room that cannot be restored", { timeout: 300_000 }, () => {
       confirmed: 3,
       connections: 0,
       users: 0,
-      outbox: { pending: 0, oldest_ms: 0, dead: 0, blocked: false },
+      outbox: {
+        pending: 0,
+        oldest_ms: 0,
+        dead: 0,
+        blocked: false,
+        attempts: 0,
+        breaker: "open",
+      },
     });
     assert.equal(failed.seq, 2);
     assert.equal(failed.reason, "the module trapped when it made the room's state of record 2");
