@@ -33,6 +33,56 @@ async function twoMessages(edge) {
 }
 
 describe("requests to the central API", { timeout: 300_000 }, () => {
+  it("rotation: two secrets are taken for a while, and of a revoked one nothing", async () => {
+    const [old, young] = ["the-secret-of-last-year", "the-secret-of-this-year"];
+    const stateDir = await temporaryFolder();
+    const edgeState = await temporaryFolder();
+    /** @param {string[]} secrets @param {number} port */
+    const startStore = (secrets, port) =>
+      startCentral(/** @type {any} */ ({ auth: "hmac", secrets, port, stateDir }));
+    /** @param {string} secret @param {string} url */
+    const startWith = (secret, url) =>
+      startEdge({
+        centralUrl: url,
+        stateDir: edgeState,
+        vars: { PERSIST_AUTH: "hmac", PERSIST_SECRET: secret },
+      });
+    const room = newRoom();
+    /** @param {Edge} edge @param {number} seq */
+    const say = async (edge, seq) => {
+      const ana = await edge.join(room, { user: "ana" });
+      ana.send({ type: "message", content: seq });
+      return ana;
+    };
+    let store = await startStore([old, young], 0);
+    const port = Number(new URL(store.url).port);
+    let edge = await startWith(old, store.url);
+    try {
+      await (await say(edge, 1)).confirmed(1);
+      await edge.close();
+      edge = await startWith(young, store.url);
+      await (await say(edge, 2)).confirmed(2);
+      await store.close();
+      store = await startStore([young], port);
+      await (await say(edge, 3)).confirmed(3);
+      // Whoever has not heard of it is refused, and loses nothing.
+      await edge.close();
+      edge = await startWith(old, store.url);
+      await say(edge, 4);
+      const state = await until(
+        () => stateOf(edge, room),
+        ({ outbox }) => outbox.blocked,
+      );
+      // What was confirmed last may not have been stored as such.
+      assert.equal(state.confirmed + state.outbox.pending, 4);
+      assert.ok(state.outbox.pending >= 1);
+      assert.equal(state.outbox.dead, 0);
+    } finally {
+      await edge.close();
+      await store.close();
+    }
+  });
+
   for (const auth of ["hmac", "bearer"]) {
     it(`are taken with ${auth}, and refused with another secret`, async () => {
       const secret = "a-secret-that-both-sides-know";
