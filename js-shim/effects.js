@@ -272,10 +272,15 @@ function forwardingState(room, effect) {
   const dataset = /** @type {AnalyticsEngineDataset | undefined} */ (room.env.ANALYTICS);
   if (!dataset) return;
   const told = JSON.parse(effect.text());
-  // docs/OPERATIONS.md has the columns, and the query that reads them.
-  dataset.writeDataPoint({
-    indexes: [told.room.slice(0, INDEX_BYTES_MAX)],
-    blobs: [told.event, told.room, told.state, told.detail ?? "", told.epoch],
-    doubles: [told.pending, told.oldest_ms, told.dead, told.attempts],
-  });
+  try {
+    // docs/OPERATIONS.md has the columns, and the query that reads them.
+    dataset.writeDataPoint({
+      indexes: [told.room.slice(0, INDEX_BYTES_MAX)],
+      blobs: [told.event, told.room, told.state, told.detail ?? "", told.epoch],
+      doubles: [told.pending, told.oldest_ms, told.dead, told.attempts],
+    });
+  } catch (error) {
+    // What is only looked at must not cost a room its object.
+    console.warn(`a data point of ${told.room} is lost: ${error}`);
+  }
 }

@@ -149,6 +149,7 @@ std::optional<BatchPlan> Forwarder::next(double now_ms) {
     return plan;
   }
   if (!is_cut_due) return std::nullopt;
+  planned_at_ms_ = now_ms;
   plan.first = cut_ + 1;
   plan.last = std::min(appended_, cut_ + batch_records_max_);
   plan.wanted.assign(static_cast<size_t>(plan.last - cut_), true);
@@ -197,6 +198,9 @@ uint32_t Forwarder::started(const BatchPlan& plan, uint64_t last) {
     batch.last_attempt = last_attempt_;
     batches_.push_back(std::move(batch));
     cut_ = last;
+    // What a batch of so many left over waits for others again: else every second batch of a busy
+    // room would be a small one. What did not fit into a body has waited.
+    if (last == plan.last && cut_ != appended_) cut_at_ms_ = planned_at_ms_ + kBatchLingerMs;
     return last_attempt_;
   }
   const auto found = std::find_if(batches_.begin(), batches_.end(),
@@ -324,7 +328,7 @@ void Forwarder::apply_refusal(Batch& batch, const AttemptAnswer& answer, Attempt
 std::optional<double> Forwarder::endpoint_refusal(uint32_t attempt, const AttemptAnswer& answer,
                                                   AttemptOutcome& outcome, double now_ms) {
   outcome.trouble = answer_in_words(answer);
-  if (is_unauthorized(answer.status) && correct_clock(attempt, answer, outcome, now_ms)) {
+  if (is_unauthorized(answer.status) && correct_clock(attempt, answer, outcome)) {
     return now_ms;
   }
   const bool refused_as_bad =
@@ -351,7 +355,10 @@ void Forwarder::letters_answered(const AttemptAnswer& answer, std::string_view r
     }
   }
   if (const auto retry_at_ms = endpoint_refusal(attempt, answer, outcome, now_ms)) {
-    replay_at_ms_ = *retry_at_ms;
+    // The letters themselves may be to blame: others that go through do not make them come sooner.
+    const bool is_at_once = *retry_at_ms <= now_ms;
+    const double own_pause_ms = is_at_once ? 0 : backoff_ms(replay_failures_++);
+    replay_at_ms_ = std::max(*retry_at_ms, now_ms + own_pause_ms);
     return;
   }
   if (letters_on_way_.size() > 1) {
@@ -368,9 +375,7 @@ void Forwarder::letters_answered(const AttemptAnswer& answer, std::string_view r
 void Forwarder::apply_letter_results(const std::vector<RecordResult>& results,
                                      AttemptOutcome& outcome, double now_ms) {
   const size_t before = replay_.size();
-  blocked_ = false;
   is_clock_corrected_ = false;
-  failures_ = 0;
   replay_max_ = std::min<size_t>(replay_max_ + 1, kBatchRecordsMax);
   for (const RecordResult& result : results) {
     const bool is_ours =
@@ -388,7 +393,12 @@ void Forwarder::apply_letter_results(const std::vector<RecordResult>& results,
   const bool is_any_left = std::any_of(
       letters_on_way_.begin(), letters_on_way_.end(),
       [this](uint64_t seq) { return std::binary_search(replay_.begin(), replay_.end(), seq); });
-  if (replay_.size() < before) replay_failures_ = 0;
+  const bool has_progress = replay_.size() < before;
+  // An endpoint that stores nothing has not come to its senses.
+  const bool is_guarded = dead_in_row_ == kDeadInRowMax || letters_.is_full();
+  if (outcome.has_stored || !is_guarded) blocked_ = false;
+  if (outcome.has_stored || (has_progress && !blocked_)) failures_ = 0;
+  if (has_progress) replay_failures_ = 0;
   if (!is_any_left) return;
   replay_at_ms_ = now_ms + backoff_ms(replay_failures_++);
   outcome.trouble = "the central API asks to try some dead letters again";
@@ -402,12 +412,12 @@ void Forwarder::end_replay(uint64_t seq) {
 // A signature bears a time, and one that is too far from the server's is refused as a wrong one is.
 // True when it is to be tried again at once by the server's clock.
 bool Forwarder::correct_clock(uint32_t attempt, const AttemptAnswer& answer,
-                              AttemptOutcome& outcome, double now_ms) {
+                              AttemptOutcome& outcome) {
   // Several are under way: what refused the first does not speak against the others.
   if (attempt <= old_clock_attempt_) return true;
   const auto server_ms = parse_http_date(answer.date);
   if (!server_ms) return false;
-  const double offset_ms = *server_ms - now_ms;
+  const double offset_ms = *server_ms - answer.host_ms;
   if (std::abs(offset_ms - clock_offset_ms_) < kClockSkewMinMs) return false;
   clock_offset_ms_ = offset_ms;
   old_clock_attempt_ = last_attempt_;

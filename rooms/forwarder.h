@@ -45,6 +45,7 @@ struct AttemptAnswer {
   std::string_view retry_after;  // the header
   std::string_view date;         // the header
   std::string_view body;
+  double host_ms = 0;  // the host's clock when it came, with which requests are signed
 };
 
 // What an answer changed.
@@ -137,8 +138,7 @@ class Forwarder {
   // nothing for an answer that does not.
   std::optional<double> endpoint_refusal(uint32_t attempt, const AttemptAnswer& answer,
                                          AttemptOutcome& outcome, double now_ms);
-  bool correct_clock(uint32_t attempt, const AttemptAnswer& answer, AttemptOutcome& outcome,
-                     double now_ms);
+  bool correct_clock(uint32_t attempt, const AttemptAnswer& answer, AttemptOutcome& outcome);
   void letters_answered(const AttemptAnswer& answer, std::string_view room, std::string_view epoch,
                         AttemptOutcome& outcome, double now_ms);
   void apply_letter_results(const std::vector<RecordResult>& results, AttemptOutcome& outcome,
@@ -173,6 +173,7 @@ class Forwarder {
   uint64_t cut_ = 0;        // all up to here is in batches_ or before them
   uint64_t appended_ = 0;
   double cut_at_ms_ = 0;  // when the oldest record that is not in a batch has waited enough
+  double planned_at_ms_ = 0;
   std::deque<Batch> batches_;
   // What is cut next: less than kBatchRecordsMax after a batch that was too large, until as many
   // have gone through one by one; not while there may be records to blame up to grow_after_.

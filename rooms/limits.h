@@ -18,7 +18,8 @@ inline constexpr size_t kInboundFrameBytesMax = 1U << 20U;
 inline constexpr size_t kInputBytesMax = 3 * kInboundFrameBytesMax + 4096;
 
 // Stored segments. Waking has to read the heads of all of them: with twice as many it was seen to
-// run out of memory. A room that has so many that are still needed takes no more messages.
+// run out of memory. A room that has so many which the central API has not confirmed takes no more
+// messages; else it lets go of the oldest, though HISTORY_SIZE or DEDUP_MAX would keep it.
 inline constexpr size_t kSegmentsMax = 100'000;
 
 // Segments that are stored and that nobody needs any more are kept up to so many in all, to be
@@ -168,9 +169,9 @@ inline constexpr double kBackoffFloorMs = 250;
 // the central API must not turn the outbox into dead letters.
 inline constexpr uint32_t kDeadInRowMax = 3;
 
-// Dead letters are kept with their content until they are stored after all or deleted for good. A
-// store that has refused so many is not asked to refuse more: the room counts as blocked. Waking
-// reads their heads, a welcome names those that are in the history.
+// Dead letters are kept with their content until they are stored after all. A store that has
+// refused so many is not asked to refuse more: the room counts as blocked. Waking reads their
+// heads, a welcome names them.
 inline constexpr size_t kDeadLettersMax = 1000;
 // Why, in the central API's word: more than any code of the contract.
 inline constexpr size_t kDeadLetterCodeBytesMax = 64;

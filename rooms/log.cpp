@@ -252,8 +252,9 @@ bool Log::matters(const SegmentEntry& entry) const {
 bool Log::oldest_forwarded_and_forgotten(uint64_t confirmed) const {
   if (segments_.empty()) return false;
   const uint64_t last = segments_.oldest().last_seq();
-  return last <= confirmed && last < dedup_->oldest_seq() &&
-         segments_.messages_after_oldest() >= settings_.history_size;
+  if (last > confirmed) return false;
+  if (segments_.entries().size() >= kSegmentsMax) return true;
+  return last < dedup_->oldest_seq() && segments_.messages_after_oldest() >= settings_.history_size;
 }
 
 bool Log::oldest_done(uint64_t confirmed) const {

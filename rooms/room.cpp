@@ -22,7 +22,8 @@ Room::Room(std::string name, const RoomSettings& settings, std::unique_ptr<Behav
       pending_(kOutboundFrameBytesMax) {}
 
 std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) {
-  tell_time(event.now_ms);
+  if (clock_.tell(event.now_ms)) alarm_at_ms_ = 0;
+  now_ms_ = clock_.now_ms();
   const bool is_load_event = event.type == EventType::kLoaded || event.type == EventType::kLoadEnd;
   if (is_load_event != load_.has_value()) return RoomStatus::kOutOfOrder;
   const Refusal refusal = is_load_event ? handle_load(event, effects)
@@ -35,17 +36,6 @@ std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) 
   if (!load_) measure_readers(effects);
   if (!load_) arm(effects);
   return std::nullopt;
-}
-
-// The room's time never goes back. After the host's clock has, it runs at half speed until that has
-// caught up: what is waited for comes late, but at most by as much again, and does not stand still
-// for as long as the clock was wrong.
-void Room::tell_time(double host_ms) {
-  const double passed_ms = std::max(host_ms - host_now_ms_, 0.0);
-  // An alarm was set by the clock that is wrong now, or was then.
-  if (host_ms < host_now_ms_ - kTimerDelayMaxMs) alarm_at_ms_ = 0;
-  host_now_ms_ = host_ms;
-  now_ms_ = std::max(host_ms, now_ms_ + passed_ms / 2);
 }
 
 std::optional<RoomStatus> Room::handle_restore(const Event& event, EffectList& effects) {
@@ -108,6 +98,8 @@ void Room::restored(EffectList& effects) {
   forwarder_.restore(confirmation_stored_, log_.restored_pause(), now_ms_);
   pause_stored_ = log_.restored_pause();
   forwarding_reported_ = forwarder_.state();
+  // Those who are here may have been told of dead letters above the watermark that was stored.
+  if (dead_letters_.size() > 0) dead_told_through_ = dead_letters_.all().back().seq;
   for (const auto& [handle, connection] : connections_.all()) expires(connection);
   if (connections_.size() > 0) {
     close_expired(effects);
@@ -118,6 +110,8 @@ void Room::restored(EffectList& effects) {
   if (!log_.exists()) return;
   count_outbox_bytes();
   forwarder_.appended(log_.flushed_seq(), now_ms_);
+  // A pause that is too long for any was written by a clock that was wrong.
+  if (pause_dirty()) store_cursor(effects);
   log_line(LogThreshold::kDebug, "restored", {}, effects);
 }
 
@@ -274,7 +268,9 @@ bool Room::cursor_dirty() const {
 
 void Room::store_cursor(EffectList& effects) {
   pause_stored_ = forwarder_.paused();
-  log_.save_state(forwarder_.confirmed(), pause_stored_, effects);
+  ForwardingPause pause = pause_stored_;
+  pause.until_ms = std::max(clock_.host_ms(pause.until_ms), 0.0);
+  log_.save_state(forwarder_.confirmed(), pause, effects);
   confirmation_stored_ = forwarder_.confirmed();
   epoch_proof_dirty_ = false;
 }
@@ -313,7 +309,7 @@ void Room::arm(EffectList& effects) {
       alarm_at_ms_ == 0 || alarm_at < alarm_at_ms_ || (is_paused && alarm_at > alarm_at_ms_);
   if (std::isfinite(alarm_at) && is_new) {
     alarm_at_ms_ = alarm_at;
-    effects.alarm(alarm_at_ms_ - clock_lead_ms());
+    effects.alarm(clock_.host_ms(alarm_at_ms_));
   }
 }
 

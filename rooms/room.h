@@ -34,6 +34,7 @@
 #include "rooms/log.h"
 #include "rooms/log_text.h"
 #include "rooms/operation.h"
+#include "rooms/room_clock.h"
 #include "rooms/room_state.h"
 
 namespace edgeroom {
@@ -67,9 +68,6 @@ class Room {
  private:
   using Refusal = std::optional<RoomStatus>;
 
-  void tell_time(double host_ms);
-  // By how much the room's time is ahead of the host's clock.
-  [[nodiscard]] double clock_lead_ms() const { return now_ms_ - host_now_ms_; }
   Refusal handle_restore(const Event& event, EffectList& effects);
   Refusal handle_load(const Event& event, EffectList& effects);
   Refusal handle_work(const Event& event, EffectList& effects);
@@ -252,8 +250,8 @@ class Room {
 
   RoomSettings settings_;
   Random random_;
-  double now_ms_ = 0;
-  double host_now_ms_ = 0;
+  RoomClock clock_;
+  double now_ms_ = 0;  // by clock_
   bool restored_ = false;
   bool is_copy_ = false;  // of an exported log: all its records are those of the log
 
@@ -292,6 +290,7 @@ class Room {
   uint64_t confirmation_sent_ = 0;  // the watermark that everybody was told
   std::string_view forwarding_reported_ = "ok";
   std::vector<uint64_t> stored_letters_;  // dead letters, told as such, that are stored now
+  uint64_t dead_told_through_ = 0;        // up to where somebody may know of dead letters besides
   bool epoch_proof_dirty_ = false;        // storage does not know that the epoch is proven
   uint64_t confirmation_stored_ = 0;      // the watermark that storage knows of
   ForwardingPause pause_stored_;

@@ -44,7 +44,7 @@ void Room::begin_central_reads(EffectList& effects) {
     if (left_ms > 0 && is_awaited(*begun->read)) {
       const CentralRead& read = *begun->read;
       effects.fetch(begun->number, central_page_path(log_.room(), read.epoch, read.query), left_ms,
-                    forwarder_.clock_offset_ms() + clock_lead_ms());
+                    forwarder_.clock_offset_ms());
       continue;
     }
     auto read = central_reads_.end(begun->number);

@@ -131,7 +131,7 @@ void Room::welcome(uint32_t handle, const Connection& connection, const Operatio
   frame.push_back('[');
   bool first = true;
   for (const DeadLetter& letter : dead_letters_.all()) {
-    if (letter.seq < log_.oldest_held_seq()) continue;
+    if (letter.seq > forwarder_.confirmed()) break;  // that comes with a confirmation
     if (!first) frame.push_back(',');
     first = false;
     append_json_integer(frame, letter.seq);

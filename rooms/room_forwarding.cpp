@@ -50,8 +50,7 @@ void Room::finish(BatchReader& reader, EffectList& effects) {
   const std::string body = reader.finish();
   const uint32_t attempt = forwarder_.started(reader.plan(), reader.last());
   const std::string key = log_.room() + ":" + log_.epoch() + ":" + reader.range();
-  effects.forward(attempt, body, key, kAttemptTimeoutMs,
-                  forwarder_.clock_offset_ms() + clock_lead_ms());
+  effects.forward(attempt, body, key, kAttemptTimeoutMs, forwarder_.clock_offset_ms());
 }
 
 std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList& effects) {
@@ -64,6 +63,7 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   answer.retry_after = event.payload.substr(0, retry_after_end);
   answer.date = event.payload.substr(retry_after_end + 1, date_end - retry_after_end - 1);
   answer.body = event.payload.substr(date_end + 1);
+  answer.host_ms = event.now_ms;
 
   const uint64_t confirmed_before = forwarder_.confirmed();
   const auto outcome =
@@ -87,7 +87,7 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   dead_letters_.drop_removed(effects);
   for (const uint64_t seq : outcome->stored_letters) {
     // Who was never told that it was refused need not be told that it is stored.
-    if (seq > confirmation_sent_) continue;
+    if (seq > std::max(confirmation_sent_, dead_told_through_)) continue;
     stored_letters_.push_back(seq);
     confirmation_dirty_ = true;
   }
@@ -209,11 +209,13 @@ void Room::replay_request(uint32_t request, EffectList& effects) {
 }
 
 // A short pause is over before the room could sleep. How many were given up in a row must be known
-// after it: else three more would be with every waking.
+// after it: else three more would be with every waking. And whether the last attempt has failed:
+// else nobody would be told that the next has not.
 bool Room::pause_dirty() const {
   const ForwardingPause pause = forwarder_.paused();
   return pause.is_blocked != pause_stored_.is_blocked ||
          pause.dead_in_row != pause_stored_.dead_in_row ||
+         (pause.failures > 0) != (pause_stored_.failures > 0) ||
          pause.replay_through != pause_stored_.replay_through ||
          (pause.until_ms != pause_stored_.until_ms && pause.until_ms > now_ms_ + kTimerDelayMaxMs);
 }

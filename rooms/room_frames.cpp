@@ -116,8 +116,9 @@ std::optional<FrameError> Room::content_refusal(std::string_view content) const 
 std::optional<FrameError> Room::outbox_refusal(uint64_t reserve) const {
   const uint64_t unforwarded = log_.appended_seq() - forwarder_.confirmed();
   const uint64_t bytes = outbox_bytes_ + log_.pending_bytes();
-  const bool segments_full = log_.segments().entries().size() >= kSegmentsMax + reserve &&
-                             !log_.oldest_done(forwarder_.confirmed());
+  const SegmentIndex& segments = log_.segments();
+  const bool segments_full = segments.entries().size() >= kSegmentsMax + reserve &&
+                             segments.oldest().last_seq() > forwarder_.confirmed();
   // Of the reserve, each record may take as many bytes as the longest names.
   const uint64_t reserve_bytes = reserve * kModeratorRecordBytesMax;
   if (unforwarded >= settings_.outbox_records_max + reserve ||

@@ -103,7 +103,8 @@ HeldRoom::HeldRoom(std::string name, const RoomSettings& settings, const Restore
       log_(std::move(name), settings_, true) {}
 
 std::optional<RoomStatus> HeldRoom::handle(const Event& event, EffectList& effects) {
-  now_ms_ = std::max(now_ms_, event.now_ms);
+  clock_.tell(event.now_ms);
+  now_ms_ = clock_.now_ms();
   if (restored_) return handle_work(event, effects);
   handle_restore(event, effects);
   return std::nullopt;
@@ -156,8 +157,9 @@ void HeldRoom::restored(EffectList& effects) {
     effects.log(LogLevel::kError, fields);
   }
   // What cannot be read may hold something that waits.
-  const bool waits = !log_whole_ || log_.flushed_seq() > log_.restored_confirmed();
-  if (waits) effects.alarm(now_ms_ + kAlarmMs);
+  const bool waits = !log_whole_ || log_.flushed_seq() > log_.restored_confirmed() ||
+                     log_.restored_pause().replay_through > 0;
+  if (waits) effects.alarm(clock_.host_ms(now_ms_ + kAlarmMs));
 }
 
 bool HeldRoom::retry_due() const { return now_ms_ >= held_at_ms_ + kRetryMs; }
@@ -178,7 +180,7 @@ std::optional<RoomStatus> HeldRoom::handle_work(const Event& event, EffectList& 
         effects.rebuild();
       } else {
         // Whatever it was for, it is not forgotten.
-        effects.alarm(now_ms_ + kAlarmMs);
+        effects.alarm(clock_.host_ms(now_ms_ + kAlarmMs));
       }
       return std::nullopt;
     case EventType::kImport:

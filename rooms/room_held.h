@@ -20,6 +20,7 @@
 #include "rooms/log.h"
 #include "rooms/operation.h"
 #include "rooms/room.h"
+#include "rooms/room_clock.h"
 
 namespace edgeroom {
 
@@ -65,6 +66,7 @@ class HeldRoom {
 
   RoomSettings settings_;
   RestoreFailure failure_;
+  RoomClock clock_;
   double now_ms_;
   double held_at_ms_;
   bool restored_ = false;

@@ -290,16 +290,21 @@ class World {
   // Letters that are refused once more stay what they are, and nobody else is held up by them.
   void apply_to_letters(const Reply& reply, const Flight& flight) {
     if (reply.results) {
-      blocked_ = failing_ = false;
+      bool stores = false;
+      bool progress = false;
       for (const auto& [seq, status] : lines_) {
         if (flight.wanted.count(seq) == 0 || dead_.count(seq) == 0) continue;
         if (status == "stored" || status == "duplicate") {
           dead_.erase(seq);
           dead_in_row_ = 0;
+          stores = true;
         } else if (status.compare(0, 9, "rejected ") == 0) {
           dead_[seq] = status.substr(9);
+          progress = true;
         }
       }
+      if (stores || dead_in_row_ < edgeroom::kDeadInRowMax) blocked_ = false;
+      if (stores || (progress && !blocked_)) failing_ = false;
     } else if (reply.splits) {
       if (flight.wanted.size() > 1) return;
       const auto place = dead_.find(*flight.wanted.begin());

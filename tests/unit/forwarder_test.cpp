@@ -61,8 +61,8 @@ struct Bench {
 
   AttemptOutcome answer(uint32_t attempt, uint32_t status, const std::string& body = "",
                         const std::string& retry_after = "", const std::string& date = "") {
-    const auto outcome =
-        forwarder.answered(attempt, {status, retry_after, date, body}, "lobby", "E1", now_ms);
+    const auto outcome = forwarder.answered(attempt, {status, retry_after, date, body, now_ms},
+                                            "lobby", "E1", now_ms);
     REQUIRE(outcome);
     return *outcome;
   }
@@ -260,6 +260,7 @@ TEST_CASE("after a failure nothing at all is sent before its time") {
   Bench bench;
   bench.append(150);
   const uint32_t first = bench.start();
+  bench.now_ms += kBatchLingerMs;
   const uint32_t second = bench.start();
   bench.answer(first, 503, "", "60");
   bench.store(second, 101, 150);
@@ -723,4 +724,88 @@ TEST_CASE("replay: a letter that is to be tried again is, after a while") {
   bench.now_ms += bench.wait_ms();
   bench.store(bench.start(), 1, 1);
   CHECK(bench.letters.all().empty());
+}
+
+TEST_CASE("replay: letters that the endpoint fails on do not hold up the others for ever") {
+  // Each time that others went through, they were sent at once, and everything waited again.
+  Bench bench;
+  bench.letters.add(1, "X");
+  bench.forwarder.restore(9, {}, kStartMs);
+  bench.forwarder.replay();
+  uint64_t replays = 0;
+  uint64_t seq = 9;
+  while (bench.now_ms < kStartMs + 600'000) {
+    bench.now_ms += 1000;
+    bench.append(++seq);
+    while (bench.forwarder.next(bench.now_ms)) {
+      const uint32_t attempt = bench.start();
+      if (bench.first == 1) {
+        replays++;
+        bench.answer(attempt, 500);
+      } else {
+        bench.store(attempt, bench.first, bench.last);
+      }
+    }
+  }
+  CHECK(replays > 10);
+  CHECK(replays < 60);
+}
+
+TEST_CASE("replay: an endpoint that refuses everything stays blocked") {
+  Bench bench;
+  bench.append(5);
+  bench.answer(bench.start(), 200, results(1, 5, "rejected"));
+  CHECK(bench.forwarder.blocked());
+  CHECK(bench.letters.size() == edgeroom::kDeadInRowMax);
+  bench.forwarder.replay();
+  for (int i = 0; i < 4; i++) {
+    bench.now_ms += bench.wait_ms();
+    const uint32_t attempt = bench.start();
+    const uint32_t before = bench.forwarder.failures();
+    bench.answer(attempt, 200, results(bench.first, bench.last, "rejected"));
+    CHECK(bench.forwarder.blocked());
+    CHECK(bench.forwarder.failures() >= before);
+  }
+  bench.forwarder.replay();
+  for (int i = 0; i < 4 && bench.letters.size() == edgeroom::kDeadInRowMax; i++) {
+    bench.now_ms += bench.wait_ms();
+    const uint32_t attempt = bench.start();
+    if (bench.last == 3) {
+      bench.store(attempt, 1, 3);
+    } else {
+      bench.answer(attempt, 200, results(bench.first, bench.last, "rejected"));
+    }
+  }
+  CHECK(bench.letters.all().empty());
+  CHECK_FALSE(bench.forwarder.blocked());
+}
+
+TEST_CASE("what a full batch leaves over waits for others, what did not fit into a body does not") {
+  Bench bench;
+  bench.append(kBatchRecordsMax + 5);
+  bench.start();
+  CHECK(bench.last == kBatchRecordsMax);
+  CHECK_FALSE(bench.forwarder.next(bench.now_ms));
+  CHECK(bench.wait_ms() == kBatchLingerMs);
+  bench.append(kBatchRecordsMax + 50);
+  bench.start();
+  CHECK(bench.last == kBatchRecordsMax + 50);
+  Bench large;
+  large.append(10);
+  const auto plan = large.forwarder.next(large.now_ms);
+  REQUIRE(plan);
+  large.forwarder.started(*plan, 7);
+  CHECK(large.forwarder.next(large.now_ms));
+}
+
+TEST_CASE("auth: the clock that is corrected is the host's, which signs") {
+  // The room's own time may be ahead of it, after a jump back.
+  Bench bench;
+  bench.append(1);
+  const double host_ms = bench.now_ms - 3'600'000;
+  const auto outcome = bench.forwarder.answered(
+      bench.start(), {403, "", "Fri, 15 Jan 2027 08:00:00 GMT", "", host_ms}, "lobby", "E1",
+      bench.now_ms);
+  REQUIRE(outcome);
+  CHECK(bench.forwarder.clock_offset_ms() == kStartMs - host_ms);
 }

@@ -620,6 +620,34 @@ TEST_CASE("a log that lacks what nobody has confirmed is not restored") {
   CHECK_FALSE(restore(settings, effects.data(effects.records().back()), {}));
 }
 
+TEST_CASE("so many segments and no more, whatever the history and the ids would have kept") {
+  // With 100,000 messages of one flush each within five minutes the room refused every message for
+  // good, and nothing waited: what was confirmed was still remembered for its ids.
+  RoomSettings settings;
+  settings.history_size = 100'000;
+  Log log("lobby", settings, false);
+  edgeroom::Random random(1);
+  EffectList effects;
+  log.create(kStartMs, random, effects);
+  edgeroom::Record record;
+  record.user = "ana";
+  record.content = "1";
+  for (size_t i = 0; i < edgeroom::kSegmentsMax + 100; i++) {
+    effects.clear();
+    log.append(record, kStartMs);
+    log.flush(kStartMs, log.flushed_seq(), effects);
+    REQUIRE(log.segments().entries().size() <= edgeroom::kSegmentsMax);
+  }
+  CHECK(log.segments().entries().size() >= edgeroom::kSegmentsMax - 20);
+  // What is not confirmed is kept, all of it: then the room takes no more (Room::outbox_refusal).
+  const uint64_t confirmed = log.flushed_seq();
+  for (size_t i = 0; i < 100; i++) {
+    log.append(record, kStartMs);
+    log.flush(kStartMs, confirmed, effects);
+  }
+  CHECK(log.oldest_held_seq() <= confirmed);
+}
+
 TEST_CASE("segments of another epoch are written over, and count for nothing") {
   const RoomSettings settings;
   const Stored stored = three_segments(settings);

@@ -347,7 +347,8 @@ TEST_CASE("a clock that jumps back: what is waited for comes, and not years late
   CHECK(contains(state(room), R"("confirmed":2)"));
 }
 
-TEST_CASE("a change of forwarding is told, and what goes wrong after it is told to those who watch") {
+TEST_CASE(
+    "a change of forwarding is told, and what goes wrong after it is told to those who watch") {
   RoomHarness room(quiet_settings());
   const auto ana = room.join();
   const auto lines = [&](const std::string& what) {
@@ -380,4 +381,81 @@ TEST_CASE("a change of forwarding is told, and what goes wrong after it is told 
   room.publish(ana, "2");
   room.confirm_all();
   CHECK(room.forwarding.size() == told);
+}
+
+TEST_CASE(
+    "who joins is told of dead letters up to the watermark, whatever the room has let go of") {
+  RoomHarness room(forgetful());
+  const auto ana = room.join(",\"user\":\"ana\"");
+  for (int i = 1; i <= 5; i++) room.publish(ana, "1");
+  room.until_attempt();
+  room.answer(200, answer(room, {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}));
+  room.turn();
+  // Three are given up, and the guard holds the others: the watermark has not moved.
+  const auto bob = room.join();
+  CHECK(contains(room.text(bob), R"("confirmed":0)"));
+  const auto cem = room.join();
+  CHECK(contains(room.text(cem), R"("dead":[])"));
+  room.take(ana);
+  for (int i = 0; i < 10 && !contains(state(room), R"("confirmed":5)"); i++) {
+    if (room.attempts.empty()) room.until_attempt();
+    room.answer(200, answer(room, {4, 5}, {}));
+    room.turn();
+  }
+  CHECK(contains(room.text(ana), R"("through":5,"except":[1,2,3])"));
+  forget(room, ana);
+  const auto dan = room.join();
+  CHECK(contains(room.text(dan), R"("dead":[1,2,3])"));
+}
+
+TEST_CASE("who was told of a dead letter before a sleep is told when it is stored") {
+  // The watermark that was stored is older than the one that was told.
+  RoomHarness room(forgetful());
+  const auto ana = with_dead(room, 3, {2});
+  CHECK(contains(room.text(ana), R"("through":3,"except":[2])"));
+  room.wake();
+  CHECK(contains(state(room), R"("confirmed":0)"));
+  room.until_attempt();
+  room.answer(200, answer(room, {1, 2, 3}, {}));
+  room.turn();
+  CHECK(contains(room.text(ana), R"("through":3,"stored":[2])"));
+}
+
+TEST_CASE("a pause that was stored by a clock that was wrong ends, however often the room sleeps") {
+  // It was cut to the longest there is with every waking, and never ended.
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  room.publish(ana, "1");
+  room.until_attempt();
+  room.answer(429, "", "200");
+  room.now_ms -= 24.0 * 3600 * 1000;
+  const double jumped_ms = room.now_ms;
+  room.attempts.clear();
+  room.wake();
+  for (int i = 0; i < 10 && room.attempts.empty(); i++) {
+    REQUIRE(room.alarm_at_ms);
+    CHECK(*room.alarm_at_ms <= room.now_ms + edgeroom::kRetryAfterMaxMs);
+    room.now_ms = std::max(room.now_ms, *room.alarm_at_ms);
+    room.wake();
+    room.alarm();
+    room.turn();
+  }
+  CHECK_FALSE(room.attempts.empty());
+  CHECK(room.now_ms - jumped_ms <= 2 * edgeroom::kRetryAfterMaxMs);
+}
+
+TEST_CASE("that forwarding works again is told by another instance, too") {
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join();
+  room.publish(ana, "1");
+  room.until_attempt();
+  room.answer(503, "");
+  CHECK(contains(room.forwarding.back(), R"("state":"failing")"));
+  room.attempts.clear();
+  room.wake();
+  room.until_attempt();
+  room.store_all();
+  CHECK(contains(room.forwarding.back(), R"("state":"ok")"));
+  room.wake();
+  CHECK(contains(state(room), R"("attempts":0,"breaker":"closed")"));
 }

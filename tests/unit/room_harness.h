@@ -107,11 +107,11 @@ class RoomHarness {
   std::vector<Attempt> fetches;   // reads under way, oldest first; `body` is the path
   std::vector<std::pair<uint32_t, std::string>> verifications;  // handle and token, oldest first
   std::map<uint32_t, uint32_t> closed;                          // handle -> code, by the room
-  std::vector<std::string> order;  // "put", "broadcast", … of the last event, in order
-  std::vector<std::string> logs;   // lines that the room wrote
+  std::vector<std::string> order;       // "put", "broadcast", … of the last event, in order
+  std::vector<std::string> logs;        // lines that the room wrote
   std::vector<std::string> forwarding;  // what it told of that
-  size_t segments_loaded = 0;      // that the room has read back
-  std::vector<uint32_t> measures;  // that the room asked for: from how many bytes on
+  size_t segments_loaded = 0;           // that the room has read back
+  std::vector<uint32_t> measures;       // that the room asked for: from how many bytes on
   std::optional<double> timer_delay_ms;
   std::optional<double> alarm_at_ms;
   bool flush_scheduled = false;
