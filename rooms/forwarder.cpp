@@ -423,6 +423,7 @@ bool Forwarder::correct_clock(uint32_t attempt, const AttemptAnswer& answer,
   old_clock_attempt_ = last_attempt_;
   outcome.trouble = "the central API refuses a signature, and its clock is " +
                     std::to_string(static_cast<int64_t>(offset_ms / 1000)) + " s ahead of ours";
+  outcome.is_news = true;
   // Once without a pause: a Date may be wrong, too.
   return !std::exchange(is_clock_corrected_, true);
 }

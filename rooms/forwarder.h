@@ -59,6 +59,8 @@ struct AttemptOutcome {
   bool has_stored = false;
   // Something for the log; empty when all went well.
   std::string trouble;
+  // It is news, though the state may be what it was.
+  bool is_news = false;
 };
 
 class Forwarder {

@@ -232,8 +232,8 @@ class Room {
   void forward_next(EffectList& effects);
   Refusal attempt_answered(const Event& event, EffectList& effects);
   // Tells whoever watches the rooms how forwarding stands, when that has changed or an attempt has
-  // gone wrong; `trouble` says how, and may be empty.
-  void report_forwarding(std::string_view trouble, EffectList& effects);
+  // gone wrong.
+  void report_forwarding(const AttemptOutcome& outcome, EffectList& effects);
   // Once the rows of new dead letters are written.
   void answer_taken(EffectList& effects);
   // Reads the records of dead letters whose rows are to be written.

@@ -69,7 +69,7 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   const auto outcome =
       forwarder_.answered(event.target, answer, log_.room(), log_.epoch(), now_ms_);
   if (!outcome) return std::nullopt;  // an answer that came after its time-out
-  report_forwarding(outcome->trouble, effects);
+  report_forwarding(*outcome, effects);
   if (outcome->conflict && log_.may_begin_epoch(now_ms_)) {
     begin_epoch(effects);
     return std::nullopt;
@@ -104,23 +104,23 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
 
 // With thousands of rooms behind an endpoint that is down, a line for every attempt hides the one
 // that says what is the matter: the log has the changes, and the attempts between them as debug.
-void Room::report_forwarding(std::string_view trouble, EffectList& effects) {
+void Room::report_forwarding(const AttemptOutcome& outcome, EffectList& effects) {
   const std::string_view state = forwarder_.state();
   const bool has_changed = std::exchange(forwarding_reported_, state) != state;
-  if (!has_changed && trouble.empty()) return;
+  if (!has_changed && outcome.trouble.empty()) return;
   std::string fields;
   JsonObjectWriter object(fields);
   object.string("room", log_.room());
   object.string("event", "forwarding");
   object.string("state", state);
-  if (!trouble.empty()) object.string("detail", trouble);
+  if (!outcome.trouble.empty()) object.string("detail", outcome.trouble);
   object.string("epoch", log_.epoch());
   object.integer("pending", forwarder_.pending());
   object.integer("oldest_ms", oldest_pending_ms(log_.segments(), forwarder_.confirmed(), now_ms_));
   object.integer("dead", dead_letters_.size());
   object.integer("attempts", forwarder_.failures());
   object.close();
-  LogThreshold level = LogThreshold::kDebug;
+  LogThreshold level = outcome.is_news ? LogThreshold::kWarn : LogThreshold::kDebug;
   if (has_changed) {
     level = state == "blocked"   ? LogThreshold::kError
             : state == "failing" ? LogThreshold::kWarn

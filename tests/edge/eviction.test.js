@@ -25,13 +25,16 @@ const PASSING = ["room_count", "message_confirmed"];
 /** The ref of the ping that ends a step. */
 const SETTLED = "settled";
 
-/** Members whose values are random or times, and what they are called. @type {Record<string, string>} */
+/** Members whose values are random or hang on times, and what they are called. @type {Record<string, string>} */
 const UNSTABLE = {
   conn: "conn",
   epoch: "epoch",
   ts: "time",
   until: "time",
   oldest_ms: "time",
+  // How often a central API that is away has been asked by now, and whether it is at this moment.
+  attempts: "attempts",
+  breaker: "breaker",
   retry_after_ms: "time",
   sum: "sum",
   state: "digest",

@@ -658,23 +658,20 @@ describe("forwarding", { concurrency: true, timeout: 300_000 }, () => {
       await faulty.isWhole();
     });
 
-    for (const minutes of [4, 60]) {
-      it(`a clock that jumps back, by ${minutes} minutes`, async (t) => {
-        // A running room's time stood still until the clock had caught up: nothing was sent for so
-        // long, and what was had a signature as old as that.
-        const own = await startEdge({ centralUrl: proxy.url, entry: ENTRY, vars: VARS });
-        t.after(() => own.close());
-        await own.fetch(`/test/clock?aheadMs=${minutes * 60_000}`);
-        const faulty = await Faulty.open(own, store, proxy);
-        await own.fetch("/test/clock?aheadMs=0");
-        const began = performance.now();
-        await faulty.say(1);
-        await faulty.confirmed();
-        await faulty.say(100);
-        await faulty.isWhole();
-        assert.ok(performance.now() - began < (minutes * 60_000) / 2);
-      });
-    }
+    it("a clock that jumps back", async (t) => {
+      // A running room's time stood still until the clock had caught up: nothing was sent for so long.
+      const own = await startEdge({ centralUrl: proxy.url, entry: ENTRY, vars: VARS });
+      t.after(() => own.close());
+      await own.fetch("/test/clock?aheadMs=240000");
+      const faulty = await Faulty.open(own, store, proxy);
+      await own.fetch("/test/clock?aheadMs=0");
+      const began = performance.now();
+      await faulty.say(1);
+      await faulty.confirmed();
+      await faulty.say(100);
+      await faulty.isWhole();
+      assert.ok(performance.now() - began < 120_000);
+    });
 
     it("200 with HTML", async () => {
       await outlasts(async () => ({

@@ -11,11 +11,21 @@ import { fromCentral, walkForwards } from "./pages.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 
-/** Rooms whose clock is ahead of everybody else's. */
-const CLOCK_AHEAD_ENTRY = `
+/** Rooms whose clock can be set ahead of everybody else's. */
+const CLOCK_ENTRY = `
+  import worker from "./index.js";
   const now = Date.now;
-  Date.now = () => now() + 600_000;
-  export { Room, default } from "./index.js";`;
+  let aheadMs = 0;
+  Date.now = () => now() + aheadMs;
+  export { Room } from "./index.js";
+  export default {
+    fetch(request, env, ctx) {
+      const { pathname, searchParams } = new URL(request.url);
+      if (pathname !== "/test/clock") return worker.fetch(request, env, ctx);
+      aheadMs = Number(searchParams.get("aheadMs"));
+      return new Response();
+    },
+  };`;
 
 /** @param {Edge} edge @param {string} room */
 async function stateOf(edge, room) {
@@ -125,13 +135,39 @@ describe("requests to the central API", { timeout: 300_000 }, () => {
 
   it("are signed by the central API's clock when ours is ten minutes off", async () => {
     const store = await central();
-    const edge = await startEdge({ centralUrl: store.url, entry: CLOCK_AHEAD_ENTRY });
+    const edge = await startEdge({ centralUrl: store.url, entry: CLOCK_ENTRY });
     try {
+      await edge.fetch("/test/clock?aheadMs=600000");
       await twoMessages(edge);
       assert.ok(
         edge.logs.some((line) => line.includes("s ahead of ours")),
         edge.logs.join("\n"),
       );
+    } finally {
+      await edge.close();
+      await store.close();
+    }
+  });
+});
+
+describe("a clock that jumps back by an hour", { timeout: 300_000 }, () => {
+  it("is corrected once more, and blocks nobody", async () => {
+    const store = await central();
+    const edge = await startEdge({ centralUrl: store.url, entry: CLOCK_ENTRY });
+    try {
+      const room = newRoom();
+      await edge.fetch("/test/clock?aheadMs=3600000");
+      const ana = await edge.join(room, { user: "ana" });
+      ana.send({ type: "message", content: 1 });
+      await ana.confirmed(1);
+      // What is signed now bears a time as far in the past as it was in the future.
+      await edge.fetch("/test/clock?aheadMs=0");
+      for (let seq = 2; seq <= 102; seq++) ana.send({ type: "message", content: seq });
+      await ana.confirmed(102);
+      const { outbox } = await stateOf(edge, room);
+      assert.deepEqual([outbox.dead, outbox.blocked, outbox.attempts], [0, false, 0]);
+      const corrections = edge.logs.filter((line) => line.includes("s ahead of ours"));
+      assert.equal(corrections.length, 2, edge.logs.join("\n"));
     } finally {
       await edge.close();
       await store.close();
