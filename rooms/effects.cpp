@@ -100,6 +100,10 @@ void EffectList::respond(uint32_t request, uint32_t status, std::string_view bod
   add(EffectType::kRespond, request, body, headers, status);
 }
 
+void EffectList::respond_metrics(uint32_t request, std::string_view text) {
+  add(EffectType::kRespond, request, text, "text/plain; version=0.0.4; charset=utf-8", kStatusOk);
+}
+
 void EffectList::respond_part(uint32_t request, std::string_view part, std::string_view next) {
   if (next.empty()) {
     add(EffectType::kRespond, request, part, "application/x-ndjson", kStatusOk);

@@ -33,6 +33,8 @@ class EffectList {
   // `retry_after_s`: 0 for no such header.
   void respond(uint32_t request, uint32_t status, std::string_view body,
                uint32_t retry_after_s = 0);
+  // An answer of Prometheus' text format.
+  void respond_metrics(uint32_t request, std::string_view text);
   // A part of an NDJSON answer; `next` is the operation that asks for the rest, empty for the last.
   void respond_part(uint32_t request, std::string_view part, std::string_view next);
   void verify_token(uint32_t handle, std::string_view token);

@@ -13,7 +13,7 @@ struct KindName {
   OperationKind kind;
 };
 
-constexpr std::array<KindName, 11> kKindNames = {{
+constexpr std::array<KindName, 12> kKindNames = {{
     {"connect", OperationKind::kConnect},
     {"state", OperationKind::kState},
     {"messages", OperationKind::kMessages},
@@ -25,6 +25,7 @@ constexpr std::array<KindName, 11> kKindNames = {{
     {"skip", OperationKind::kSkip},
     {"dead_letters", OperationKind::kDeadLetters},
     {"replay", OperationKind::kReplay},
+    {"metrics", OperationKind::kMetrics},
 }};
 
 bool set_kind(std::string_view name, Operation& operation) {

@@ -22,6 +22,7 @@ enum class OperationKind : uint8_t {
   kSkip,         // POST /api/rooms/{room}/skip, by a moderator
   kDeadLetters,  // GET /api/rooms/{room}/dead-letters, by a moderator
   kReplay,       // POST /api/rooms/{room}/dead-letters/replay, by a moderator
+  kMetrics,      // GET /api/rooms/{room}/metrics, by a moderator
 };
 
 struct Operation {

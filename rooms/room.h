@@ -36,6 +36,7 @@
 #include "rooms/operation.h"
 #include "rooms/room_clock.h"
 #include "rooms/room_state.h"
+#include "rooms/room_summary.h"
 
 namespace edgeroom {
 
@@ -177,6 +178,7 @@ class Room {
   void delete_request(uint32_t request, std::string_view by, const Operation& operation,
                       EffectList& effects);
   void answer_published(EffectList& effects);
+  [[nodiscard]] RoomSummary summary() const;
   [[nodiscard]] std::string state_json() const;
   void refuse(uint32_t request, uint32_t status, std::string_view title, std::string_view detail,
               EffectList& effects);

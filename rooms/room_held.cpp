@@ -198,6 +198,8 @@ std::optional<RoomStatus> HeldRoom::request(const Event& event, EffectList& effe
     effects.rebuild();
   } else if (operation->kind == OperationKind::kState) {
     effects.respond(event.target, kStatusOk, state_json());
+  } else if (operation->kind == OperationKind::kMetrics) {
+    effects.respond_metrics(event.target, room_metrics(summary(), true));
   } else {
     refuse(event.target, kStatusUnavailable, "Service Unavailable",
            std::string(kCloseReason) + "; its state says why", effects);
@@ -279,7 +281,7 @@ std::string HeldRoom::failure_json() const {
   return out;
 }
 
-std::string HeldRoom::state_json() const {
+RoomSummary HeldRoom::summary() const {
   RoomSummary summary;
   summary.room = log_.room();
   summary.breaker = "open";
@@ -291,9 +293,13 @@ std::string HeldRoom::state_json() const {
     summary.oldest_ms = oldest_pending_ms(log_.segments(), summary.confirmed, now_ms_);
     summary.dead = dead_letters_;
   }
+  return summary;
+}
+
+std::string HeldRoom::state_json() const {
   std::string out;
   JsonObjectWriter object(out);
-  append_room_summary(object, out, summary);
+  append_room_summary(object, out, summary());
   object.raw("failed", failure_json());
   object.close();
   return out;

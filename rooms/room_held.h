@@ -21,6 +21,7 @@
 #include "rooms/operation.h"
 #include "rooms/room.h"
 #include "rooms/room_clock.h"
+#include "rooms/room_summary.h"
 
 namespace edgeroom {
 
@@ -60,6 +61,7 @@ class HeldRoom {
   [[nodiscard]] bool retry_due() const;
   [[nodiscard]] bool may_skip() const { return failure_.status == 0 && failure_.seq > 0; }
   [[nodiscard]] std::string reason() const;
+  [[nodiscard]] RoomSummary summary() const;
   [[nodiscard]] std::string state_json() const;
   // {"seq"?,"reason","tries"}
   [[nodiscard]] std::string failure_json() const;

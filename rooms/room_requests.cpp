@@ -78,6 +78,9 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
       read_dead_letters(event.target, *operation, effects);
       return std::nullopt;
     case OperationKind::kReplay: replay_request(event.target, effects); return std::nullopt;
+    case OperationKind::kMetrics:
+      effects.respond_metrics(event.target, room_metrics(summary(), false));
+      return std::nullopt;
     case OperationKind::kConnect: return RoomStatus::kBadPayload;
   }
   return RoomStatus::kBadPayload;
@@ -166,7 +169,7 @@ void Room::refuse(uint32_t request, uint32_t status, std::string_view title,
   effects.respond(request, status, problem_json(status, title, detail));
 }
 
-std::string Room::state_json() const {
+RoomSummary Room::summary() const {
   RoomSummary summary;
   summary.room = log_.room();
   if (log_.exists()) summary.epoch = log_.epoch();
@@ -180,9 +183,13 @@ std::string Room::state_json() const {
   summary.blocked = forwarder_.blocked();
   summary.attempts = forwarder_.failures();
   summary.breaker = forwarder_.breaker(now_ms_);
+  return summary;
+}
+
+std::string Room::state_json() const {
   std::string out;
   JsonObjectWriter object(out);
-  append_room_summary(object, out, summary);
+  append_room_summary(object, out, summary());
   object.close();
   return out;
 }

@@ -32,6 +32,9 @@ struct RoomSummary {
 // Its members. `out` is what `object` writes to.
 void append_room_summary(JsonObjectWriter& object, std::string& out, const RoomSummary& summary);
 
+// The same in Prometheus' text format; `is_held`: the room cannot be restored.
+std::string room_metrics(const RoomSummary& summary, bool is_held);
+
 // For how long the oldest record has waited that is not confirmed; 0 when there is none.
 uint64_t oldest_pending_ms(const SegmentIndex& segments, uint64_t confirmed, double now_ms);
 

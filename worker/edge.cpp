@@ -209,7 +209,8 @@ Answer Edge::route(const RequestLines& request, const Target& target, std::strin
     case Route::kLog:
     case Route::kSkip:
     case Route::kDeadLetters:
-    case Route::kReplay: return ask_room(request, target, visitor);
+    case Route::kReplay:
+    case Route::kMetrics: return ask_room(request, target, visitor);
     case Route::kRooms: return problem_answer(404, "rooms have no such resource");
     default: return unguarded(request, target);
   }

@@ -32,6 +32,7 @@ constexpr RoomMethod kRoomMethods[] = {
     {Route::kSkip, "POST", RoomOperation::kSkip, kForModerators},
     {Route::kDeadLetters, "GET", RoomOperation::kDeadLetters, kForModerators},
     {Route::kReplay, "POST", RoomOperation::kReplay, kForModerators},
+    {Route::kMetrics, "GET", RoomOperation::kMetrics, kForModerators},
 };
 
 // A WebSocket is opened by GET and nothing else (RFC 6455, section 4.1).
@@ -249,6 +250,7 @@ Result<std::string> room_operation(RoomOperation operation, const RouteMatch& ma
     case RoomOperation::kSkip: return plain_operation("skip", room, {});
     case RoomOperation::kDeadLetters: return dead_letters_operation(room, query);
     case RoomOperation::kReplay: return plain_operation("replay", room, {});
+    case RoomOperation::kMetrics: return plain_operation("metrics", room, {});
     case RoomOperation::kLog: break;
   }
   return log_operation(room, query);

@@ -26,6 +26,7 @@ enum class RoomOperation : uint8_t {
   kSkip,         // {"op":"skip","room"}; the request's body goes with it
   kDeadLetters,  // {"op":"dead_letters","room","after"?,"limit"?}
   kReplay,       // {"op":"replay","room"}
+  kMetrics,      // {"op":"metrics","room"}
 };
 
 // What a route of rooms does by one method.

@@ -27,6 +27,7 @@ RouteMatch match_room_route(std::string_view rest) {
   if (resource == "/log") return {Route::kLog, room, {}};
   if (resource == "/skip") return {Route::kSkip, room, {}};
   if (resource == "/dead-letters") return {Route::kDeadLetters, room, {}};
+  if (resource == "/metrics") return {Route::kMetrics, room, {}};
   if (resource == "/dead-letters/replay") return {Route::kReplay, room, {}};
   if (take_prefix(resource, "/messages/") && !resource.empty() &&
       resource.find('/') == std::string_view::npos) {
@@ -66,6 +67,7 @@ std::string_view route_name(Route route) {
     case Route::kSkip: return "skip";
     case Route::kDeadLetters: return "dead-letters";
     case Route::kReplay: return "replay";
+    case Route::kMetrics: return "metrics";
     case Route::kRooms: return "rooms";
     case Route::kApi: return "api";
     case Route::kAssets: return "assets";

@@ -18,6 +18,7 @@ enum class Route : uint8_t {
   kSkip,         // /api/rooms/{room}/skip
   kDeadLetters,  // /api/rooms/{room}/dead-letters
   kReplay,       // /api/rooms/{room}/dead-letters/replay
+  kMetrics,      // /api/rooms/{room}/metrics
   kRooms,        // /api/rooms and whatever else is below it: never proxied
   kApi,          // any other /api/…
   kAssets,       // /assets/…

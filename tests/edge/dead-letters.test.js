@@ -121,6 +121,39 @@ describe("dead letters", { timeout: 300_000 }, () => {
     }
   });
 
+  it("are among the room's metrics, for moderators alone", async () => {
+    const { room } = await roomWithDead();
+    const path = `/api/rooms/${room}/metrics`;
+    assert.equal((await edge.fetch(path)).status, 401);
+    const response = await edge.fetch(path, { headers: MODERATOR });
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    const text = await response.text();
+    /** @type {Record<string, number>} */
+    const values = {};
+    for (const line of text.trimEnd().split("\n")) {
+      if (/^# (HELP|TYPE) edgeroom_[a-z_]+ /.test(line)) continue;
+      const [, name, named, value] = /** @type {RegExpExecArray} */ (
+        /^edgeroom_([a-z_]+)\{room="([^"]*)"\} ([0-9.]+)$/.exec(line)
+      );
+      assert.equal(named, room);
+      values[name] = Number(value);
+    }
+    assert.deepEqual(values, {
+      room_seq: 8,
+      room_confirmed: 8,
+      room_connections: 1,
+      room_users: 1,
+      room_held: 0,
+      outbox_pending: 0,
+      outbox_oldest_seconds: 0,
+      outbox_dead: 2,
+      outbox_blocked: 0,
+      outbox_failed_attempts: 0,
+      outbox_breaker_open: 0,
+    });
+  });
+
   it("are stored when they are replayed, everybody is told, and twice does no harm", async () => {
     const { room, ana, epoch } = await roomWithDead();
     // The real store has nothing of this room: what it gets now are the two.

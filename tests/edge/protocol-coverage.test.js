@@ -10,12 +10,7 @@ import { describe, it } from "node:test";
  * Tests as `file: title`; "…" stands for what the source fills in.
  * @typedef {{row: string, shown: string[]}} Shown
  */
-/**
- * What comes with later work: why, and what docs/PROTOCOL.md will say when it is there.
- * @typedef {{row: string, later: string, sign: RegExp}} Later
- */
-
-/** Who asks for what. @type {(Shown | Later)[]} */
+/** Who asks for what. @type {Shown[]} */
 const CLIENT_FRAMES = [
   {
     row: "message",
@@ -78,7 +73,7 @@ const CLIENT_FRAMES = [
   },
 ];
 
-/** What a room tells. @type {(Shown | Later)[]} */
+/** What a room tells. @type {Shown[]} */
 const ROOM_OBJECTS = [
   {
     row: "welcome",
@@ -175,7 +170,7 @@ const ROOM_OBJECTS = [
   },
 ];
 
-/** @type {(Shown | Later)[]} */
+/** @type {Shown[]} */
 const HTTP_ROWS = [
   {
     row: "GET /rooms/{room}",
@@ -257,8 +252,7 @@ const HTTP_ROWS = [
   },
   {
     row: "GET /api/rooms/{room}/metrics",
-    later: "with what operators look at",
-    sign: /metrics(?!.*\*planned\*)/,
+    shown: ["dead-letters: are among the room's metrics, for moderators alone"],
   },
   { row: "GET /health", shown: ["edge-requests: is healthy and says which build it is"] },
   {
@@ -288,7 +282,7 @@ const HTTP_ROWS = [
   },
 ];
 
-/** @type {(Shown | Later)[]} */
+/** @type {Shown[]} */
 const ERROR_CODES = [
   { row: "bad_json", shown: ["room: not JSON: bad_json", "room: a lone surrogate: bad_json"] },
   {
@@ -349,7 +343,7 @@ const ERROR_CODES = [
   },
 ];
 
-/** @type {(Shown | Later)[]} */
+/** @type {Shown[]} */
 const CLOSE_CODES = [
   { row: "1009", shown: ["room: a frame over 1 MiB closes the connection with 1009"] },
   // A room that is reset takes its sockets with it; what clients see then is shown here.
@@ -420,7 +414,7 @@ function isRowOfFirst() {
   };
 }
 
-/** Which tables of docs/PROTOCOL.md are which of ours, and the names in a first column. @type {[string, (Shown | Later)[], (cell: string) => string[]][]} */
+/** Which tables of docs/PROTOCOL.md are which of ours, and the names in a first column. @type {[string, Shown[], (cell: string) => string[]][]} */
 const DOCUMENTED = [
   [
     "## Frames from the client",
@@ -457,10 +451,6 @@ describe("the tables of the protocol", () => {
       const names = rows.map(({ row }) => row);
       assert.equal(new Set(names).size, names.length, "a row stands there twice");
       for (const each of rows) {
-        if ("later" in each) {
-          assert.ok(each.later.length > 0);
-          continue;
-        }
         assert.ok(each.shown.length > 0, `nobody shows ${each.row}`);
         for (const reference of each.shown) {
           const [, file, title] = /** @type {string[]} */ (/^([\w-]+): (.*)$/.exec(reference));
@@ -476,13 +466,6 @@ describe("the tables of the protocol", () => {
       assert.ok(documented.length > 0, `${heading} has no rows`);
       const listed = rows.map(({ row }) => row);
       for (const name of documented) assert.ok(listed.includes(name), `${name} is not listed`);
-    }
-  });
-
-  it("have nothing put off that is documented by now", () => {
-    for (const each of Object.values(TABLES).flat()) {
-      if (!("later" in each)) continue;
-      assert.doesNotMatch(protocol, each.sign, `${each.row} is there: show it`);
     }
   });
 });

@@ -47,8 +47,9 @@ class RoomHarness {
  public:
   using MakeBehaviour = std::function<std::unique_ptr<Behaviour>()>;
 
-  explicit RoomHarness(RoomSettings settings = {}, MakeBehaviour make_behaviour = chat)
-      : settings_(std::move(settings)), make_behaviour_(std::move(make_behaviour)) {
+  explicit RoomHarness(RoomSettings settings = {}, MakeBehaviour make_behaviour = chat,
+                       uint64_t seed = 42)
+      : settings_(std::move(settings)), make_behaviour_(std::move(make_behaviour)), seed_(seed) {
     wake();
   }
   static std::unique_ptr<Behaviour> chat();
@@ -128,7 +129,7 @@ class RoomHarness {
   std::map<uint32_t, Answer> answers_;
   uint32_t next_handle_ = 1;
   uint32_t next_request_ = 1;
-  uint64_t seed_ = 42;
+  uint64_t seed_;
 };
 
 }  // namespace edgeroom::test
