@@ -229,7 +229,9 @@ class Faulty {
   /** Waits until everybody has heard that all is confirmed. */
   async confirmed() {
     await this.sees(
-      () => this.clients.map((client) => confirmationsOf(client).at(-1)),
+      // Who has come after the confirmation was told it in the welcome.
+      () =>
+        this.clients.map((client) => confirmationsOf(client).at(-1) ?? client.told[0].confirmed),
       (told) => told.every((seq) => seq === this.said.length),
     );
   }
