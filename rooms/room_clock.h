@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "rooms/limits.h"
+
 namespace edgeroom {
 
 class RoomClock {
@@ -14,8 +16,8 @@ class RoomClock {
   // What the host's clock says now, in ms since 1970. True when it has gone back by so much that
   // an alarm which was set by it is not to be relied on.
   bool tell(double host_ms) {
-    constexpr double kJumpMinMs = 8000;  // kTimerDelayMaxMs: what is sooner has a timer
-    const bool has_jumped = host_ms < host_ms_ - kJumpMinMs;
+    // What is to come sooner than that has a timer, and timers do not look at clocks.
+    const bool has_jumped = host_ms < host_ms_ - kTimerDelayMaxMs;
     const double passed_ms = std::max(host_ms - host_ms_, 0.0);
     host_ms_ = host_ms;
     now_ms_ = std::max(host_ms, now_ms_ + passed_ms / 2);
