@@ -492,8 +492,14 @@ async function askAsModerator(method, path, body) {
 }
 
 /**
- * Publishes messages without ids, which a room may forget as soon as it has newer ones, and waits
- * until the central API has them.
+ * A room writes a new segment over its oldest, when that is confirmed: so many it lets go of at
+ * least, when as many messages come one by one and all before them are confirmed.
+ */
+const ALONE = 6;
+
+/**
+ * Publishes messages without ids, which a room may forget as soon as it has newer ones: the last of
+ * them alone, when the central API has all the others.
  *
  * @param {string} room
  * @param {number} from the seq of the first
@@ -518,10 +524,9 @@ async function publishPlainly(room, from, to) {
   try {
     await until(() => told.seq === from - 1);
     for (let seq = from; seq <= to; seq += 1) {
-      if (seq === to) await until(() => told.confirmed === to - 1);
+      if (seq === to - ALONE) await until(() => told.confirmed === seq - 1);
       socket.send(JSON.stringify({ type: "message", content: `message ${seq}` }));
-      // In small flushes: a room forgets by what it stored at once.
-      if (seq % 5 === 0 || seq >= to - 1) await until(() => told.seq === seq);
+      if (seq % 5 === 0 || seq >= to - ALONE - 1) await until(() => told.seq === seq);
     }
   } finally {
     socket.close();
