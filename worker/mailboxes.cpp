@@ -20,6 +20,9 @@ constexpr double kCoarseReadSpreadMs = 1000;
 constexpr double kBurstRate = 2;
 // A burst is looked for again after this part of the limit was admitted here.
 constexpr double kBurstReadFraction = 1.0 / 8;
+// A penalised isolate that denies without admitting anything says that it is there, this often: the
+// others count it among those that share the limit for three epochs.
+constexpr uint32_t kPresenceEpochs = 2;
 // After so many reads that told nothing new every second epoch is left out.
 constexpr uint32_t kEmptyReadsMax = 2;
 
@@ -60,8 +63,10 @@ Mailboxes::Errand Mailboxes::report_due(const LimitKey& key, double now_ms) cons
   const bool penalized = sharing.counts.penalized(now_ms);
   if (now_ms < puts_.paused_until_ms) return Errand::kNone;
   if (now_ms - sharing.last_put_ms < kPutIntervalMs) return Errand::kNone;
-  if (unreported < (penalized ? 1 : shape.report_min)) return Errand::kNone;
   const uint32_t epoch = index_of(now_ms, shape.epoch_ms);
+  const bool only_there = penalized && sharing.counts.denied_since_report() &&
+                          sharing.last_coarse_put + kPresenceEpochs <= epoch;
+  if (!only_there && unreported < (penalized ? 1 : shape.report_min)) return Errand::kNone;
   const double part = now_ms / shape.epoch_ms - epoch;
   if (part >= kCoarseReportFrom + kCoarseReportSpread * jitter(epoch)) {
     return sharing.last_coarse_put == epoch ? Errand::kNone : Errand::kCoarse;

@@ -190,7 +190,8 @@ void SharedCounts::merge(const UsageReport& report, double now_ms) {
   for (uint32_t i = 0; i < kEpochsReported; i++) {
     const uint32_t epoch = report.first_epoch + i;
     const uint32_t units = std::min(report.units[i], units_max);
-    if (units == 0 || epoch > newest_ || newest_ - epoch >= kEpochsKept) continue;
+    if (epoch > newest_ || newest_ - epoch >= kEpochsKept) continue;
+    // One that admitted nothing is there all the same.
     if (sender == nullptr) sender = &isolate(report.isolate);
     sender->newest_epoch = std::max(sender->newest_epoch, epoch);
     uint32_t& known = sender->units[slot_of(epoch)];
@@ -262,6 +263,7 @@ double SharedCounts::settle(double now_ms, uint32_t read_epoch) {
 
 UsageReport SharedCounts::report(double now_ms) {
   advance(now_ms);
+  denied_since_report_ = false;
   UsageReport report;
   report.isolate = isolate_;
   report.first_epoch = newest_ - (kEpochsReported - 1);

@@ -9,7 +9,9 @@
 //     which the key will have paid (its theoretical arrival time, as in GCRA).
 //
 // Who goes beyond the limit by spreading over isolates is penalised for a while: then each isolate
-// counts its own admissions for as many isolates as it has seen, until the reports are in.
+// counts its own admissions for as many isolates as it has seen, until the reports are in. While it
+// pays, nobody admits anything; that they still deny is reported too, or they would forget how many
+// they are, and admit too much together when the debt is paid.
 #pragma once
 
 #include <array>
@@ -62,7 +64,12 @@ class SharedCounts {
   // Counts units that this isolate admitted at `at_ms`, which may be somewhat in the past.
   void add_own(double at_ms, double now_ms, uint32_t units);
   // Notes that this isolate denied the key.
-  void note_denial() { denied_since_merge_ = true; }
+  void note_denial() {
+    denied_since_merge_ = true;
+    denied_since_report_ = true;
+  }
+  // Whether it did since the last report().
+  [[nodiscard]] bool denied_since_report() const { return denied_since_report_; }
 
   // What others admitted in epochs that lie wholly in the window before `now_ms`.
   [[nodiscard]] uint64_t remote_in_window(double now_ms);
@@ -115,6 +122,7 @@ class SharedCounts {
   double isolates_seen_ = 1;
   uint32_t read_epoch_ = 0;
   bool denied_since_merge_ = false;
+  bool denied_since_report_ = false;
 };
 
 }  // namespace edgeroom
