@@ -11,7 +11,7 @@ import {
   EdgeOutput,
   EdgeRequestLine,
 } from "./abi.generated.js";
-import { settingsText } from "./settings.js";
+import { isBinding, settingsText } from "./settings.js";
 import { WasmHost } from "./wasm-host.js";
 
 /** The headers that the core looks at, and the line of each. @type {[string, number][]} */
@@ -41,11 +41,13 @@ export class EdgeCore {
   /**
    * A core that has taken over the settings. To be made while a request is handled: before that
    * the platform gives no random numbers.
-   * @param {object} env
+   * @param {{RATE_LIMIT?: unknown}} env
    */
   constructor(env) {
     const seed = crypto.getRandomValues(new Uint32Array(2));
-    const size = this.#host.write(settingsText(env));
+    // Of a binding a core can know no more than that it is there.
+    const RATE_LIMIT = isBinding(env.RATE_LIMIT) ? "bound" : "";
+    const size = this.#host.write(settingsText({ ...env, RATE_LIMIT }));
     const [record] = this.#records("edge_configure", EdgeConfiguration.SIZE, size, ...seed);
     this.secret = record.text(EdgeConfiguration.secret);
     this.#location = record.text(EdgeConfiguration.location);

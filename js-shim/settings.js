@@ -10,8 +10,8 @@ export function settingsText(env) {
   return JSON.stringify(Object.fromEntries(settings));
 }
 
-/** @param {unknown} value */
-function isBinding(value) {
+/** Whether a variable is no setting but one of the platform's objects. @param {unknown} value */
+export function isBinding(value) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return typeof value === "function";
   }

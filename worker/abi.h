@@ -49,7 +49,7 @@ enum class EdgeRequestLine : uint32_t {
   kCorsHeaders = 8,  // Access-Control-Request-Headers
   // Empty at first. When the decision was kVerifyToken, the same request comes again with what was
   // found: "good " and the token's payload as JSON, "bad " and why the token is no good, or "none "
-  // and why nobody can tell. It does not count again for the rate limits.
+  // and why nobody can tell. Of the rate limits only those by user count it then.
   kVerified = 9,
 };
 inline constexpr uint32_t kEdgeRequestLines = 10;

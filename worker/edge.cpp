@@ -117,6 +117,9 @@ Edge::Edge(std::string_view settings_json, uint64_t seed) {
   settings_ = std::make_unique<EdgeSettings>(std::move(settings.value()));
   limiter_ =
       std::make_unique<RateLimiter>(settings_->policies, seed, !settings_->shared_secret.empty());
+  limits_users_ =
+      std::any_of(settings_->policies.begin(), settings_->policies.end(),
+                  [](const Policy& policy) { return policy.counts_by(PolicyKey::kUser); });
 }
 
 Answer Edge::misconfigured(Route route) const {
@@ -163,18 +166,23 @@ Answer Edge::handle(const RequestLines& request, double now_ms) {
 }
 
 Answer Edge::limited(const RequestLines& request, const Target& target, double now_ms) {
-  // The second look at a request, with what its token says: it has been counted.
   const std::string address = address_key(request.client_address);
-  if (!request.verified.empty()) return route(request, target, address, now_ms);
   PolicySubject subject;
   subject.method = request.method;
   subject.path = target.path;
   subject.address = address;
   subject.room = is_room_name(target.match.room) ? target.match.room : std::string_view();
   subject.route = route_name(target.match.route);
+  const auto go_on = [&] { return route(request, target, subject, now_ms); };
+  // The second look at a request, with what its token says: what needs no user has counted it.
+  return request.verified.empty() ? within_limits(subject, now_ms, go_on) : go_on();
+}
+
+// The answer to one who is denied, or else that of `admitted`; with the headers of either.
+template <typename Admitted>
+Answer Edge::within_limits(const PolicySubject& subject, double now_ms, Admitted admitted) {
   const LimitVerdict verdict = limiter_->check(subject, now_ms);
-  Answer answer = verdict.violated != nullptr ? denied_answer(verdict)
-                                              : route(request, target, address, now_ms);
+  Answer answer = verdict.violated != nullptr ? denied_answer(verdict) : admitted();
   add_rate_headers(answer, verdict);
   answer.kv_due = limiter_->kv_due();
   if (settings_->log_level <= LogThreshold::kInfo) {
@@ -184,14 +192,14 @@ Answer Edge::limited(const RequestLines& request, const Target& target, double n
   return answer;
 }
 
-Answer Edge::route(const RequestLines& request, const Target& target, std::string_view address,
+Answer Edge::route(const RequestLines& request, const Target& target, const PolicySubject& subject,
                    double now_ms) {
   if (!is_guarded(target.path)) return unguarded(request, target);
   Credentials credentials;
   credentials.is_join = target.match.route == Route::kJoin;
   credentials.room = target.match.room;
   credentials.query = target.url.query;
-  credentials.address = address;
+  credentials.address = subject.address;
   const RoomMethod* method = find_room_method(target.match.route, request.method);
   credentials.is_for_moderators = method != nullptr && method->is_for_moderators;
   Visitor visitor;
@@ -199,6 +207,15 @@ Answer Edge::route(const RequestLines& request, const Target& target, std::strin
           find_visitor(*settings_, request, credentials, now_ms, failed_tokens_, visitor)) {
     return std::move(*answer);
   }
+  const auto go_on = [&] { return serve(request, target, visitor); };
+  if (request.verified.empty() || !limits_users_) return go_on();
+  PolicySubject known = subject;
+  known.user = visitor.user;
+  return within_limits(known, now_ms, go_on);
+}
+
+Answer Edge::serve(const RequestLines& request, const Target& target,
+                   const Visitor& visitor) const {
   switch (target.match.route) {
     case Route::kJoin:
     case Route::kRoom:

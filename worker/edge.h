@@ -1,7 +1,7 @@
 // The Worker's core: what is decided about a request before a room is touched.
 //
 // A request is answered in this order: a configuration error, /health, the origin rule, preflights,
-// rate limiting, who it is, and then what the route says.
+// rate limiting, who it is, rate limiting by user, and then what the route says.
 #pragma once
 
 #include <memory>
@@ -46,8 +46,14 @@ class Edge {
   [[nodiscard]] Answer misconfigured(Route route) const;
   [[nodiscard]] bool is_allowed_origin(std::string_view origin, const Url& url) const;
   [[nodiscard]] Answer limited(const RequestLines& request, const Target& target, double now_ms);
+  // `subject` holds no user.
   [[nodiscard]] Answer route(const RequestLines& request, const Target& target,
-                             std::string_view address, double now_ms);
+                             const PolicySubject& subject, double now_ms);
+  [[nodiscard]] Answer serve(const RequestLines& request, const Target& target,
+                             const Visitor& visitor) const;
+  template <typename Admitted>
+  [[nodiscard]] Answer within_limits(const PolicySubject& subject, double now_ms,
+                                     Admitted admitted);
   [[nodiscard]] Answer unguarded(const RequestLines& request, const Target& target) const;
   [[nodiscard]] Answer ask_room(const RequestLines& request, const Target& target,
                                 const Visitor& visitor) const;
@@ -55,6 +61,7 @@ class Edge {
   std::unique_ptr<EdgeSettings> settings_;
   std::string settings_error_;
   std::unique_ptr<RateLimiter> limiter_;
+  bool limits_users_ = false;  // by one policy at least
   FailedTokens failed_tokens_;
 };
 

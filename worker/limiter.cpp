@@ -137,24 +137,31 @@ LimitVerdict RateLimiter::check(const PolicySubject& subject, double now_ms) {
   LimitVerdict verdict;
   std::vector<Candidate> candidates;
   double wait_ms = 0;
+  double counted_wait_ms = 0;
   for (uint32_t i = 0; i < policies_.size(); i++) {
     const Policy& policy = policies_[i];
     if (!policy_matches(policy, subject)) continue;
     std::string text = policy_key(policy, subject);
     const uint64_t id = id_of(text);
     const Assessment assessment = assess(keys_.use(id, i), now_ms);
-    if (assessment.admitted) {
-      candidates.push_back({id, i, std::move(text)});
+    const bool is_counted = !subject.user.empty() && !policy.counts_by(PolicyKey::kUser);
+    if (assessment.admitted || is_counted) {
+      candidates.push_back({id, i, std::move(text), is_counted});
+      if (!assessment.admitted) counted_wait_ms = std::max(counted_wait_ms, assessment.wait_ms);
     } else if (policy.report_only) {
       verdict.report_only_hits.push_back(&policy);
     } else {
-      candidates.push_back({id, i, std::move(text)});
+      candidates.push_back({id, i, std::move(text), false});
       if (verdict.violated == nullptr || assessment.wait_ms > wait_ms) verdict.violated = &policy;
       wait_ms = std::max(wait_ms, assessment.wait_ms);
     }
   }
   for (const Candidate& candidate : candidates) {
     LimitKey& key = keys_.use(candidate.key_id, candidate.policy);
+    if (candidate.is_counted) {
+      if (!policies_[candidate.policy].report_only) verdict.items.push_back(item_of(key, now_ms));
+      continue;
+    }
     if (verdict.violated == nullptr) {
       admit(key, candidate.text, now_ms);
     } else if (key.sharing && verdict.violated == &policies_[candidate.policy]) {
@@ -163,7 +170,9 @@ LimitVerdict RateLimiter::check(const PolicySubject& subject, double now_ms) {
     if (!policies_[candidate.policy].report_only) verdict.items.push_back(item_of(key, now_ms));
     if (key.sharing) mailboxes_.look_at(key, used(key, now_ms), now_ms);
   }
-  if (verdict.violated != nullptr) verdict.retry_after_s = whole_seconds(wait_ms);
+  if (verdict.violated != nullptr) {
+    verdict.retry_after_s = whole_seconds(std::max(wait_ms, counted_wait_ms));
+  }
   keys_.trim();
   return verdict;
 }

@@ -38,7 +38,8 @@ class RateLimiter {
   RateLimiter& operator=(const RateLimiter&) = delete;
 
   // Decides, and counts the request if it is admitted by all policies that apply; one that is
-  // denied is never counted.
+  // denied is never counted. With a user it is the second look at a request: only policies by user
+  // decide and count, but the verdict tells how all stand, and when none would deny any more.
   LimitVerdict check(const PolicySubject& subject, double now_ms);
 
   // Whether kv_plan has something to do.
@@ -60,6 +61,7 @@ class RateLimiter {
     uint64_t key_id;
     uint32_t policy;
     std::string text;
+    bool is_counted;  // at the first look
   };
   struct Assessment {
     bool admitted;

@@ -7,6 +7,7 @@
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
 #include "worker/limits.h"
+#include "worker/url.h"
 
 namespace edgeroom {
 
@@ -14,6 +15,32 @@ namespace {
 
 constexpr std::string_view kRoomsPaths = "/rooms/*";
 constexpr std::string_view kApiPaths = "/api/*";
+
+std::string without_repeated_slashes(std::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    if (c != '/' || out.empty() || out.back() != '/') out.push_back(c);
+  }
+  return out;
+}
+
+// RFC 3986, section 5.2.4, of a path without repeated slashes.
+std::string without_dot_segments(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const size_t end = std::min(path.find('/', 1), path.size());
+    const std::string_view segment = path.substr(0, end);
+    path.remove_prefix(end);
+    if (segment == "/..") {
+      out.resize(out.empty() ? 0 : out.rfind('/'));
+    } else if (segment != "/.") {
+      out += segment;
+      continue;
+    }
+    if (path.empty()) out.push_back('/');
+  }
+  return out;
+}
 
 bool is_policy_name(std::string_view name) {
   if (name.empty() || name.size() > kPolicyNameBytesMax) return false;
@@ -27,8 +54,38 @@ bool is_method(std::string_view method) {
          std::all_of(method.begin(), method.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool starts_like(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() &&
+         std::equal(prefix.begin(), prefix.end(), text.begin(),
+                    [](char a, char b) { return lower(a) == lower(b); });
+}
+
+// Something that a path can be: absolute, with a '*' at the end alone.
+bool is_pattern(std::string_view pattern) {
+  return !pattern.empty() && pattern[0] == '/' &&
+         std::all_of(pattern.begin(), pattern.end(),
+                     [](char c) { return c > ' ' && c != 0x7f && c != '?' && c != '#'; }) &&
+         pattern.find('*') >= pattern.size() - 1;
+}
+
+bool is_prefix(std::string_view pattern) { return pattern.back() == '*'; }
+
+// Whether the pattern may fit a path where a token is asked for.
+bool may_have_users(std::string_view pattern) {
+  const bool open = is_prefix(pattern);
+  if (open) pattern.remove_suffix(1);
+  for (const std::string_view guarded : {kRoomsPaths, kApiPaths}) {
+    const std::string_view folder = guarded.substr(0, guarded.size() - 1);
+    if (starts_like(pattern, folder) || (open && starts_like(folder, pattern))) return true;
+  }
+  return false;
+}
+
 std::optional<PolicyKey> key_of_name(std::string_view name) {
   if (name == "ip") return PolicyKey::kAddress;
+  if (name == "user") return PolicyKey::kUser;
   if (name == "room") return PolicyKey::kRoom;
   if (name == "route") return PolicyKey::kRoute;
   return std::nullopt;
@@ -38,7 +95,8 @@ std::optional<PolicyKey> key_of_name(std::string_view name) {
 // reported as a missing one.
 class PolicyReader {
  public:
-  explicit PolicyReader(size_t index) : where_("RATE_LIMITS[" + std::to_string(index) + "]") {}
+  PolicyReader(size_t index, bool has_users)
+      : where_("RATE_LIMITS[" + std::to_string(index) + "]"), has_users_(has_users) {}
 
   Result<Policy> read(std::string_view json) {
     if (std::optional<Error> error = check_options(json)) return *error;
@@ -53,6 +111,10 @@ class PolicyReader {
     if (policy_.window_s == 0) return fault("window_s is missing");
     if (policy_.cost > policy_.limit) return fault("cost must not be above limit");
     if (policy_.paths.empty()) policy_.paths = {std::string(kRoomsPaths), std::string(kApiPaths)};
+    if (policy_.counts_by(PolicyKey::kUser) &&
+        std::none_of(policy_.paths.begin(), policy_.paths.end(), may_have_users)) {
+      return fault("key user needs a match.path below /rooms/ or /api/: elsewhere are no users");
+    }
     return policy_;
   }
 
@@ -66,10 +128,13 @@ class PolicyReader {
                                              "cost", "match", "report_only"};
     JsonObjectReader reader(json);
     JsonMember member;
+    bool given[std::size(kOptions)] = {};
     while (reader.next(member)) {
-      if (std::find(std::begin(kOptions), std::end(kOptions), member.key) == std::end(kOptions)) {
-        return fault("unknown option " + std::string(member.key));
-      }
+      const auto option = std::find(std::begin(kOptions), std::end(kOptions), member.key);
+      if (option == std::end(kOptions)) return fault("unknown option " + std::string(member.key));
+      bool& is_given = given[option - std::begin(kOptions)];
+      if (is_given) return fault(std::string(member.key) + " is given more than once");
+      is_given = true;
     }
     if (reader.fault()) return fault("must be an object");
     return std::nullopt;
@@ -96,17 +161,16 @@ class PolicyReader {
   }
 
   std::optional<Error> key(const JsonMember& member) {
+    constexpr std::string_view kWrong = "key must be ip, user, room, route or an array of them";
     const auto names = json_strings(member);
-    if (!names || names->empty()) return fault("key must be ip, room, route or an array of them");
+    if (!names || names->empty()) return fault(kWrong);
     for (const std::string& part : *names) {
-      if (part == "user") {
-        return fault("key user needs verified names, which only AUTH=jwt would give");
-      }
       const auto kind = key_of_name(part);
-      if (!kind) return fault("key must be ip, room, route or an array of them");
-      if (std::find(policy_.key.begin(), policy_.key.end(), *kind) != policy_.key.end()) {
-        return fault("key names " + part + " more than once");
+      if (!kind) return fault(kWrong);
+      if (*kind == PolicyKey::kUser && !has_users_) {
+        return fault("key user needs AUTH=jwt: without it a name is whatever the client says");
       }
+      if (policy_.counts_by(*kind)) return fault("key names " + part + " more than once");
       policy_.key.push_back(*kind);
     }
     return std::nullopt;
@@ -130,32 +194,65 @@ class PolicyReader {
       if (!is_path && part.key != "method") {
         return fault("unknown option match." + std::string(part.key));
       }
-      const auto texts = json_strings(part);
-      const auto is_good = [is_path](const std::string& text) {
-        return is_path ? !text.empty() && text[0] == '/' : is_method(text);
-      };
-      if (!texts || texts->empty() || texts->size() > kPolicyPatternsMax ||
-          !std::all_of(texts->begin(), texts->end(), is_good)) {
-        return is_path ? fault("match.path must be 1 to 16 paths that start with /")
+      auto& texts = is_path ? policy_.paths : policy_.methods;
+      if (!texts.empty())
+        return fault("match." + std::string(part.key) + " is given more than once");
+      texts = json_strings(part).value_or(std::vector<std::string>());
+      if (texts.empty() || texts.size() > kPolicyPatternsMax ||
+          !std::all_of(texts.begin(), texts.end(), is_path ? is_pattern : is_method)) {
+        return is_path ? fault(
+                             "match.path must be 1 to 16 paths that start with /, of which only "
+                             "the end may be a *")
                        : fault("match.method must be 1 to 16 methods in upper case");
       }
-      (is_path ? policy_.paths : policy_.methods) = *texts;
     }
+    for (std::string& path : policy_.paths) path = without_repeated_slashes(normalize_path(path));
     if (reader.fault()) return fault("match must be an object");
     return std::nullopt;
   }
 
   std::string where_;
+  bool has_users_;
   Policy policy_;
 };
 
-bool path_matches(std::string_view pattern, std::string_view path) {
-  if (pattern.back() != '*') return pattern == path;
-  pattern.remove_suffix(1);
-  return path.substr(0, pattern.size()) == pattern;
+bool fits(std::string_view pattern, std::string_view path) {
+  if (is_prefix(pattern)) return starts_like(path, pattern.substr(0, pattern.size() - 1));
+  const auto without_end = [](std::string_view text) {
+    return text.back() == '/' ? text.substr(0, text.size() - 1) : text;
+  };
+  pattern = without_end(pattern);
+  path = without_end(path);
+  return path.size() == pattern.size() && starts_like(path, pattern);
+}
+
+// What an origin server may make of a path: as it stands, its escapes resolved, and its dot
+// segments as well. Slashes are single in all of them.
+std::vector<std::string> readings_of(std::string_view path) {
+  std::vector<std::string> out = {without_repeated_slashes(path)};
+  std::string resolved;
+  for (size_t i = 0; i < path.size(); i++) {
+    const auto byte = path[i] == '%' ? percent_decode(path.substr(i, 3), false) : std::nullopt;
+    resolved += byte ? (*byte)[0] : path[i];
+    if (byte) i += 2;
+  }
+  std::replace(resolved.begin(), resolved.end(), '\\', '/');
+  out.push_back(without_repeated_slashes(resolved));
+  out.push_back(without_dot_segments(out.back()));
+  return out;
+}
+
+// Whether a path can be read in one way only.
+bool is_plain(std::string_view path) {
+  return path.find_first_of("%\\") == std::string_view::npos &&
+         path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos;
 }
 
 }  // namespace
+
+bool Policy::counts_by(PolicyKey part) const {
+  return std::find(key.begin(), key.end(), part) != key.end();
+}
 
 std::vector<Policy> default_policies() {
   Policy policy;
@@ -167,7 +264,7 @@ std::vector<Policy> default_policies() {
   return {policy};
 }
 
-Result<std::vector<Policy>> parse_policies(std::string_view json) {
+Result<std::vector<Policy>> parse_policies(std::string_view json, bool has_users) {
   const auto elements = json_elements(json);
   if (!elements) {
     return Error{"RATE_LIMITS must be a JSON array of policies; [] stands for none"};
@@ -178,7 +275,7 @@ Result<std::vector<Policy>> parse_policies(std::string_view json) {
   }
   std::vector<Policy> out;
   for (const JsonMember& element : *elements) {
-    Result<Policy> policy = PolicyReader(out.size()).read(element.value);
+    Result<Policy> policy = PolicyReader(out.size(), has_users).read(element.value);
     if (!policy.ok()) return policy.error();
     for (const Policy& other : out) {
       if (other.name == policy.value().name) {
@@ -191,18 +288,23 @@ Result<std::vector<Policy>> parse_policies(std::string_view json) {
 }
 
 bool policy_matches(const Policy& policy, const PolicySubject& subject) {
+  // HEAD is answered as GET is, and costs as much.
+  const std::string_view method = subject.method == "HEAD" ? "GET" : subject.method;
   const auto& methods = policy.methods;
-  if (!methods.empty() &&
-      std::find(methods.begin(), methods.end(), subject.method) == methods.end()) {
+  if (!methods.empty() && std::none_of(methods.begin(), methods.end(), [&](const auto& each) {
+        return each == method || each == subject.method;
+      })) {
     return false;
   }
-  const auto& key = policy.key;
-  if (subject.room.empty() && std::find(key.begin(), key.end(), PolicyKey::kRoom) != key.end()) {
-    return false;
-  }
-  return std::any_of(policy.paths.begin(), policy.paths.end(), [&subject](const auto& pattern) {
-    return path_matches(pattern, subject.path);
-  });
+  if (subject.room.empty() && policy.counts_by(PolicyKey::kRoom)) return false;
+  if (subject.user.empty() && policy.counts_by(PolicyKey::kUser)) return false;
+  const auto fits_one = [&policy](std::string_view path) {
+    return std::any_of(policy.paths.begin(), policy.paths.end(),
+                       [path](const auto& pattern) { return fits(pattern, path); });
+  };
+  if (is_plain(subject.path)) return fits_one(subject.path);
+  const auto readings = readings_of(subject.path);
+  return std::any_of(readings.begin(), readings.end(), fits_one);
 }
 
 std::string policy_key(const Policy& policy, const PolicySubject& subject) {
@@ -212,6 +314,7 @@ std::string policy_key(const Policy& policy, const PolicySubject& subject) {
     out.push_back('\n');
     switch (part) {
       case PolicyKey::kAddress: out += subject.address; break;
+      case PolicyKey::kUser: out += subject.user; break;
       case PolicyKey::kRoom: out += subject.room; break;
       case PolicyKey::kRoute: out += subject.route; break;
     }

@@ -170,16 +170,23 @@ std::optional<Error> read_origin_servers(const SettingMap& settings, EdgeSetting
   return std::nullopt;
 }
 
+// Limits that hold in each isolate alone are not what was asked for.
+std::optional<Error> check_counters(const SettingMap& settings) {
+  return require(settings, "RATE_LIMIT",
+                 "the KV namespace in which isolates tell each other what they admitted; only "
+                 "RATE_LIMITS=[] does without");
+}
+
 std::optional<Error> read_policies(const SettingMap& settings, EdgeSettings& out) {
   const std::string* text = settings.find("RATE_LIMITS");
   if (text == nullptr) {
     out.policies = default_policies();
-    return std::nullopt;
+    return check_counters(settings);
   }
-  Result<std::vector<Policy>> policies = parse_policies(*text);
+  Result<std::vector<Policy>> policies = parse_policies(*text, out.needs_token);
   if (!policies.ok()) return policies.error();
   out.policies = std::move(policies.value());
-  return std::nullopt;
+  return out.policies.empty() ? std::nullopt : check_counters(settings);
 }
 
 // Of a setting that is one of some words, or not set.

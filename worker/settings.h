@@ -11,6 +11,8 @@
 //                    hmac or bearer (need PERSIST_SECRET), none
 //   ALLOWED_ORIGINS  comma-separated origins, or *; not set or empty: only the Worker's own
 //   RATE_LIMITS      worker/policy.h
+//   RATE_LIMIT       not empty: the KV namespace is bound (a binding, which the host tells of);
+//                    required, unless RATE_LIMITS is []
 //   MODERATOR_TOKENS one or two tokens, separated by a comma; not set: nobody is a moderator
 //   API_URL, S3_URL  absolute http or https URLs; API_URL may be a JSON object of path prefixes;
 //                    not set or empty: nothing is proxied

@@ -25,6 +25,7 @@ std::string settings_json(const std::map<std::string, std::string>& changes = {}
                                              {"PERSIST_AUTH", "bearer"},
                                              {"PERSIST_SECRET", "s"},
                                              {"MODERATOR_TOKENS", "old-token,new-token"},
+                                             {"RATE_LIMIT", "bound"},
                                              {"ALLOWED_ORIGINS", "https://app.example"}};
   for (const auto& [name, value] : changes) vars[name] = value;
   std::string out;

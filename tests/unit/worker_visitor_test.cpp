@@ -27,6 +27,7 @@ std::string settings(bool query = false) {
   object.string("PERSIST_AUTH", "bearer");
   object.string("PERSIST_SECRET", "s");
   object.string("MODERATOR_TOKENS", "old-token,new-token");
+  object.string("RATE_LIMIT", "bound");
   object.string("RATE_LIMITS", R"([{"name":"ip","key":"ip","limit":1000,"window_s":60}])");
   object.close();
   return out;
