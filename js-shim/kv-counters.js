@@ -12,12 +12,20 @@ const CACHE_TTL_S = 30;
 /** What the key for client hashes is for: another use of the same secret gets another key. */
 const HASH_KEY_INFO = "edgeroom: rate-limit keys, version 1";
 
+/** Whatever takes longer has failed: the core waits no longer either (worker/mailboxes.h). */
+const PATIENCE_MS = 5000;
+
+/** An outage is told of at once, and then again after this long. */
+const LOG_INTERVAL_MS = 60_000;
+
 const encoder = new TextEncoder();
 
 export class KvCounters {
   #namespace;
   /** @type {CryptoKey | null} */
   #hashKey = null;
+  /** What failed since the last line of the log, by what was tried. @type {Map<string, { failures: number, quietUntil: number }>} */
+  #failures = new Map();
 
   /** @param {EdgeCore} core @param {KVNamespace} namespace */
   constructor(core, namespace) {
@@ -37,31 +45,50 @@ export class KvCounters {
     const puts = operations.get(EdgeKvOperationType.put) ?? [];
     const gets = operations.get(EdgeKvOperationType.get) ?? [];
     await Promise.all([
-      ...hashes.map((operation) => this.#attempt([operation], () => this.#hash(operation))),
-      ...puts.map((operation) => this.#attempt([operation], () => this.#put(operation))),
-      gets.length > 0 ? this.#attempt(gets, () => this.#get(gets)) : undefined,
+      ...hashes.map((operation) => this.#attempt("hash", [operation], () => this.#hash(operation))),
+      ...puts.map((operation) => this.#attempt("write", [operation], () => this.#put(operation))),
+      gets.length > 0 ? this.#attempt("read", gets, () => this.#get(gets)) : undefined,
     ]);
     return hashes.length > 0;
   }
 
   /**
    * Gives the core the results, or tells it of operations that failed together.
+   * @param {string} what
    * @param {KvOperation[]} operations
    * @param {() => Promise<(string | ArrayBuffer | null)[]>} action
    */
-  async #attempt(operations, action) {
+  async #attempt(what, operations, action) {
     /** @type {(string | ArrayBuffer | null)[] | undefined} */
     let results;
     try {
-      results = await action();
+      results = await patiently(action());
     } catch (error) {
-      this.core.log(EdgeLogLevel.warn, { event: "rate_limit_kv", reason: reasonOf(error) });
+      this.#tell(what, reasonOf(error));
     }
     for (const [i, { id }] of operations.entries()) {
       const { done, missing, failed } = EdgeKvOutcome;
       const outcome = !results ? failed : results[i] === null ? missing : done;
       this.core.kvResult(id, outcome, Date.now(), results?.[i] ?? "");
     }
+  }
+
+  /**
+   * Writes a line of the log for a failure, but not for each one: in an outage there may be as many
+   * as requests.
+   * @param {string} what
+   * @param {string} reason
+   */
+  #tell(what, reason) {
+    const { failures, quietUntil } = this.#failures.get(what) ?? { failures: 0, quietUntil: 0 };
+    const now = Date.now();
+    if (now < quietUntil) {
+      this.#failures.set(what, { failures: failures + 1, quietUntil });
+      return;
+    }
+    this.#failures.set(what, { failures: 0, quietUntil: now + LOG_INTERVAL_MS });
+    const fields = { operation: what, reason, failures: failures + 1 };
+    this.core.log(EdgeLogLevel.warn, { event: "rate_limit_kv", ...fields });
   }
 
   /** @param {KvOperation} operation */
@@ -82,6 +109,26 @@ export class KvCounters {
   async #put({ name, value, ttl }) {
     await this.#namespace.put(name, value, { expirationTtl: ttl });
     return [""];
+  }
+}
+
+/**
+ * Waits so long, and no longer.
+ * @template T
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+async function patiently(promise) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = new Promise((_, failed) => {
+    const error = new Error(`no answer for ${PATIENCE_MS} ms`);
+    timer = setTimeout(() => failed(error), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([promise, /** @type {Promise<never>} */ (late)]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

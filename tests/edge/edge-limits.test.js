@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import WebSocket from "ws";
 import { newRoom, startEdge, until } from "./harness.js";
+import { parseItems } from "./rate-fields.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 
@@ -13,25 +14,6 @@ const ROOM_STATE = `/api/rooms/${newRoom()}`;
 /** @param {Edge} edge @param {string} address @param {Record<string, string>} [headers] */
 function from(edge, address, headers = {}) {
   return edge.fetch(ROOM_STATE, { headers: { "cf-connecting-ip": address, ...headers } });
-}
-
-/**
- * A structured field that is a list of strings with integer parameters (RFC 9651), as far as the
- * RateLimit fields use it.
- * @param {string | null} field
- */
-function parseItems(field) {
-  assert.ok(field !== null);
-  return field.split(", ").map((item) => {
-    const match = /^"([^"\\]*)"((?:;[a-z]+=\d+)*)$/.exec(item);
-    assert.ok(match, `not a string with integer parameters: ${item}`);
-    const parameters = match[2].split(";").slice(1);
-    const numbers = parameters.map((text) => {
-      const [name, value] = text.split("=");
-      return [name, Number(value)];
-    });
-    return { name: match[1], ...Object.fromEntries(numbers) };
-  });
 }
 
 /**

@@ -75,6 +75,7 @@ export async function central(stateDir, port = 0) {
  * @param {string} [options.stateDir] kept by the caller; else nothing outlives close()
  * @param {string} [options.roomModule] another room.wasm than the bundle's
  * @param {string} [options.entry] text of a module that stands before the bundle's index.js
+ * @param {string} [options.kvUrl] where KV is asked instead of the local one (kv-service.js)
  */
 export async function startEdge(options = {}) {
   assert.ok(
@@ -99,7 +100,7 @@ export async function startEdge(options = {}) {
       host: "127.0.0.1",
       port: 0,
       durableObjects: { ROOMS: { className: "Room", useSQLite: true } },
-      kvNamespaces: ["RATE_LIMIT"],
+      kvNamespaces: { RATE_LIMIT: kvNamespace(options.kvUrl) },
       assets: {
         directory: join(root, "client/public"),
         binding: "ASSETS",
@@ -112,6 +113,13 @@ export async function startEdge(options = {}) {
   );
   const url = await mf.ready;
   return new Edge(mf, `http://127.0.0.1:${url.port}`, logs);
+}
+
+/** @param {string} [url] */
+function kvNamespace(url) {
+  if (url === undefined) return "RATE_LIMIT";
+  const remoteProxyConnectionString = /** @type {any} */ (new URL(url));
+  return { id: "RATE_LIMIT", remoteProxyConnectionString };
 }
 
 /** The main module stands first. @param {{roomModule?: string, entry?: string}} options */
