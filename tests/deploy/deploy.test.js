@@ -1,0 +1,207 @@
+/** scripts/deploy as somebody runs it who has no account, and as one who has. */
+
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { Account } from "./account.js";
+import { deploy, FILLED_IN, Trap, varArguments } from "./command.js";
+
+const REAL = varArguments(FILLED_IN);
+
+describe("a dry run", { timeout: 120_000 }, () => {
+  for (const environment of ["staging", "production"]) {
+    test(`of ${environment} bundles and checks, with no account and no network`, async (t) => {
+      const trap = await Trap.start();
+      t.after(() => trap.stop());
+      const { code, stdout, stderr } = await deploy([environment, "--dry-run"], trap.env);
+      assert.equal(code, 0, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr, new RegExp(`^worker +edgeroom-${environment}$`, "m"));
+      assert.match(stderr, /^settings +as edge\.wasm \((wasi|emscripten)\) takes them/m);
+      assert.match(stderr, /^binding +ROOMS: Durable Object Room$/m);
+      for (const file of ["index.js", "room.wasm", "edge.wasm"]) {
+        assert.match(stderr, new RegExp(`^file +${file}: [0-9]+ bytes, [0-9]+ gzipped$`, "m"));
+      }
+      assert.match(stderr, /^not checked AWS_SECRET_ACCESS_KEY: /m);
+      assert.match(stderr, /^to fill in +PERSIST_URL is https:\/\/central.*\.example/m);
+      assert.match(stderr, new RegExp(`^would run +wrangler deploy .*--env ${environment}$`, "m"));
+      assert.match(stderr, /^dry run: nothing has left this machine$/m);
+      assert.equal(trap.connections, 0, "something was asked of the network");
+    });
+  }
+
+  test("says the steps of a roll-out, and of the receiving end", async () => {
+    const args = ["production", "--dry-run", "--percent", "10", "--central"];
+    const { code, stderr } = await deploy([...args, "--central-parameter", "RetentionDays=30"]);
+    assert.equal(code, 0, stderr);
+    const commands = [...stderr.matchAll(/^would run +(.*)$/gm)].map(([, command]) => command);
+    assert.equal(commands.length, 4);
+    assert.match(commands[0], /^sam deploy .*--stack-name edgeroom-production .*RetentionDays=30$/);
+    assert.match(commands[2], /^wrangler versions upload .*--env production$/);
+    assert.match(
+      commands[3],
+      /^wrangler versions deploy NEW@10% CURRENT@90% --yes --env production$/,
+    );
+    assert.match(stderr, /^central +central\/template\.yaml: [0-9]+ resources, as their schemas/m);
+    assert.match(stderr, /^central +build\/central\/handler\.mjs: [0-9]+ bytes$/m);
+  });
+
+  test("refuses what a deployment refuses, all at once, and names it", async () => {
+    const wrong = { AUTH: "off", PERSIST_AUTH: "none", ALLOWED_ORIGINS: "*", HISTORY_SIZE: "x" };
+    const { code, stderr } = await deploy(["production", "--dry-run", ...varArguments(wrong)]);
+    assert.equal(code, 1);
+    const named = [...stderr.matchAll(/^ {2}- ([A-Z_]+)/gm)].map(([, name]) => name).sort();
+    assert.deepEqual(named, Object.keys(wrong).sort());
+    assert.doesNotMatch(stderr, /would run/);
+  });
+
+  test("refuses a parameter that the template does not have", async () => {
+    const args = ["staging", "--dry-run", "--central", "--central-parameter", "Retention=30"];
+    const { code, stderr } = await deploy(args);
+    assert.equal(code, 1);
+    assert.match(stderr, /the template has no Retention; it has RetentionDays, /);
+  });
+});
+
+test("arguments that make no sense end with 2, and what they should be", async () => {
+  /** @type {[string[], RegExp][]} */
+  const cases = [
+    [[], /which environment/],
+    [["develop"], /the environment comes first, staging or production, not 'develop'/],
+    [["staging", "--percent", "ten"], /--percent is "ten"; it is 0 to 100/],
+    [["staging", "--percent", "10", "--rollback"], /--rollback and --percent do not go together/],
+    [["staging", "--version", "x"], /--version goes with --percent, --check or --rollback/],
+    [["staging", "--check"], /--check needs --version ID/],
+    [["staging", "--var", "AUTH"], /--var takes NAME:VALUE, not "AUTH"/],
+    [["staging", "--faster"], /--faster/],
+    [["staging", "--rollback", "--secrets", "f"], /go with what is uploaded/],
+  ];
+  const found = await Promise.all(cases.map(([args]) => deploy(args)));
+  for (const [n, { code, stderr }] of found.entries()) {
+    assert.equal(code, 2, `${cases[n][0].join(" ")}: ${stderr}`);
+    assert.match(stderr, cases[n][1]);
+  }
+});
+
+describe("with an account", { timeout: 240_000 }, () => {
+  const SECRETS = { AWS_ACCESS_KEY_ID: "AKIAREAL", AWS_SECRET_ACCESS_KEY: "a/real+secret" };
+
+  test("a first deployment sets the secrets, makes what is missing and applies the migration", async (t) => {
+    const account = await Account.start();
+    t.after(() => account.stop());
+    const folder = await mkdtemp(join(tmpdir(), "edgeroom-secrets-"));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+
+    const without = await deploy(["production", ...REAL], account.env);
+    assert.equal(without.code, 1);
+    assert.match(without.stderr, /^ {2}- AWS_ACCESS_KEY_ID is missing.*--secrets/m);
+    assert.equal(account.versions.length, 0);
+
+    const secrets = join(folder, "secrets.json");
+    await writeFile(secrets, JSON.stringify(SECRETS));
+    const step = ["production", ...REAL, "--secrets", secrets, "--percent", "10"];
+    const early = await deploy(step, account.env);
+    assert.equal(early.code, 1);
+    assert.match(early.stderr, /A first deployment.*can't be rolled out by percentages/s);
+
+    const { code, stdout, stderr } = await deploy(
+      ["production", ...REAL, "--secrets", secrets, "--message", "the first"],
+      account.env,
+    );
+    assert.equal(code, 0, stderr);
+    const [{ id, form }] = account.versions;
+    assert.equal(stdout, `version ${id}\n`);
+    assert.equal(account.migration, "v1");
+    assert.ok(account.requests.includes("POST /storage/kv/namespaces"));
+    for (const part of [
+      '"a/real+secret"',
+      '"new_sqlite_classes":["Room"]',
+      FILLED_IN.PERSIST_URL,
+    ]) {
+      assert.ok(form.includes(part), `the upload has no ${part}`);
+    }
+    assert.ok(!stderr.includes("a/real+secret"), "a secret was told");
+  });
+
+  test("a version gets its share step by step, is looked at, and is taken back", async (t) => {
+    const account = await Account.start();
+    t.after(() => account.stop());
+    account.secrets = Object.keys(SECRETS);
+    const old = account.deployedBefore("v1");
+    const worker = await startHealth(t);
+
+    const first = await deploy(["production", ...REAL, "--percent", "10"], account.env);
+    assert.equal(first.code, 0, first.stderr);
+    const version = account.versions[1].id;
+    assert.equal(first.stdout, `version ${version}\n`);
+    const share = (/** @type {number} */ percentage) => ({ version_id: version, percentage });
+    const rest = (/** @type {number} */ percentage) => ({ version_id: old, percentage });
+    assert.deepEqual(account.deployments.at(-1), [share(10), rest(90)]);
+
+    const check = ["production", "--check", "--version", version, "--url", worker.url];
+    const looked = await deploy([...check, "--minutes", "0.01"], account.env);
+    assert.equal(looked.code, 0, looked.stderr);
+    assert.equal(worker.asked.size, 1);
+    assert.ok(worker.asked.has(`edgeroom-production="${version}"`));
+
+    account.traffic = { requests: 1000, errors: 20 };
+    const failing = await deploy([...check, "--minutes", "0.01"], account.env);
+    assert.equal(failing.code, 1);
+    assert.match(failing.stderr, /more than 1 % of the requests have failed: 20 of 1000/);
+
+    worker.isWell = false;
+    const unwell = await deploy(check, account.env);
+    assert.equal(unwell.code, 1);
+    assert.match(unwell.stderr, /503 .*misconfigured/);
+
+    const back = await deploy(["production", "--rollback"], account.env);
+    assert.equal(back.code, 0, back.stderr);
+    assert.deepEqual(account.deployments.at(-1), [rest(100)]);
+    const all = ["production", "--version", version, "--percent", "100"];
+    assert.equal((await deploy(all, account.env)).code, 0);
+    assert.deepEqual(account.deployments.at(-1), [share(100)]);
+  });
+
+  test("a new migration is refused step by step, and said why", async (t) => {
+    const account = await Account.start();
+    t.after(() => account.stop());
+    account.secrets = Object.keys(SECRETS);
+    account.deployedBefore("v0");
+    const { code, stderr } = await deploy(["production", ...REAL, "--percent", "10"], account.env);
+    assert.equal(code, 1);
+    assert.match(stderr, /pending Durable Object migration/);
+    assert.match(stderr, /Run it without --percent/);
+    assert.equal(account.versions.length, 1);
+  });
+
+  test("what stands for the operator's own is refused, in staging too", async (t) => {
+    const account = await Account.start();
+    t.after(() => account.stop());
+    account.secrets = Object.keys(SECRETS);
+    const { code, stderr } = await deploy(["staging"], account.env);
+    assert.equal(code, 1);
+    for (const name of Object.keys(FILLED_IN))
+      assert.match(stderr, new RegExp(`^ {2}- ${name} is `, "m"));
+    assert.ok(account.requests.every((request) => request.startsWith("GET ")));
+  });
+});
+
+/** A Worker's /health. @param {import("node:test").TestContext} t */
+async function startHealth(t) {
+  const told = { url: "", isWell: true, asked: new Set() };
+  const server = createServer((request, response) => {
+    told.asked.add(request.headers["cloudflare-workers-version-overrides"]);
+    response.statusCode = told.isWell ? 200 : 503;
+    response.end(JSON.stringify(told.isWell ? { status: "ok" } : { title: "misconfigured" }));
+  });
+  await new Promise((listening) => {
+    server.listen(0, "127.0.0.1", () => listening(undefined));
+  });
+  t.after(() => server.close());
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  told.url = `http://127.0.0.1:${port}`;
+  return told;
+}
