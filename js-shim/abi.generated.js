@@ -98,7 +98,7 @@ export const Output = Object.freeze({
   SIZE: 16,
 });
 
-export const EDGE_ABI_VERSION = 1;
+export const EDGE_ABI_VERSION = 2;
 
 export const EDGE_INPUT_BYTES_MAX = 1048576;
 
@@ -119,16 +119,20 @@ export const EdgeRequestLine = Object.freeze({
   corsMethod: 7,
   corsHeaders: 8,
   verified: 9,
+  traceparent: 10,
+  ray: 11,
 });
 
-export const EDGE_REQUEST_LINES = 10;
+export const EDGE_REQUEST_LINES = 12;
 
 export const EdgeAction = Object.freeze({
   respond: 1,
   joinRoom: 2,
   askRoom: 3,
-  assets: 4,
+  page: 4,
   verifyToken: 5,
+  api: 6,
+  assets: 7,
 });
 
 export const EdgeLogLevel = Object.freeze({
@@ -163,7 +167,40 @@ export const EdgeDecision = Object.freeze({
   logSize: 44,
   logLevel: 48,
   kvDue: 52,
-  SIZE: 56,
+  url: 56,
+  urlSize: 60,
+  cacheKey: 64,
+  cacheKeySize: 68,
+  onward: 72,
+  onwardSize: 76,
+  timeoutMs: 80,
+  requestId: 84,
+  requestIdSize: 88,
+  traceparent: 92,
+  traceparentSize: 96,
+  route: 100,
+  routeSize: 104,
+  policy: 108,
+  policySize: 112,
+  SIZE: 116,
+});
+
+export const EdgeHeaderSet = Object.freeze({
+  apiRequest: 1,
+  apiAnswer: 2,
+  assetRequest: 3,
+  assetAnswer: 4,
+});
+
+/** Offsets of the fields, and the record's size, in bytes. */
+export const EdgePassedHeaders = Object.freeze({
+  headers: 0,
+  headersSize: 4,
+  status: 8,
+  body: 12,
+  bodySize: 16,
+  storable: 20,
+  SIZE: 24,
 });
 
 /** Offsets of the fields, and the record's size, in bytes. */

@@ -9,6 +9,7 @@ import {
   EdgeKvOperation,
   EdgeLogLevel,
   EdgeOutput,
+  EdgePassedHeaders,
   EdgeRequestLine,
 } from "./abi.generated.js";
 import { isBinding, settingsText } from "./settings.js";
@@ -23,6 +24,8 @@ const HEADER_LINES = [
   ["authorization", EdgeRequestLine.authorization],
   ["access-control-request-method", EdgeRequestLine.corsMethod],
   ["access-control-request-headers", EdgeRequestLine.corsHeaders],
+  ["traceparent", EdgeRequestLine.traceparent],
+  ["cf-ray", EdgeRequestLine.ray],
 ];
 
 /** @typedef {ReturnType<EdgeCore["decide"]>} Decision */
@@ -59,18 +62,22 @@ export class EdgeCore {
   /**
    * @param {Request} request
    * @param {number} now
-   * @param {string} [verified] what was found out about its token
+   * @param {{ verified: string, requestId: string, traceparent: string }} [earlier] what was found out
+   *   about its token, and what it was called before that
    */
-  decide(request, now, verified = "") {
+  decide(request, now, earlier) {
     const lines = new Array(EDGE_REQUEST_LINES).fill("");
     lines[EdgeRequestLine.method] = request.method;
     lines[EdgeRequestLine.url] = request.url;
-    lines[EdgeRequestLine.verified] = verified;
     for (const [name, line] of HEADER_LINES) lines[line] = request.headers.get(name) ?? "";
+    if (earlier) {
+      lines[EdgeRequestLine.verified] = earlier.verified;
+      lines[EdgeRequestLine.ray] = earlier.requestId;
+      lines[EdgeRequestLine.traceparent] = earlier.traceparent;
+    }
     const size = this.#host.write(lines.join("\n"));
     const [record] = this.#records("edge_request", EdgeDecision.SIZE, size, now);
-    this.log(record.u32(EdgeDecision.logLevel), record.text(EdgeDecision.log));
-    return {
+    const decision = {
       action: record.u32(EdgeDecision.action),
       status: record.u32(EdgeDecision.status),
       headers: headerPairs(record.text(EdgeDecision.headers)),
@@ -80,6 +87,39 @@ export class EdgeCore {
       jurisdiction: this.#jurisdiction,
       protocol: record.text(EdgeDecision.protocol),
       kvDue: record.u32(EdgeDecision.kvDue) === 1,
+      url: record.text(EdgeDecision.url),
+      cacheKey: record.text(EdgeDecision.cacheKey),
+      onward: headerPairs(record.text(EdgeDecision.onward)),
+      timeoutMs: record.u32(EdgeDecision.timeoutMs),
+      requestId: record.text(EdgeDecision.requestId),
+      traceparent: record.text(EdgeDecision.traceparent),
+      route: record.text(EdgeDecision.route),
+      policy: record.text(EdgeDecision.policy),
+    };
+    const log = record.text(EdgeDecision.log);
+    if (log !== "") this.logOf(decision, record.u32(EdgeDecision.logLevel), JSON.parse(log));
+    return decision;
+  }
+
+  /**
+   * Which headers of a request or an answer pass on to the other side.
+   * @param {number} set an EdgeHeaderSet
+   * @param {Headers} headers
+   * @param {number} [status] of an answer
+   */
+  passHeaders(set, headers, status = 0) {
+    const lines = Array.from(headers, ([name, value]) => `${name}: ${value}\n`).join("");
+    const size = this.#host.write(lines);
+    const [record] = this.#records("edge_pass_headers", EdgePassedHeaders.SIZE, set, status, size);
+    const passed = new Headers();
+    for (const [name, value] of headerPairs(record.text(EdgePassedHeaders.headers))) {
+      passed.append(name, value);
+    }
+    return {
+      headers: passed,
+      status: record.u32(EdgePassedHeaders.status),
+      body: record.text(EdgePassedHeaders.body),
+      storable: record.u32(EdgePassedHeaders.storable) === 1,
     };
   }
 
@@ -104,6 +144,16 @@ export class EdgeCore {
   kvResult(operation, outcome, now, payload = "") {
     const size = Math.max(this.#host.write(payload), 0);
     this.#host.call("edge_kv_result", operation, outcome, size, now);
+  }
+
+  /**
+   * A line of the log about a request.
+   * @param {{ requestId: string, traceparent: string }} of
+   * @param {number} level
+   * @param {object} fields
+   */
+  logOf({ requestId, traceparent }, level, fields) {
+    this.log(level, { ...fields, request: requestId, trace: traceparent.split("-")[1] });
   }
 
   /**

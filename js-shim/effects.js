@@ -1,6 +1,7 @@
 // What each effect of the room's core does on the platform: one function each.
 
 import { EffectType, EventType, LogLevel } from "./abi.generated.js";
+import { writePoint } from "./analytics.js";
 import { joined } from "./bounded-body.js";
 import { getPage, postBatch } from "./central.js";
 import { verifyToken } from "./token.js";
@@ -264,23 +265,15 @@ function log(_room, effect) {
   console.log(JSON.stringify(line));
 }
 
-/** The platform's limit for an index of Analytics Engine, in bytes. A room's name is ASCII. */
-const INDEX_BYTES_MAX = 96;
-
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function forwardingState(room, effect) {
   const dataset = /** @type {AnalyticsEngineDataset | undefined} */ (room.env.ANALYTICS);
-  if (!dataset) return;
-  const told = JSON.parse(effect.text());
-  try {
-    // docs/OPERATIONS.md has the columns, and the query that reads them.
-    dataset.writeDataPoint({
-      indexes: [told.room.slice(0, INDEX_BYTES_MAX)],
-      blobs: [told.event, told.room, told.state, told.detail ?? "", told.epoch],
-      doubles: [told.pending, told.oldest_ms, told.dead, told.attempts],
-    });
-  } catch (error) {
-    // What is only looked at must not cost a room its object.
-    console.warn(`a data point of ${told.room} is lost: ${error}`);
-  }
+  const { event, room: name, state, detail = "", epoch, ...counts } = JSON.parse(effect.text());
+  const { pending, oldest_ms, dead, attempts } = counts;
+  writePoint(
+    dataset,
+    name,
+    [event, name, state, detail, epoch],
+    [pending, oldest_ms, dead, attempts],
+  );
 }

@@ -4,19 +4,24 @@
 // core or a room fails.
 
 import { EdgeAction, EdgeLogLevel } from "./abi.generated.js";
+import { countRequest } from "./analytics.js";
 import { EdgeCore, reasonOf, writeLog } from "./edge-core.js";
 import { KvCounters } from "./kv-counters.js";
+import { askApi, askStore } from "./origins.js";
+import { problem, problemOf } from "./problem.js";
 import { verifyToken } from "./token.js";
 
 export { Room } from "./room-object.js";
 
 /** @import { Decision } from "./edge-core.js" */
+/** @import { Origin } from "./origins.js" */
 
 /**
  * @typedef {object} Bindings
  * @property {DurableObjectNamespace} ROOMS
  * @property {Fetcher} ASSETS
  * @property {KVNamespace} RATE_LIMIT
+ * @property {AnalyticsEngineDataset} [ANALYTICS]
  */
 
 /** The header in which a room is told what is wanted of it. */
@@ -24,6 +29,12 @@ const OPERATION_HEADER = "x-edgeroom-op";
 
 /** When a client may try a room again that failed: it is up again at once, or not for long. */
 const ROOM_RETRY_AFTER_S = "1";
+
+/** Headers that are lists, to which an origin may have something of its own to say. */
+const LISTS = ["vary", "access-control-expose-headers"];
+
+/** From this status on it is us, or an origin, who failed. */
+const FAILED_STATUS = 500;
 
 /** This isolate's core, made on the first request. @type {KvCounters | null} */
 let counters = null;
@@ -35,10 +46,13 @@ export default {
       let decision = decide(request, env, ctx);
       const headers = [...decision.headers];
       if (decision.action === EdgeAction.verifyToken) {
-        decision = decide(request, env, ctx, await verifyToken(env, decision.body));
+        const verified = await verifyToken(env, decision.body);
+        decision = decide(request, env, ctx, { ...decision, verified });
         headers.push(...decision.headers);
       }
-      return withHeaders(await carryOut(decision, request, env), headers);
+      const answer = withHeaders(await carryOut(decision, request, env, ctx), headers);
+      note(decision, answer.status, env);
+      return answer;
     } catch (error) {
       writeLog(EdgeLogLevel.error, { event: "edge_failed", reason: reasonOf(error) });
       return problem(500, "Internal Server Error", "internal");
@@ -47,19 +61,31 @@ export default {
 };
 
 /**
- * @param {Request} request
+ * @template Result
  * @param {Bindings} env
- * @param {ExecutionContext} ctx
- * @param {string} [verified]
+ * @param {(using: KvCounters) => Result} action
  */
-function decide(request, env, ctx, verified) {
+function withCore(env, action) {
   const using = counters ?? new KvCounters(new EdgeCore(env), env.RATE_LIMIT);
   // Whatever the core fails at, the next request gets a new one.
   counters = null;
-  const decision = using.core.decide(request, Date.now(), verified);
+  const result = action(using);
   counters = using;
-  if (decision.kvDue) ctx.waitUntil(share(using));
-  return decision;
+  return result;
+}
+
+/**
+ * @param {Request} request
+ * @param {Bindings} env
+ * @param {ExecutionContext} ctx
+ * @param {Decision & { verified: string }} [earlier]
+ */
+function decide(request, env, ctx, earlier) {
+  return withCore(env, (using) => {
+    const decision = using.core.decide(request, Date.now(), earlier);
+    if (decision.kvDue) ctx.waitUntil(share(using));
+    return decision;
+  });
 }
 
 /** @param {KvCounters} using */
@@ -72,15 +98,48 @@ async function share(using) {
   }
 }
 
-/** @param {Decision} decision @param {Request} request @param {Bindings} env */
-async function carryOut(decision, request, env) {
+/** @param {Decision} decision @param {Request} request @param {Bindings} env @param {ExecutionContext} ctx */
+async function carryOut(decision, request, env, ctx) {
   const { action, body, status } = decision;
-  if (action === EdgeAction.joinRoom || action === EdgeAction.askRoom) {
-    return askRoom(decision, request, env);
+  switch (action) {
+    case EdgeAction.joinRoom:
+    case EdgeAction.askRoom:
+      return askRoom(decision, request, env);
+    case EdgeAction.api:
+      return askApi(originOf(decision, env), request);
+    case EdgeAction.assets:
+      return askStore(originOf(decision, env), request, ctx);
+    case EdgeAction.page: {
+      const file = await env.ASSETS.fetch(request);
+      return file.status === 404 ? problemOf(404, body) : file;
+    }
+    default:
+      return new Response(body === "" ? null : body, { status });
   }
-  if (action !== EdgeAction.assets) return new Response(body === "" ? null : body, { status });
-  const file = await env.ASSETS.fetch(request);
-  return file.status === 404 ? problemOf(404, body) : file;
+}
+
+/** The origin, and the core's word on headers, whichever core there is by then. @param {Decision} decision @param {Bindings} env @returns {Origin} */
+function originOf(decision, env) {
+  return {
+    decision,
+    log: (level, fields) => logOf(decision, env, level, fields),
+    pass: (set, headers, status) =>
+      withCore(env, ({ core }) => core.passHeaders(set, headers, status)),
+  };
+}
+
+/** @param {Decision} decision @param {Bindings} env @param {number} level @param {object} fields */
+function logOf(decision, env, level, fields) {
+  withCore(env, ({ core }) => core.logOf(decision, level, fields));
+}
+
+/** What came of a request, for whoever looks after the service. @param {Decision} decision @param {number} status @param {Bindings} env */
+function note(decision, status, env) {
+  const { route, room, policy } = decision;
+  const level = status >= FAILED_STATUS ? EdgeLogLevel.warn : EdgeLogLevel.debug;
+  const about = { ...(room ? { room } : {}), ...(policy ? { policy } : {}) };
+  logOf(decision, env, level, { event: "request", route, status, ...about });
+  countRequest(env.ANALYTICS, decision, status);
 }
 
 /** @param {Decision} decision @param {Request} request @param {Bindings} env */
@@ -97,7 +156,8 @@ async function askRoom(decision, request, env) {
     return await stub.fetch("http://room/", { method, headers, body });
   } catch (error) {
     const { room } = decision;
-    writeLog(EdgeLogLevel.error, { event: "room_failed", room, reason: reasonOf(error) });
+    const reason = reasonOf(error);
+    logOf(decision, env, EdgeLogLevel.error, { event: "room_failed", room, reason });
     const answer = problem(503, "Service Unavailable", "the room did not answer; try again");
     answer.headers.set("retry-after", ROOM_RETRY_AFTER_S);
     return answer;
@@ -120,18 +180,10 @@ const asLocation = (name) => /** @type {DurableObjectLocationHint} */ (name);
 /** The same answer with headers of the decision. @param {Response} answer @param {[string, string][]} headers */
 function withHeaders(answer, headers) {
   const all = new Headers(answer.headers);
-  for (const [name, value] of headers) all.set(name, value);
+  for (const [name, value] of headers) {
+    if (LISTS.includes(name)) all.append(name, value);
+    else all.set(name, value);
+  }
   const { status, statusText, webSocket } = answer;
   return new Response(answer.body, { status, statusText, headers: all, webSocket });
-}
-
-/** @param {number} status @param {string} title @param {string} detail */
-function problem(status, title, detail) {
-  return problemOf(status, JSON.stringify({ type: "about:blank", title, status, detail }));
-}
-
-/** @param {number} status @param {string} body */
-function problemOf(status, body) {
-  const headers = { "content-type": "application/problem+json", "cache-control": "no-store" };
-  return new Response(body, { status, headers });
 }

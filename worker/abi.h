@@ -11,6 +11,7 @@
 //   uint32_t edge_input(size)              an address, or 0: kEdgeInputBytesMax is exceeded
 //   int32_t  edge_configure(size, seed_low, seed_high)                 1 EdgeConfiguration
 //   int32_t  edge_request(size, now_ms)                                1 EdgeDecision
+//   int32_t  edge_pass_headers(set, status, size)                      1 EdgePassedHeaders
 //   int32_t  edge_kv_plan(now_ms)                                      n EdgeKvOperation
 //   int32_t  edge_kv_result(operation, outcome, size, now_ms)          no record
 //
@@ -21,7 +22,7 @@
 
 namespace edgeroom {
 
-inline constexpr uint32_t kEdgeAbiVersion = 1;
+inline constexpr uint32_t kEdgeAbiVersion = 2;
 
 // The largest input: a request's line and headers, which the platform limits to some 100 KB, or
 // all settings. Three times as much is asked for when text is written, one byte of UTF-16 taking
@@ -51,18 +52,23 @@ enum class EdgeRequestLine : uint32_t {
   // found: "good " and the token's payload as JSON, "bad " and why the token is no good, or "none "
   // and why nobody can tell. Of the rate limits only those by user count it then.
   kVerified = 9,
+  // When the request comes again, what EdgeDecision said of these two the first time.
+  kTraceparent = 10,
+  kRay = 11,  // CF-Ray
 };
-inline constexpr uint32_t kEdgeRequestLines = 10;
+inline constexpr uint32_t kEdgeRequestLines = 12;
 
 // What the host must do with a request.
 enum class EdgeAction : uint32_t {
   kRespond = 1,   // answer with status, headers and body
   kJoinRoom = 2,  // hand the WebSocket to the room, with the operation `body`
   kAskRoom = 3,   // ask the room, with the operation `body`
-  kAssets = 4,    // answer from the static files
+  kPage = 4,      // answer from the static files
   // Verify the token `body` (signature, times, issuer, audience) and give the request again. The
   // headers are to be set on the answer that comes of it.
   kVerifyToken = 5,
+  kApi = 6,     // send the request on to `url`, and its answer back
+  kAssets = 7,  // the same, through the cache, where it stands under `cache_key`
 };
 
 enum class EdgeLogLevel : uint32_t { kNone = 0, kDebug = 1, kInfo = 2, kWarn = 3, kError = 4 };
@@ -81,7 +87,7 @@ struct EdgeDecision {
   uint32_t status;   // kRespond
   uint32_t headers;  // lines `name: value`, each ended by a line feed: to be set on the answer
   uint32_t headers_size;
-  // kRespond: the body. kJoinRoom, kAskRoom: the operation, JSON. kAssets: the problem to answer
+  // kRespond: the body. kJoinRoom, kAskRoom: the operation, JSON. kPage: the problem to answer
   // with 404 when there is no such file.
   uint32_t body;
   uint32_t body_size;
@@ -93,8 +99,45 @@ struct EdgeDecision {
   uint32_t log_size;
   uint32_t log_level;  // an EdgeLogLevel; kNone: nothing to log
   uint32_t kv_due;     // 1: call edge_kv_plan when the answer is on its way
+  uint32_t url;        // kApi, kAssets
+  uint32_t url_size;
+  uint32_t cache_key;  // kAssets: an absolute URL
+  uint32_t cache_key_size;
+  // kApi: lines as in `headers`, to be set on the request that is sent on, after edge_pass_headers;
+  // with an empty value: not to be sent.
+  uint32_t onward;
+  uint32_t onward_size;
+  uint32_t timeout_ms;  // kApi, kAssets: until the origin's answer must have begun
+  // For whatever is logged, counted or sent because of this request.
+  uint32_t request_id;
+  uint32_t request_id_size;
+  uint32_t traceparent;
+  uint32_t traceparent_size;
+  uint32_t route;  // the name that policies have for it (worker/route.h)
+  uint32_t route_size;
+  uint32_t policy;  // the rate limit that refused the request; empty: none did
+  uint32_t policy_size;
 };
-static_assert(sizeof(EdgeDecision) == 56);
+static_assert(sizeof(EdgeDecision) == 116);
+
+// Which headers edge_pass_headers is asked about: lines `name: value` in the input, each ended by a
+// line feed. `status` is that of an answer.
+enum class EdgeHeaderSet : uint32_t {
+  kApiRequest = 1,
+  kApiAnswer = 2,
+  kAssetRequest = 3,
+  kAssetAnswer = 4,
+};
+
+struct EdgePassedHeaders {
+  uint32_t headers;  // the lines that pass
+  uint32_t headers_size;
+  uint32_t status;  // of an answer: 0: its status and body pass; else this and `body` instead
+  uint32_t body;
+  uint32_t body_size;
+  uint32_t storable;  // kAssetAnswer: 1: the cache may keep it
+};
+static_assert(sizeof(EdgePassedHeaders) == 24);
 
 // What edge_configure found.
 struct EdgeConfiguration {

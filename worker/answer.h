@@ -19,6 +19,14 @@ struct Answer {
   std::string log;
   EdgeLogLevel log_level = EdgeLogLevel::kNone;
   bool kv_due = false;
+  std::string url;
+  std::string cache_key;
+  std::string onward;  // lines as in `headers`
+  uint32_t timeout_ms = 0;
+  std::string request_id;
+  std::string traceparent;
+  std::string_view route;  // static
+  std::string policy;
 
   // `value` must hold no line feed.
   void add_header(std::string_view name, std::string_view value);

@@ -3,11 +3,14 @@
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "base/siphash.h"
 #include "worker/address.h"
 #include "worker/limits.h"
+#include "worker/moderator.h"
 #include "worker/rate_headers.h"
 #include "worker/room_request.h"
 #include "worker/subprotocol.h"
+#include "worker/trace.h"
 #include "worker/visitor.h"
 
 namespace edgeroom {
@@ -30,6 +33,8 @@ constexpr std::string_view kContentSecurityPolicy =
     "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr std::string_view kExposedHeaders = "Retry-After, RateLimit, RateLimit-Policy";
 constexpr std::string_view kPreflightMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";
+// What is passed on. TRACE would tell its sender what only the origin is told.
+constexpr std::string_view kApiMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 constexpr std::string_view kPreflightHeaders = "authorization, content-type";
 
 bool is_read(std::string_view method) { return method == "GET" || method == "HEAD"; }
@@ -70,11 +75,15 @@ Answer health_answer(std::string_view method) {
   return answer;
 }
 
+Answer dot_segment_answer() {
+  return problem_answer(400, "the path holds a segment \".\" or \"..\"");
+}
+
 Answer page_answer(std::string_view method) {
   if (!is_read(method)) return method_not_allowed("GET, HEAD");
   // The body is for a file that is not there.
   Answer answer;
-  answer.action = EdgeAction::kAssets;
+  answer.action = EdgeAction::kPage;
   answer.body = problem_answer(404, "there is no such file").body;
   answer.add_header("content-security-policy", kContentSecurityPolicy);
   answer.add_header("referrer-policy", "no-referrer");
@@ -100,15 +109,10 @@ void add_cors_headers(Answer& answer, std::string_view origin) {
   answer.add_header("access-control-expose-headers", kExposedHeaders);
 }
 
-Answer unproxied_answer(std::string_view setting, bool is_set) {
-  const std::string name(setting);
-  if (is_set) return problem_answer(501, "this version does not pass requests on to " + name);
-  return problem_answer(404, "nothing is here: no " + name + " is configured");
-}
-
 }  // namespace
 
-Edge::Edge(std::string_view settings_json, uint64_t seed) {
+Edge::Edge(std::string_view settings_json, uint64_t seed)
+    : random_(siphash({seed, ~seed}, "names of requests")) {
   Result<EdgeSettings> settings = parse_edge_settings(settings_json);
   if (!settings.ok()) {
     settings_error_ = settings.error().detail;
@@ -142,10 +146,24 @@ Answer Edge::handle(const RequestLines& request, double now_ms) {
     target.path = normalize_path(url->path);
     target.match = match_route(target.path);
   }
+  target.traceparent = is_traceparent(request.traceparent) ? std::string(request.traceparent)
+                                                           : make_traceparent(random_);
+  target.request_id = request_id(request.ray, random_);
+  Answer answer = answer_to(request, target, url.has_value(), now_ms);
+  answer.add_header("x-content-type-options", "nosniff");
+  answer.add_header("x-request-id", target.request_id);
+  answer.route = route_name(target.match.route);
+  answer.request_id = std::move(target.request_id);
+  answer.traceparent = std::move(target.traceparent);
+  return answer;
+}
+
+Answer Edge::answer_to(const RequestLines& request, const Target& target, bool is_url,
+                       double now_ms) {
   Answer answer;
   if (settings_ == nullptr) {
     answer = misconfigured(target.match.route);
-  } else if (!url) {
+  } else if (!is_url) {
     answer = problem_answer(400, "the URL is not an absolute http or https URL");
   } else if (!is_allowed_origin(request.origin, target.url)) {
     answer = problem_answer(403, "Origin: not one of ALLOWED_ORIGINS");
@@ -161,7 +179,6 @@ Answer Edge::handle(const RequestLines& request, double now_ms) {
       add_cors_headers(answer, request.origin);
     }
   }
-  answer.add_header("x-content-type-options", "nosniff");
   return answer;
 }
 
@@ -183,6 +200,7 @@ template <typename Admitted>
 Answer Edge::within_limits(const PolicySubject& subject, double now_ms, Admitted admitted) {
   const LimitVerdict verdict = limiter_->check(subject, now_ms);
   Answer answer = verdict.violated != nullptr ? denied_answer(verdict) : admitted();
+  if (verdict.violated != nullptr) answer.policy = verdict.violated->name;
   add_rate_headers(answer, verdict);
   answer.kv_due = limiter_->kv_due();
   if (settings_->log_level <= LogThreshold::kInfo) {
@@ -229,21 +247,68 @@ Answer Edge::serve(const RequestLines& request, const Target& target,
     case Route::kReplay:
     case Route::kMetrics: return ask_room(request, target, visitor);
     case Route::kRooms: return problem_answer(404, "rooms have no such resource");
+    case Route::kApi: return ask_api(request, target, visitor);
     default: return unguarded(request, target);
   }
 }
 
-// What needs no token, or has shown it.
+// What needs no token.
 Answer Edge::unguarded(const RequestLines& request, const Target& target) const {
   if (target.match.route == Route::kPage) return page_answer(request.method);
-  if (has_dot_segment(target.path)) {
-    return problem_answer(400, "the path holds a segment \".\" or \"..\"");
-  }
-  if (target.match.route == Route::kApi) return unproxied_answer("API_URL", settings_->has_api_url);
-  if (target.match.route == Route::kAssets) {
-    return unproxied_answer("S3_URL", settings_->has_s3_url);
-  }
+  if (target.match.route == Route::kAssets) return ask_store(request, target);
+  if (has_dot_segment(target.path)) return dot_segment_answer();
   return problem_answer(404, "nothing is here");
+}
+
+// The path goes on as it was sent, and behind the origin's own: whatever stands in it, it is the
+// origin that is asked.
+Answer Edge::ask_api(const RequestLines& request, const Target& target,
+                     const Visitor& visitor) const {
+  if (has_hidden_dot_segment(target.path)) return dot_segment_answer();
+  if (settings_->api_origins.empty()) {
+    return problem_answer(404, "nothing is here: API_URL is not set");
+  }
+  if (!list_holds(kApiMethods, request.method)) return method_not_allowed(kApiMethods);
+  const auto base = settings_->api_origins.base_of(target.path);
+  if (!base) return problem_answer(404, "nothing is here: no prefix in API_URL covers the path");
+  Answer answer;
+  answer.action = EdgeAction::kApi;
+  answer.timeout_ms = settings_->origin_timeout_ms;
+  answer.url = std::string(*base) + std::string(target.url.path);
+  const auto& moderators = settings_->moderator_tokens;
+  const std::string query = without_moderator_tokens(target.url.query, moderators);
+  if (!query.empty()) answer.url += "?" + query;
+  const auto send = [&answer](std::string_view name, std::string_view value) {
+    answer.onward.append(name).append(": ").append(value).append("\n");
+  };
+  if (is_moderator_token(bearer_token(request.authorization), moderators)) {
+    send("authorization", "");
+  }
+  // Of a token that was verified; a moderator's token names nobody.
+  if (!request.verified.empty()) send("x-user", percent_encode_text(visitor.user));
+  const bool is_address = address_key(request.client_address) != kUnknownAddress;
+  send("x-forwarded-for", is_address ? request.client_address : "");
+  send("x-forwarded-host", target.url.host);
+  send("x-forwarded-proto", target.url.origin.substr(0, target.url.origin.find(':')));
+  send("traceparent", target.traceparent);
+  send("x-request-id", target.request_id);
+  return answer;
+}
+
+// The query is not sent on: to a store it may mean something else than the file (its access list,
+// its versions), and it must not make many copies of one.
+Answer Edge::ask_store(const RequestLines& request, const Target& target) const {
+  if (has_hidden_dot_segment(target.path)) return dot_segment_answer();
+  if (settings_->s3_url.empty()) {
+    return problem_answer(404, "nothing is here: S3_URL is not set");
+  }
+  if (!is_read(request.method)) return method_not_allowed("GET, HEAD");
+  Answer answer;
+  answer.action = EdgeAction::kAssets;
+  answer.timeout_ms = settings_->origin_timeout_ms;
+  answer.url = settings_->s3_url + std::string(target.url.path);
+  answer.cache_key = std::string(target.url.origin) + target.path;
+  return answer;
 }
 
 Answer Edge::ask_room(const RequestLines& request, const Target& target,

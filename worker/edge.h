@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/random.h"
 #include "worker/answer.h"
 #include "worker/failed_tokens.h"
 #include "worker/limiter.h"
@@ -41,10 +42,14 @@ class Edge {
     Url url;
     std::string path;
     RouteMatch match;
+    std::string traceparent;
+    std::string request_id;
   };
 
   [[nodiscard]] Answer misconfigured(Route route) const;
   [[nodiscard]] bool is_allowed_origin(std::string_view origin, const Url& url) const;
+  [[nodiscard]] Answer answer_to(const RequestLines& request, const Target& target, bool is_url,
+                                 double now_ms);
   [[nodiscard]] Answer limited(const RequestLines& request, const Target& target, double now_ms);
   // `subject` holds no user.
   [[nodiscard]] Answer route(const RequestLines& request, const Target& target,
@@ -55,6 +60,9 @@ class Edge {
   [[nodiscard]] Answer within_limits(const PolicySubject& subject, double now_ms,
                                      Admitted admitted);
   [[nodiscard]] Answer unguarded(const RequestLines& request, const Target& target) const;
+  [[nodiscard]] Answer ask_api(const RequestLines& request, const Target& target,
+                               const Visitor& visitor) const;
+  [[nodiscard]] Answer ask_store(const RequestLines& request, const Target& target) const;
   [[nodiscard]] Answer ask_room(const RequestLines& request, const Target& target,
                                 const Visitor& visitor) const;
 
@@ -63,6 +71,7 @@ class Edge {
   std::unique_ptr<RateLimiter> limiter_;
   bool limits_users_ = false;  // by one policy at least
   FailedTokens failed_tokens_;
+  Random random_;
 };
 
 }  // namespace edgeroom

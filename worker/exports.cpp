@@ -9,6 +9,7 @@
 #include "base/json_writer.h"
 #include "worker/abi.h"
 #include "worker/edge.h"
+#include "worker/origin_headers.h"
 
 namespace edgeroom {
 
@@ -21,6 +22,7 @@ struct Module {
   std::string data;
   EdgeConfiguration configuration{};
   EdgeDecision decision{};
+  EdgePassedHeaders passed{};
   std::vector<EdgeKvOperation> operations;
   EdgeOutput output{};
 
@@ -69,6 +71,14 @@ void put_decision(Module& m, const Answer& answer) {
   m.put(answer.log, decision.log, decision.log_size);
   decision.log_level = static_cast<uint32_t>(answer.log_level);
   decision.kv_due = answer.kv_due ? 1 : 0;
+  m.put(answer.url, decision.url, decision.url_size);
+  m.put(answer.cache_key, decision.cache_key, decision.cache_key_size);
+  m.put(answer.onward, decision.onward, decision.onward_size);
+  decision.timeout_ms = answer.timeout_ms;
+  m.put(answer.request_id, decision.request_id, decision.request_id_size);
+  m.put(answer.traceparent, decision.traceparent, decision.traceparent_size);
+  m.put(answer.route, decision.route, decision.route_size);
+  m.put(answer.policy, decision.policy, decision.policy_size);
 }
 
 void put_configuration(Module& m) {
@@ -165,6 +175,22 @@ int32_t edge_request(uint32_t size, double now_ms) {
   m.data.clear();
   edgeroom::put_decision(m, m.edge->handle(*request, now_ms));
   return m.show(&m.decision, 1);
+}
+
+// Which headers of a request or an answer go on: EdgeHeaderSet.
+int32_t edge_pass_headers(uint32_t set, uint32_t status, uint32_t size) {
+  Module& m = module();
+  const auto first = static_cast<uint32_t>(edgeroom::EdgeHeaderSet::kApiRequest);
+  const auto last = static_cast<uint32_t>(edgeroom::EdgeHeaderSet::kAssetAnswer);
+  if (size > m.input.size() || set < first || set > last) return refused(EdgeStatus::kBadInput);
+  const auto passed =
+      edgeroom::pass_headers(static_cast<edgeroom::EdgeHeaderSet>(set), status, m.payload(size));
+  m.data.clear();
+  m.put(passed.headers, m.passed.headers, m.passed.headers_size);
+  m.passed.status = passed.status;
+  m.put(passed.body, m.passed.body, m.passed.body_size);
+  m.passed.storable = passed.is_storable ? 1 : 0;
+  return m.show(&m.passed, 1);
 }
 
 int32_t edge_kv_plan(double now_ms) {

@@ -57,6 +57,19 @@ inline constexpr uint32_t kPreflightAgeSeconds = 600;
 // Access-Control-Request-Headers that is given back; no browser sends so much for a sane page.
 inline constexpr size_t kCorsHeadersBytesMax = 1024;
 
+// Prefixes of API_URL: each is compared with the path of a request.
+inline constexpr size_t kOriginsMax = 64;
+// Until an origin's answer must have begun, when ORIGIN_TIMEOUT_MS does not say it: as long as
+// people wait at most, and less than what the platform gives up after (100 s, error 524). Its
+// bounds are a moment, and the longest that somebody may want a connection to be held for.
+inline constexpr uint32_t kOriginTimeoutMs = 30'000;
+inline constexpr uint64_t kOriginTimeoutMsMin = 100;
+inline constexpr uint64_t kOriginTimeoutMsMax = 600'000;
+// How long a file is kept whose store does not say it.
+inline constexpr uint32_t kAssetAgeSeconds = 300;
+// CF-Ray; those of today have 20 characters.
+inline constexpr size_t kRayBytesMax = 64;
+
 // A secret for HS256 must be as long as the hash (RFC 7518, section 3.2).
 inline constexpr size_t kJwtSecretBytesMin = 32;
 

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "worker/url.h"
+
 namespace edgeroom {
 
 namespace {
@@ -43,6 +45,26 @@ bool is_moderator_token(std::string_view token, const std::vector<std::string>& 
     found = found || equal;
   }
   return found;
+}
+
+std::string without_moderator_tokens(std::string_view query,
+                                     const std::vector<std::string>& moderator_tokens) {
+  std::string out;
+  bool any = false;
+  while (!query.empty()) {
+    const size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    const size_t equals = pair.find('=');
+    if (equals != std::string_view::npos) {
+      const auto value = percent_decode(pair.substr(equals + 1), true);
+      if (value && is_moderator_token(*value, moderator_tokens)) continue;
+    }
+    if (any) out.push_back('&');
+    out.append(pair);
+    any = true;
+  }
+  return out;
 }
 
 }  // namespace edgeroom

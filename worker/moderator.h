@@ -15,4 +15,8 @@ std::string_view bearer_token(std::string_view authorization);
 // every wrong token of the same length.
 bool is_moderator_token(std::string_view token, const std::vector<std::string>& moderator_tokens);
 
+// A query without the parameters whose value is one of them; as it was sent if there is none.
+std::string without_moderator_tokens(std::string_view query,
+                                     const std::vector<std::string>& moderator_tokens);
+
 }  // namespace edgeroom

@@ -39,6 +39,8 @@ std::optional<RequestLines> split_request(std::string_view input) {
   out.cors_method = line(EdgeRequestLine::kCorsMethod);
   out.cors_headers = line(EdgeRequestLine::kCorsHeaders);
   out.verified = line(EdgeRequestLine::kVerified);
+  out.traceparent = line(EdgeRequestLine::kTraceparent);
+  out.ray = line(EdgeRequestLine::kRay);
   return out;
 }
 

@@ -19,6 +19,8 @@ struct RequestLines {
   std::string_view cors_method;
   std::string_view cors_headers;
   std::string_view verified;  // EdgeRequestLine::kVerified
+  std::string_view traceparent;
+  std::string_view ray;
 };
 
 // Nothing when there are too few lines, or too many.

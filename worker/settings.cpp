@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <initializer_list>
 #include <optional>
+#include <utility>
 
-#include "base/json_scanner.h"
 #include "rooms/behaviour.h"
 #include "worker/limits.h"
 #include "worker/url.h"
@@ -42,12 +42,6 @@ std::vector<std::string_view> split_at_commas(std::string_view text) {
 
 bool is_visible_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-}
-
-// An absolute http or https URL that others may see: no user, no query, no fragment.
-bool is_plain_url(std::string_view text) {
-  const auto url = parse_url(text);
-  return url && is_visible_ascii(text) && text.find_first_of("?#@\\") == std::string_view::npos;
 }
 
 std::optional<Error> check_url(const SettingMap& settings, std::string_view name) {
@@ -147,26 +141,18 @@ std::optional<Error> read_moderator_tokens(const SettingMap& settings, EdgeSetti
 }
 
 std::optional<Error> read_origin_servers(const SettingMap& settings, EdgeSettings& out) {
-  const std::string_view api_url = text_of(settings, "API_URL");
-  out.has_api_url = !api_url.empty();
-  out.has_s3_url = !text_of(settings, "S3_URL").empty();
-  if (out.has_s3_url) {
+  Result<Origins> origins = Origins::parse(text_of(settings, "API_URL"));
+  if (!origins.ok()) return origins.error();
+  out.api_origins = std::move(origins.value());
+  out.s3_url = text_of(settings, "S3_URL");
+  if (!out.s3_url.empty()) {
     if (auto error = check_url(settings, "S3_URL")) return error;
   }
-  if (!out.has_api_url || api_url[0] != '{') {
-    return out.has_api_url ? check_url(settings, "API_URL") : std::nullopt;
-  }
-  JsonObjectReader reader(api_url);
-  JsonMember member;
-  while (reader.next(member)) {
-    if (member.kind != JsonKind::kString || member.key.empty() || member.key[0] != '/' ||
-        !is_plain_url(json_unescape(member.value))) {
-      return Error{
-          "API_URL: every member must be a path prefix with an absolute http or https URL"};
-    }
-  }
-  if (reader.fault())
-    return Error{"API_URL must be a URL or a JSON object of path prefixes to URLs"};
+  while (!out.s3_url.empty() && out.s3_url.back() == '/') out.s3_url.pop_back();
+  const auto timeout = settings.whole_number("ORIGIN_TIMEOUT_MS", kOriginTimeoutMs,
+                                             kOriginTimeoutMsMin, kOriginTimeoutMsMax);
+  if (!timeout.ok()) return timeout.error();
+  out.origin_timeout_ms = static_cast<uint32_t>(timeout.value());
   return std::nullopt;
 }
 

@@ -14,8 +14,9 @@
 //   RATE_LIMIT       not empty: the KV namespace is bound (a binding, which the host tells of);
 //                    required, unless RATE_LIMITS is []
 //   MODERATOR_TOKENS one or two tokens, separated by a comma; not set: nobody is a moderator
-//   API_URL, S3_URL  absolute http or https URLs; API_URL may be a JSON object of path prefixes;
-//                    not set or empty: nothing is proxied
+//   API_URL          worker/origins.h; not set or empty: nothing is behind /api/
+//   S3_URL           absolute http or https URL; not set or empty: nothing is behind /assets/
+//   ORIGIN_TIMEOUT_MS  until an answer of those two must have begun: 100 to 600,000, default 30,000
 //   ROOM_LOCATION    a location hint for rooms that are made: wnam, enam, sam, weur, eeur, apac,
 //   oc,
 //                    afr or me; not set or empty: near whoever comes first
@@ -29,6 +30,8 @@
 
 #include "base/result.h"
 #include "base/settings.h"
+#include "worker/limits.h"
+#include "worker/origins.h"
 #include "worker/policy.h"
 
 namespace edgeroom {
@@ -40,8 +43,9 @@ struct EdgeSettings {
   bool needs_token = false;     // AUTH=jwt
   bool token_in_query = false;  // AUTH_QUERY=on
   std::vector<std::string> moderator_tokens;
-  bool has_api_url = false;
-  bool has_s3_url = false;
+  Origins api_origins;
+  std::string s3_url;  // without a slash at its end; empty: none
+  uint32_t origin_timeout_ms = kOriginTimeoutMs;
   std::string room_location;      // empty: no hint
   std::string room_jurisdiction;  // empty: none
   // A secret that all isolates of the Worker share, and nobody else; empty when there is none.

@@ -118,6 +118,18 @@ bool has_dot_segment(std::string_view path) {
   return false;
 }
 
+bool has_hidden_dot_segment(std::string_view path) {
+  std::string slashes;
+  slashes.reserve(path.size());
+  for (size_t i = 0; i < path.size(); i++) {
+    const std::string_view escape = path.substr(i, 3);
+    const bool is_escape = escape == "%2F" || escape == "%5C";
+    slashes.push_back(is_escape || path[i] == '\\' ? '/' : path[i]);
+    if (is_escape) i += 2;
+  }
+  return has_dot_segment(slashes);
+}
+
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
   std::string out;
   out.reserve(text.size());
@@ -130,6 +142,22 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
     } else {
       out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
     }
+  }
+  return out;
+}
+
+std::string percent_encode_text(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (c > ' ' && c < 0x7f && c != '%') {
+      out.push_back(c);
+      continue;
+    }
+    const auto byte = static_cast<uint8_t>(c);
+    out.push_back('%');
+    out.push_back(kDigits[byte >> 4U]);
+    out.push_back(kDigits[byte & 0xfU]);
   }
   return out;
 }

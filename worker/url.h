@@ -28,8 +28,15 @@ std::string normalize_path(std::string_view path);
 // resolves it.
 bool has_dot_segment(std::string_view path);
 
+// The same for whoever takes a backslash, or the escape of a slash or a backslash, for a slash.
+bool has_hidden_dot_segment(std::string_view path);
+
 // Resolves percent escapes; `plus_is_space` as in queries. Nothing when an escape is malformed.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
+
+// Text as a header can carry it: a percent escape for every byte that is not visible ASCII, and for
+// '%'.
+std::string percent_encode_text(std::string_view text);
 
 // Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_valid_utf8(std::string_view text);

@@ -45,6 +45,9 @@ struct Asked {
   std::string cors_method = "";
   std::string cors_headers = "";
   std::string address = "1.2.3.4";
+  std::string verified = "";
+  std::string traceparent = "";
+  std::string ray = "";
 };
 
 Answer ask(Edge& edge, const Asked& asked, double now_ms = kStartMs) {
@@ -59,6 +62,9 @@ Answer ask(Edge& edge, const Asked& asked, double now_ms = kStartMs) {
   lines.authorization = asked.authorization;
   lines.cors_method = asked.cors_method;
   lines.cors_headers = asked.cors_headers;
+  lines.verified = asked.verified;
+  lines.traceparent = asked.traceparent;
+  lines.ray = asked.ray;
   return edge.handle(lines, now_ms);
 }
 
@@ -478,7 +484,7 @@ TEST_CASE("the page and the SDK") {
       asked.method = method;
       asked.url = path;
       const Answer answer = ask(edge, asked);
-      CHECK(answer.action == EdgeAction::kAssets);
+      CHECK(answer.action == EdgeAction::kPage);
       CHECK(header(answer, "content-security-policy").find("default-src 'none'") == 0);
       CHECK(header(answer, "x-content-type-options") == "nosniff");
       CHECK(header(answer, "referrer-policy") == "no-referrer");
@@ -660,4 +666,168 @@ TEST_CASE("hostile requests: an answer always, and never a line too many in its 
     CHECK(colons == lines);
     if (!answer.body.empty()) member(answer.body, "status");
   }
+}
+
+namespace {
+
+constexpr const char* kTraceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+Edge edge_with_origins(std::map<std::string, std::string> changes = {}) {
+  changes.insert(
+      {"API_URL", R"({"/api":"https://api.example/v1/","/api/shop":"https://shop.example"})"});
+  changes.insert({"S3_URL", "https://files.example/bucket/"});
+  return Edge(settings_json(changes), 7);
+}
+
+// What is set on the request that goes on; empty when nothing is said of the header.
+std::string onward(const Answer& answer, const std::string& name) {
+  Answer lines;
+  lines.headers = answer.onward;
+  return header(lines, name);
+}
+
+}  // namespace
+
+TEST_CASE("a request goes to its origin with path and query as they came") {
+  Edge edge = edge_with_origins();
+  struct Case {
+    std::string asked;
+    std::string url;
+  };
+  const std::vector<Case> cases = {
+      {"/api/users", "https://api.example/v1/api/users"},
+      {"/api/", "https://api.example/v1/api/"},
+      {"/api/a%2fb/%C3%A4?x=%20&y", "https://api.example/v1/api/a%2fb/%C3%A4?x=%20&y"},
+      {"/api/shop", "https://shop.example/api/shop"},
+      {"/api/shop/cart?", "https://shop.example/api/shop/cart"},
+      {"/api/%73hop/1", "https://shop.example/api/%73hop/1"},
+      {"/api//evil.example/x", "https://api.example/v1/api//evil.example/x"},
+      {"/api/@evil.example", "https://api.example/v1/api/@evil.example"},
+      {"/api/https://evil.example", "https://api.example/v1/api/https://evil.example"},
+      {"/api/?url=https://evil.example", "https://api.example/v1/api/?url=https://evil.example"},
+      {"/api/roomsx", "https://api.example/v1/api/roomsx"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.asked);
+    Asked asked;
+    asked.url = c.asked;
+    const Answer answer = ask(edge, asked);
+    CHECK(answer.action == EdgeAction::kApi);
+    CHECK(answer.url == c.url);
+    CHECK(answer.timeout_ms == 30'000);
+  }
+}
+
+TEST_CASE("paths that an origin may take for others are refused") {
+  Edge edge = edge_with_origins();
+  for (const std::string path :
+       {"/api/../x", "/api/a/%2e%2E/x", "/api/a%2f..%2fx", "/api/a%5C..%5cx", "/api/a\\..\\x",
+        "/api/.%2Fx", "/api/a/..", "/assets/../x", "/assets/a%2F..%2Fx", "/assets/."}) {
+    CAPTURE(path);
+    Asked asked;
+    asked.url = path;
+    const Answer answer = ask(edge, asked);
+    CHECK(answer.action == EdgeAction::kRespond);
+    CHECK(answer.status == 400);
+  }
+  Asked rooms;
+  for (const std::string path : {"/api/rooms", "/api/%72ooms", "/api/rooms/a/b/c"}) {
+    CAPTURE(path);
+    rooms.url = path;
+    CHECK(ask(edge, rooms).status == 404);
+  }
+  Asked trace;
+  trace.url = "/api/users";
+  trace.method = "TRACE";
+  CHECK(ask(edge, trace).status == 405);
+}
+
+TEST_CASE("a moderator's token never leaves") {
+  Edge edge = edge_with_origins();
+  Asked asked;
+  asked.url = "/api/users?a=1&token=old%2Dtoken&b=new-token&c=";
+  asked.authorization = "bearer new-token";
+  const Answer answer = ask(edge, asked);
+  CHECK(answer.url == "https://api.example/v1/api/users?a=1&c=");
+  CHECK(answer.onward.find("authorization: \n") != std::string::npos);
+  asked.authorization = "Bearer other";
+  CHECK(ask(edge, asked).onward.find("authorization") == std::string::npos);
+}
+
+TEST_CASE("the origin is told who it is, by the token alone") {
+  Edge edge = edge_with_origins({{"AUTH", "jwt"},
+                                 {"JWT_ALGORITHMS", "HS256"},
+                                 {"JWT_SECRET", "a secret of thirty-two bytes, or more"}});
+  Asked asked;
+  asked.url = "/api/users";
+  asked.authorization = "Bearer a.b.c";
+  CHECK(ask(edge, asked).action == EdgeAction::kVerifyToken);
+  asked.verified = R"(good {"sub":"ana","exp":1900000000})";
+  Answer answer = ask(edge, asked);
+  CHECK(answer.action == EdgeAction::kApi);
+  CHECK(onward(answer, "x-user") == "ana");
+  asked.verified = R"(good {"sub":"\u00e4 %","exp":1900000000})";
+  CHECK(onward(ask(edge, asked), "x-user") == "%C3%A4%20%25");
+  asked.verified = "bad it is old";
+  CHECK(ask(edge, asked).status == 401);
+  asked.verified = "";
+  asked.authorization = "";
+  CHECK(ask(edge, asked).status == 401);
+  // A moderator's token says what its holder may do, and not who it is.
+  asked.authorization = "Bearer old-token";
+  answer = ask(edge, asked);
+  CHECK(answer.action == EdgeAction::kApi);
+  CHECK(onward(answer, "x-user").empty());
+}
+
+TEST_CASE("the origin is told where a request came from, and by which name") {
+  Edge edge = edge_with_origins();
+  Asked asked;
+  asked.url = "/api/users";
+  asked.traceparent = kTraceparent;
+  asked.ray = "8f1a2b3c4d5e6f70-FRA";
+  Answer answer = ask(edge, asked);
+  CHECK(onward(answer, "x-forwarded-for") == "1.2.3.4");
+  CHECK(onward(answer, "x-forwarded-host") == "rooms.example");
+  CHECK(onward(answer, "x-forwarded-proto") == "https");
+  CHECK(onward(answer, "traceparent") == kTraceparent);
+  CHECK(onward(answer, "x-request-id") == "8f1a2b3c4d5e6f70-FRA");
+  CHECK(header(answer, "x-request-id") == "8f1a2b3c4d5e6f70-FRA");
+  CHECK(answer.traceparent == kTraceparent);
+  asked.traceparent = "nonsense";
+  asked.address = "not, an address";
+  asked.ray = "";
+  answer = ask(edge, asked);
+  CHECK(onward(answer, "traceparent") == answer.traceparent);
+  CHECK(answer.traceparent.substr(0, 3) == "00-");
+  CHECK(answer.traceparent != ask(edge, asked).traceparent);
+  CHECK(onward(answer, "x-forwarded-for").empty());
+  CHECK(answer.request_id.size() == 16);
+}
+
+TEST_CASE("a file is asked for by its path alone, and kept under it") {
+  Edge edge = edge_with_origins({{"AUTH", "jwt"},
+                                 {"JWT_ALGORITHMS", "HS256"},
+                                 {"JWT_SECRET", "a secret of thirty-two bytes, or more"}});
+  Asked asked;
+  asked.url = "/assets/%69mg/a%20b.png?acl&v=2";
+  const Answer answer = ask(edge, asked);
+  CHECK(answer.action == EdgeAction::kAssets);
+  CHECK(answer.url == "https://files.example/bucket/assets/%69mg/a%20b.png");
+  CHECK(answer.cache_key == "https://rooms.example/assets/img/a%20b.png");
+  asked.method = "POST";
+  CHECK(ask(edge, asked).status == 405);
+  CHECK(header(ask(edge, asked), "allow") == "GET, HEAD");
+}
+
+TEST_CASE("a request that is limited says by which policy") {
+  Edge edge = edge_with_origins(
+      {{"RATE_LIMITS", R"([{"name":"one","key":"ip","limit":1,"window_s":60}])"}});
+  Asked asked;
+  asked.url = "/api/users";
+  CHECK(ask(edge, asked).policy.empty());
+  const Answer answer = ask(edge, asked);
+  CHECK(answer.status == 429);
+  CHECK(answer.policy == "one");
+  CHECK(answer.route == "api");
 }

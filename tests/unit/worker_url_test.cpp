@@ -93,9 +93,9 @@ TEST_CASE("header lists") {
 
 TEST_CASE("the request's lines") {
   CHECK_FALSE(split_request("").has_value());
-  CHECK_FALSE(split_request("GET\nhttp://a/\n\n\n\n\n\n\n").has_value());      // one too few
-  CHECK_FALSE(split_request("GET\nhttp://a/\n\n\n\n\n\n\n\n\n").has_value());  // one too many
-  const auto lines = split_request("GET\nhttp://a/\n1\n2\n3\n4\n5\n6\n7\n8");
+  CHECK_FALSE(split_request("GET\nhttp://a/\n\n\n\n\n\n\n\n\n").has_value());      // one too few
+  CHECK_FALSE(split_request("GET\nhttp://a/\n\n\n\n\n\n\n\n\n\n\n").has_value());  // one too many
+  const auto lines = split_request("GET\nhttp://a/\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10");
   REQUIRE(lines.has_value());
   CHECK(lines->method == "GET");
   CHECK(lines->url == "http://a/");
@@ -107,4 +107,6 @@ TEST_CASE("the request's lines") {
   CHECK(lines->cors_method == "6");
   CHECK(lines->cors_headers == "7");
   CHECK(lines->verified == "8");
+  CHECK(lines->traceparent == "9");
+  CHECK(lines->ray == "10");
 }

@@ -1,0 +1,125 @@
+// Requests that go on to an origin: to a server behind /api/, or to the store of the files behind
+// /assets/. Which headers pass, and what a store's answer means, is decided in the core.
+
+import { EdgeHeaderSet, EdgeLogLevel } from "./abi.generated.js";
+import { reasonOf } from "./edge-core.js";
+import { problem } from "./problem.js";
+
+/** @import { Decision, EdgeCore } from "./edge-core.js" */
+
+/**
+ * An origin as one request meets it.
+ * @typedef {object} Origin
+ * @property {Decision} decision
+ * @property {EdgeCore["passHeaders"]} pass
+ * @property {(level: number, fields: object) => void} log
+ */
+
+/**
+ * Streams the request to its origin, and gives back the answer, whose body streams as well.
+ * @param {Origin} origin
+ * @param {Request} request
+ */
+export async function askApi(origin, request) {
+  const { headers } = origin.pass(EdgeHeaderSet.apiRequest, request.headers);
+  for (const [name, value] of origin.decision.onward) {
+    if (value === "") headers.delete(name);
+    else headers.set(name, value);
+  }
+  const { method } = request;
+  // Content of a GET or HEAD means nothing (RFC 9110, section 9.3.1), and fetch() takes none.
+  const body = method === "GET" || method === "HEAD" ? null : request.body;
+  const answer = await fromOrigin(origin, { method, headers, body });
+  if (answer instanceof Problem) return answer.response;
+  const { status, statusText } = answer;
+  const passed = origin.pass(EdgeHeaderSet.apiAnswer, answer.headers, status);
+  return new Response(answer.body, { status, statusText, headers: passed.headers });
+}
+
+/**
+ * Gives a file out of the cache, or out of the store, and then leaves it in the cache.
+ * @param {Origin} origin
+ * @param {Request} request
+ * @param {ExecutionContext} ctx
+ */
+export async function askStore(origin, request, ctx) {
+  const { method } = request;
+  const { headers } = origin.pass(EdgeHeaderSet.assetRequest, request.headers);
+  const kept = await fromCache(origin, headers);
+  if (kept) return method === "HEAD" ? new Response(null, kept) : kept;
+  const answer = await fromOrigin(origin, { method, headers });
+  if (answer instanceof Problem) return answer.response;
+  const passed = origin.pass(EdgeHeaderSet.assetAnswer, answer.headers, answer.status);
+  if (passed.status !== 0) {
+    await answer.body?.cancel();
+    const { body, status } = passed;
+    return new Response(body, { status, headers: passed.headers });
+  }
+  const { status, statusText } = answer;
+  const file = new Response(answer.body, { status, statusText, headers: passed.headers });
+  if (passed.storable && method === "GET") ctx.waitUntil(keep(origin, file.clone()));
+  return file;
+}
+
+/** No answer of an origin, but what is answered for it. */
+class Problem {
+  /** @param {Response} response */
+  constructor(response) {
+    this.response = response;
+  }
+}
+
+/**
+ * @param {Origin} origin
+ * @param {RequestInit} init
+ * @returns {Promise<Response | Problem>}
+ */
+async function fromOrigin(origin, init) {
+  const { url, timeoutMs, route } = origin.decision;
+  const controller = new AbortController();
+  // Until the answer begins; how long its body takes is a matter between the origin and the client.
+  const timeout = setTimeout(() => controller.abort(), timeoutMs);
+  try {
+    // No answer is kept on the way but by us: it may be for one user alone.
+    return await fetch(url, {
+      ...init,
+      redirect: "manual",
+      signal: controller.signal,
+      cache: "no-store",
+    });
+  } catch (error) {
+    const isLate = controller.signal.aborted;
+    const reason = isLate ? `no answer after ${timeoutMs} ms` : reasonOf(error);
+    origin.log(EdgeLogLevel.warn, { event: "origin_failed", route, reason });
+    return new Problem(
+      isLate
+        ? problem(504, "Gateway Timeout", "the origin did not answer in time")
+        : problem(502, "Bad Gateway", "the origin cannot be reached"),
+    );
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
+/**
+ * What the cache has of the file for such headers: it knows of ranges and conditions.
+ * @param {Origin} origin
+ * @param {Headers} headers
+ */
+async function fromCache(origin, headers) {
+  try {
+    return await caches.default.match(new Request(origin.decision.cacheKey, { headers }));
+  } catch (error) {
+    origin.log(EdgeLogLevel.warn, { event: "cache_failed", reason: reasonOf(error) });
+    return undefined;
+  }
+}
+
+/** @param {Origin} origin @param {Response} file */
+async function keep(origin, file) {
+  try {
+    await caches.default.put(origin.decision.cacheKey, file);
+  } catch (error) {
+    origin.log(EdgeLogLevel.warn, { event: "cache_failed", reason: reasonOf(error) });
+  }
+}
