@@ -61,6 +61,12 @@ export async function askStore(origin, request, ctx) {
   return file;
 }
 
+/**
+ * Nothing on the way keeps an answer: it may be for one user alone. (The standard's "no-store" would
+ * do that by headers, which the origin would see.)
+ */
+const NOT_KEPT = { cacheTtlByStatus: { "100-599": -1 } };
+
 /** No answer of an origin, but what is answered for it. */
 class Problem {
   /** @param {Response} response */
@@ -80,12 +86,11 @@ async function fromOrigin(origin, init) {
   // Until the answer begins; how long its body takes is a matter between the origin and the client.
   const timeout = setTimeout(() => controller.abort(), timeoutMs);
   try {
-    // No answer is kept on the way but by us: it may be for one user alone.
     return await fetch(url, {
       ...init,
       redirect: "manual",
       signal: controller.signal,
-      cache: "no-store",
+      cf: NOT_KEPT,
     });
   } catch (error) {
     const isLate = controller.signal.aborted;

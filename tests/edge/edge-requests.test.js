@@ -5,6 +5,7 @@ import { request as httpRequest } from "node:http";
 import { resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { newRoom, startEdge, until } from "./harness.js";
+import { problem } from "./problem.js";
 import { refusal } from "./refusal.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
@@ -14,24 +15,6 @@ const APP = "https://app.example";
 /** One of MODERATOR_TOKENS (harness.js). */
 const MODERATOR = "test-moderator";
 const AS_MODERATOR = { authorization: `Bearer ${MODERATOR}` };
-
-/**
- * Checks that an answer is problem details, and returns them.
- * @param {Response} response
- * @param {number} status
- */
-async function problem(response, status) {
-  assert.equal(response.status, status, response.url);
-  assert.equal(response.headers.get("content-type"), "application/problem+json");
-  assert.equal(response.headers.get("cache-control"), "no-store");
-  const text = await response.text();
-  const body = JSON.parse(text);
-  for (const name of ["type", "title", "detail"]) assert.equal(typeof body[name], "string", text);
-  assert.equal(body.status, status);
-  if (status !== 500) assert.notEqual(body.title, "Internal Server Error");
-  assert.doesNotMatch(text, /\bat .*\.js|stack/i);
-  return body;
-}
 
 /** What a WebSocket is asked for with, but for the path. */
 const UPGRADE = {

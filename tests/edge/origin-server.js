@@ -44,7 +44,11 @@ export class OriginServer {
 
   /** @param {Incoming} request @param {Outgoing} response */
   #meet(request, response) {
-    const asked = { method: request.method ?? "", url: request.url ?? "", headers: request.headers };
+    const asked = {
+      method: request.method ?? "",
+      url: request.url ?? "",
+      headers: request.headers,
+    };
     /** @type {Asked} */
     const remembered = { ...asked, body: "" };
     this.asked.push(remembered);
