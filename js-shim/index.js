@@ -177,10 +177,10 @@ const asJurisdiction = (name) => /** @type {DurableObjectJurisdiction} */ (name)
 /** The core has checked it. @param {string} name */
 const asLocation = (name) => /** @type {DurableObjectLocationHint} */ (name);
 
-/** The same answer with headers of the decision. @param {Response} answer @param {[string, string][]} headers */
+/** The same answer with headers of the decision; of one that is given twice the last. @param {Response} answer @param {[string, string][]} headers */
 function withHeaders(answer, headers) {
   const all = new Headers(answer.headers);
-  for (const [name, value] of headers) {
+  for (const [name, value] of new Map(headers)) {
     if (LISTS.includes(name)) all.append(name, value);
     else all.set(name, value);
   }

@@ -379,6 +379,7 @@ describe("an origin behind tokens", () => {
     origin = await OriginServer.start();
     const vars = {
       API_URL: origin.url,
+      ALLOWED_ORIGINS: APP,
       AUTH: "jwt",
       AUTH_QUERY: "on",
       JWT_ALGORITHMS: "HS256",
@@ -395,7 +396,9 @@ describe("an origin behind tokens", () => {
   it("hears who it is from the token that was verified, and of nobody else", async () => {
     const token = signedBySecret({ sub: "Ana Ä" });
     const headers = { authorization: `Bearer ${token}`, "x-user": "root" };
-    assert.equal((await edge.fetch("/api/me", { headers })).status, 200);
+    const answer = await edge.fetch("/api/me", { headers: { ...headers, origin: APP } });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get("vary"), "Origin");
     assert.equal(origin.last.headers["x-user"], "Ana%20%C3%84");
     assert.equal(origin.last.headers.authorization, `Bearer ${token}`);
     const asModerator = { authorization: "Bearer test-moderator", "x-user": "root" };
