@@ -6,47 +6,58 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { CentralStack } from "../../scripts/deployment/central.js";
 import { Account } from "./account.js";
 import { deploy, FILLED_IN, Trap, varArguments } from "./command.js";
 
 const REAL = varArguments(FILLED_IN);
 
-describe("a dry run", { timeout: 120_000 }, () => {
-  for (const environment of ["staging", "production"]) {
-    test(`of ${environment} bundles and checks, with no account and no network`, async (t) => {
-      const trap = await Trap.start();
-      t.after(() => trap.stop());
-      const { code, stdout, stderr } = await deploy([environment, "--dry-run"], trap.env);
-      assert.equal(code, 0, stderr);
-      assert.equal(stdout, "");
-      assert.match(stderr, new RegExp(`^worker +edgeroom-${environment}$`, "m"));
-      assert.match(stderr, /^settings +as edge\.wasm \((wasi|emscripten)\) takes them/m);
-      assert.match(stderr, /^binding +ROOMS: Durable Object Room$/m);
-      for (const file of ["index.js", "room.wasm", "edge.wasm"]) {
-        assert.match(stderr, new RegExp(`^file +${file}: [0-9]+ bytes, [0-9]+ gzipped$`, "m"));
-      }
-      assert.match(stderr, /^not checked AWS_SECRET_ACCESS_KEY: /m);
-      assert.match(stderr, /^to fill in +PERSIST_URL is https:\/\/central.*\.example/m);
-      assert.match(stderr, new RegExp(`^would run +wrangler deploy .*--env ${environment}$`, "m"));
-      assert.match(stderr, /^dry run: nothing has left this machine$/m);
-      assert.equal(trap.connections, 0, "something was asked of the network");
-    });
+describe("a dry run", { timeout: 120_000, concurrency: 2 }, () => {
+  /**
+   * A dry run, by which nothing may be asked of the network.
+   *
+   * @param {import("node:test").TestContext} t
+   * @param {string[]} args
+   */
+  async function dryRun(t, args) {
+    const trap = await Trap.start();
+    t.after(() => trap.stop());
+    const { code, stdout, stderr } = await deploy([...args, "--dry-run"], trap.env);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^dry run: nothing has left this machine$/m);
+    assert.equal(trap.connections, 0, "something was asked of the network");
+    return {
+      stderr,
+      commands: [...stderr.matchAll(/^would run +(.*)$/gm)].map(([, command]) => command),
+    };
   }
 
-  test("says the steps of a roll-out, and of the receiving end", async () => {
-    const args = ["production", "--dry-run", "--percent", "10", "--central"];
-    const { code, stderr } = await deploy([...args, "--central-parameter", "RetentionDays=30"]);
-    assert.equal(code, 0, stderr);
-    const commands = [...stderr.matchAll(/^would run +(.*)$/gm)].map(([, command]) => command);
+  test("bundles and checks, with no account and no network", async (t) => {
+    const { stderr, commands } = await dryRun(t, ["staging"]);
+    assert.match(stderr, /^worker +edgeroom-staging$/m);
+    assert.match(stderr, /^settings +as edge\.wasm \((wasi|emscripten)\) takes them/m);
+    assert.match(stderr, /^binding +ROOMS: Durable Object Room$/m);
+    for (const file of ["index.js", "room.wasm", "edge.wasm"]) {
+      assert.match(stderr, new RegExp(`^file +${file}: [0-9]+ bytes, [0-9]+ gzipped$`, "m"));
+    }
+    assert.match(stderr, /^not checked AWS_SECRET_ACCESS_KEY: /m);
+    assert.match(stderr, /^to fill in +PERSIST_URL is https:\/\/central.*\.example/m);
+    assert.equal(commands.length, 1);
+    assert.match(commands[0], /^wrangler deploy .*--env staging$/);
+  });
+
+  test("says the steps of a roll-out, and of the receiving end", async (t) => {
+    const central = ["--central", "--central-parameter", "RetentionDays=30"];
+    const { stderr, commands } = await dryRun(t, ["production", "--percent", "10", ...central]);
+    assert.match(stderr, /^worker +edgeroom-production$/m);
+    assert.match(stderr, /^central +central\/template\.yaml: [0-9]+ resources, as their schemas/m);
+    assert.match(stderr, /^central +build\/central\/handler\.mjs: [0-9]+ bytes$/m);
     assert.equal(commands.length, 4);
     assert.match(commands[0], /^sam deploy .*--stack-name edgeroom-production .*RetentionDays=30$/);
     assert.match(commands[2], /^wrangler versions upload .*--env production$/);
-    assert.match(
-      commands[3],
-      /^wrangler versions deploy NEW@10% CURRENT@90% --yes --env production$/,
-    );
-    assert.match(stderr, /^central +central\/template\.yaml: [0-9]+ resources, as their schemas/m);
-    assert.match(stderr, /^central +build\/central\/handler\.mjs: [0-9]+ bytes$/m);
+    const shares = "NEW@10% CURRENT@90% --yes --env production";
+    assert.equal(commands[3], `wrangler versions deploy ${shares}`);
   });
 
   test("refuses what a deployment refuses, all at once, and names it", async () => {
@@ -57,13 +68,26 @@ describe("a dry run", { timeout: 120_000 }, () => {
     assert.deepEqual(named, Object.keys(wrong).sort());
     assert.doesNotMatch(stderr, /would run/);
   });
+});
 
-  test("refuses a parameter that the template does not have", async () => {
-    const args = ["staging", "--dry-run", "--central", "--central-parameter", "Retention=30"];
-    const { code, stderr } = await deploy(args);
-    assert.equal(code, 1);
-    assert.match(stderr, /the template has no Retention; it has RetentionDays, /);
+test("the receiving end is refused a parameter that its template does not have", async () => {
+  const stack = new CentralStack("staging", ["Retention=30", "RetentionDays"]);
+  await assert.rejects(stack.prepare(), (/** @type {Error} */ { message }) => {
+    assert.match(message, /the template has no Retention; it has RetentionDays, /);
+    assert.match(message, /takes NAME=VALUE, not "RetentionDays"/);
+    return true;
   });
+});
+
+test("the receiving end is not deployed without sam, and it says how to get it", async (t) => {
+  const { PATH } = process.env;
+  t.after(() => {
+    process.env.PATH = PATH;
+  });
+  process.env.PATH = "/nowhere";
+  const stack = new CentralStack("staging", []);
+  await stack.prepare();
+  await assert.rejects(stack.deploy(), /--central needs sam.*pip install aws-sam-cli/);
 });
 
 test("arguments that make no sense end with 2, and what they should be", async () => {
@@ -86,7 +110,7 @@ test("arguments that make no sense end with 2, and what they should be", async (
   }
 });
 
-describe("with an account", { timeout: 240_000 }, () => {
+describe("with an account", { timeout: 240_000, concurrency: 2 }, () => {
   const SECRETS = { AWS_ACCESS_KEY_ID: "AKIAREAL", AWS_SECRET_ACCESS_KEY: "a/real+secret" };
 
   test("a first deployment sets the secrets, makes what is missing and applies the migration", async (t) => {
@@ -95,18 +119,8 @@ describe("with an account", { timeout: 240_000 }, () => {
     const folder = await mkdtemp(join(tmpdir(), "edgeroom-secrets-"));
     t.after(() => rm(folder, { recursive: true, force: true }));
 
-    const without = await deploy(["production", ...REAL], account.env);
-    assert.equal(without.code, 1);
-    assert.match(without.stderr, /^ {2}- AWS_ACCESS_KEY_ID is missing.*--secrets/m);
-    assert.equal(account.versions.length, 0);
-
     const secrets = join(folder, "secrets.json");
     await writeFile(secrets, JSON.stringify(SECRETS));
-    const step = ["production", ...REAL, "--secrets", secrets, "--percent", "10"];
-    const early = await deploy(step, account.env);
-    assert.equal(early.code, 1);
-    assert.match(early.stderr, /A first deployment.*can't be rolled out by percentages/s);
-
     const { code, stdout, stderr } = await deploy(
       ["production", ...REAL, "--secrets", secrets, "--message", "the first"],
       account.env,
@@ -177,14 +191,16 @@ describe("with an account", { timeout: 240_000 }, () => {
     assert.equal(account.versions.length, 1);
   });
 
-  test("what stands for the operator's own is refused, in staging too", async (t) => {
+  test("what is missing, or stands for the operator's own, is refused in staging too", async (t) => {
     const account = await Account.start();
     t.after(() => account.stop());
-    account.secrets = Object.keys(SECRETS);
+    account.secrets = ["AWS_ACCESS_KEY_ID"];
+    account.deployedBefore("v1");
     const { code, stderr } = await deploy(["staging"], account.env);
     assert.equal(code, 1);
-    for (const name of Object.keys(FILLED_IN))
-      assert.match(stderr, new RegExp(`^ {2}- ${name} is `, "m"));
+    const named = [...stderr.matchAll(/^ {2}- ([A-Z_]+)/gm)].map(([, name]) => name).sort();
+    assert.deepEqual(named, [...Object.keys(FILLED_IN), "AWS_SECRET_ACCESS_KEY"].sort());
+    assert.match(stderr, /^ {2}- AWS_SECRET_ACCESS_KEY is missing.*--secrets.*--env staging$/m);
     assert.ok(account.requests.every((request) => request.startsWith("GET ")));
   });
 });
