@@ -67,6 +67,9 @@ export async function askStore(origin, request, ctx) {
  */
 const NOT_KEPT = { cacheTtlByStatus: { "100-599": -1 } };
 
+/** What is taken of a body at once. */
+const PART_BYTES = 64 << 10;
+
 /** No answer of an origin, but what is answered for it. */
 class Problem {
   /** @param {Response} response */
@@ -82,19 +85,18 @@ class Problem {
  */
 async function fromOrigin(origin, init) {
   const { url, timeoutMs, route } = origin.decision;
-  const controller = new AbortController();
-  // Until the answer begins; how long its body takes is a matter between the origin and the client.
-  const timeout = setTimeout(() => controller.abort(), timeoutMs);
+  const patience = new Patience(timeoutMs);
   try {
     return await fetch(url, {
       ...init,
+      body: patience.watched(init),
       redirect: "manual",
-      signal: controller.signal,
+      signal: patience.signal,
       cf: NOT_KEPT,
     });
   } catch (error) {
-    const isLate = controller.signal.aborted;
-    const reason = isLate ? `no answer after ${timeoutMs} ms` : reasonOf(error);
+    const isLate = patience.signal.aborted;
+    const reason = isLate ? `nothing moved for ${timeoutMs} ms` : reasonOf(error);
     origin.log(EdgeLogLevel.warn, { event: "origin_failed", route, reason });
     return new Problem(
       isLate
@@ -102,7 +104,76 @@ async function fromOrigin(origin, init) {
         : problem(502, "Bad Gateway", "the origin cannot be reached"),
     );
   } finally {
-    clearTimeout(timeout);
+    patience.end();
+  }
+}
+
+/**
+ * Ends a request whose answer does not begin. It waits anew with each part of a body that is sent: a
+ * large one may take its time. How long the answer's body takes is a matter between the origin and the
+ * client.
+ */
+class Patience {
+  #controller = new AbortController();
+  #timeoutMs;
+  /** @type {ReturnType<typeof setTimeout> | null} */
+  #timer = null;
+  #isOver = false;
+
+  /** @param {number} timeoutMs */
+  constructor(timeoutMs) {
+    this.#timeoutMs = timeoutMs;
+    this.#wait();
+  }
+
+  get signal() {
+    return this.#controller.signal;
+  }
+
+  end() {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+
+  /**
+   * The body of a request. Only one whose length is known can be watched: what is broken off on the
+   * way through a stream of ours would look like its end. For another one the client decides how long
+   * to wait.
+   * @param {RequestInit} init
+   */
+  watched({ body, headers }) {
+    if (!(body instanceof ReadableStream)) return body;
+    const length = new Headers(headers).get("content-length");
+    if (length === null) {
+      this.end();
+      return body;
+    }
+    const stream = new FixedLengthStream(Number(length));
+    this.#pass(body, stream.writable.getWriter());
+    return stream.readable;
+  }
+
+  /** @param {ReadableStream} body @param {WritableStreamDefaultWriter} writer */
+  async #pass(body, writer) {
+    const reader = body.getReader({ mode: "byob" });
+    let buffer = new ArrayBuffer(PART_BYTES);
+    try {
+      for (;;) {
+        const { done, value } = await reader.read(new Uint8Array(buffer));
+        if (done || value === undefined) break;
+        if (!this.#isOver) this.#wait();
+        await writer.write(value);
+        buffer = value.buffer;
+      }
+      await writer.close();
+    } catch (error) {
+      await Promise.allSettled([writer.abort(error), reader.cancel(error)]);
+    }
+  }
+
+  #wait() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(), this.#timeoutMs);
   }
 }
 

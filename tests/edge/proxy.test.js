@@ -17,7 +17,7 @@ import { problem } from "./problem.js";
 const APP = "https://app.example";
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /** Less than a test's patience, and more than an origin on this machine takes. */
-const TIMEOUT_MS = 1000;
+const TIMEOUT_MS = 2000;
 
 /**
  * A request as it stands on the wire: fetch() decodes bodies, resolves paths and knows better.
@@ -305,6 +305,45 @@ describe("/api/ and its origin", () => {
       setTimeout(() => response.end(", and done"), 2 * TIMEOUT_MS);
     };
     assert.equal(await (await edge.fetch("/api/slow")).text(), "begun, and done");
+  });
+
+  it("waits for a body that takes its time, and then for the answer", async () => {
+    origin.answer = (request, response) => {
+      request.resume().on("end", () => response.end("got it all"));
+    };
+    const headers = { "content-length": String("part".repeat(6).length) };
+    const request = raw(`${edge.url}/api/upload`, { method: "POST", headers });
+    const answered = answerOf(request);
+    for (let sent = 0; sent < TIMEOUT_MS * 1.5; sent += TIMEOUT_MS / 4) {
+      request.write("part");
+      await new Promise((next) => setTimeout(next, TIMEOUT_MS / 4));
+    }
+    request.end();
+    const response = await answered;
+    assert.equal(response.statusCode, 200);
+    assert.equal(String(await bytesOf(response)), "got it all");
+    assert.equal(origin.last.body, "part".repeat(6));
+  });
+
+  it("breaks a request off that its client breaks off, whether its length was said or not", async () => {
+    for (const headers of [{ "content-length": "100" }, { "transfer-encoding": "chunked" }]) {
+      const broken = new Promise((seen) => {
+        origin.answer = (request) => {
+          request.once("close", () => seen(request.complete));
+          request.resume();
+        };
+      });
+      const asked = origin.asked.length;
+      const request = raw(`${edge.url}/api/broken`, { method: "POST", headers });
+      request.on("error", () => {});
+      request.write("half");
+      await until(
+        async () => origin.asked.at(-1)?.body,
+        (body) => origin.asked.length === asked + 1 && body === "half",
+      );
+      request.destroy();
+      assert.equal(await broken, false, JSON.stringify(headers));
+    }
   });
 
   it("breaks an answer off that its origin breaks off", async () => {
