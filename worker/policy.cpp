@@ -32,7 +32,8 @@ std::string without_dot_segments(std::string_view path) {
     const std::string_view segment = path.substr(0, end);
     path.remove_prefix(end);
     if (segment == "/..") {
-      out.resize(out.empty() ? 0 : out.rfind('/'));
+      const size_t parent = out.rfind('/');
+      out.resize(parent == std::string::npos ? 0 : parent);
     } else if (segment != "/.") {
       out += segment;
       continue;
@@ -219,7 +220,7 @@ class PolicyReader {
 bool fits(std::string_view pattern, std::string_view path) {
   if (is_prefix(pattern)) return starts_like(path, pattern.substr(0, pattern.size() - 1));
   const auto without_end = [](std::string_view text) {
-    return text.back() == '/' ? text.substr(0, text.size() - 1) : text;
+    return !text.empty() && text.back() == '/' ? text.substr(0, text.size() - 1) : text;
   };
   pattern = without_end(pattern);
   path = without_end(path);

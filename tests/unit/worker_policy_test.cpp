@@ -274,8 +274,9 @@ TEST_CASE("a path is the same path however it is written") {
     CAPTURE(path);
     CHECK(applies(folder, path));
   }
-  for (const char* path : {"/api/shop", "/api/shopping/buy", "/api/shop%252Fbuy", "/api", "/",
-                           "/x/api/shop/buy", "/api/..", "/..", "%", "/api/shop/../x"}) {
+  for (const char* path :
+       {"/api/shop", "/api/shopping/buy", "/api/shop%252Fbuy", "/api", "/", "/x/api/shop/buy",
+        "/api/..", "/..", "%", "a%2F..", "", "/api/shop/../x"}) {
     CAPTURE(path);
     CHECK(applies(file, path) == false);
   }
