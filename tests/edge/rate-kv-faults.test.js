@@ -12,7 +12,7 @@ import { refusal } from "./refusal.js";
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 
 const LIMIT = 8;
-const ADDRESSES = Array.from({ length: 6 }, (_, i) => `203.0.113.${i + 1}`);
+const ADDRESSES = Array.from({ length: 4 }, (_, i) => `203.0.113.${i + 1}`);
 const POLICIES = JSON.stringify([{ name: "ip", key: "ip", limit: LIMIT, window_s: 60 }]);
 
 /**
