@@ -152,6 +152,7 @@ LimitVerdict RateLimiter::check(const PolicySubject& subject, double now_ms) {
       verdict.report_only_hits.push_back(&policy);
     } else {
       candidates.push_back({id, i, std::move(text), false});
+      verdict.violations.push_back(&policy);
       if (verdict.violated == nullptr || assessment.wait_ms > wait_ms) verdict.violated = &policy;
       wait_ms = std::max(wait_ms, assessment.wait_ms);
     }

@@ -23,7 +23,8 @@ struct LimitItem {
 };
 
 struct LimitVerdict {
-  const Policy* violated = nullptr;  // null: admitted
+  const Policy* violated = nullptr;       // the one to wait for longest; null: admitted
+  std::vector<const Policy*> violations;  // all that deny
   uint32_t retry_after_s = 0;
   std::vector<LimitItem> items;                 // of the policies that apply and are enforced
   std::vector<const Policy*> report_only_hits;  // policies that would have denied

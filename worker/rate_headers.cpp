@@ -24,6 +24,15 @@ void append_parameter(std::string& out, std::string_view name, uint64_t value) {
   append_json_integer(out, value);
 }
 
+// A JSON array.
+std::string names_of(const std::vector<const Policy*>& policies) {
+  std::string out = "[";
+  for (const Policy* policy : policies) {
+    out += (out.size() > 1 ? ",\"" : "\"") + policy->name + '"';
+  }
+  return out + ']';
+}
+
 }  // namespace
 
 void add_rate_headers(Answer& answer, const LimitVerdict& verdict) {
@@ -56,7 +65,7 @@ Answer denied_answer(const LimitVerdict& verdict) {
                               std::to_string(policy.window_s) + " s; try again in " +
                               std::to_string(verdict.retry_after_s) + " s");
   object.string("policy", policy.name);
-  object.raw("violated-policies", "[\"" + policy.name + "\"]");
+  object.raw("violated-policies", names_of(verdict.violations));
   object.close();
   answer.add_header("content-type", "application/problem+json");
   answer.add_header("cache-control", "no-store");
@@ -66,14 +75,10 @@ Answer denied_answer(const LimitVerdict& verdict) {
 
 std::string report_only_log(const LimitVerdict& verdict) {
   if (verdict.report_only_hits.empty()) return {};
-  std::string names;
-  for (const Policy* policy : verdict.report_only_hits) {
-    names += (names.empty() ? "\"" : ",\"") + policy->name + '"';
-  }
   std::string out;
   JsonObjectWriter object(out);
   object.string("event", "rate_limit_would_deny");
-  object.raw("policies", "[" + names + "]");
+  object.raw("policies", names_of(verdict.report_only_hits));
   object.close();
   return out;
 }

@@ -9,10 +9,10 @@ namespace edgeroom {
 // Adds RateLimit-Policy and RateLimit, one item a policy. Nothing when no policy applied.
 void add_rate_headers(Answer& answer, const LimitVerdict& verdict);
 
-// 429: Retry-After, and a problem that names the policy.
+// 429: Retry-After, and a problem that names the policy to wait for, and all that deny.
 Answer denied_answer(const LimitVerdict& verdict);
 
-// {"event":"rate_limit_report",…} for the policies that only report; empty when none was hit.
+// {"event":"rate_limit_would_deny",…} for the policies that only report; empty when none was hit.
 std::string report_only_log(const LimitVerdict& verdict);
 
 }  // namespace edgeroom

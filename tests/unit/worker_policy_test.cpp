@@ -188,6 +188,21 @@ TEST_CASE(
   CHECK(service.ask("ana").action == EdgeAction::kJoinRoom);
 }
 
+TEST_CASE("a denial names the policy to wait for, and all that deny") {
+  Service service(R"([
+    {"name":"short","key":"ip","limit":1,"window_s":10},
+    {"name":"open","key":"ip","limit":9,"window_s":60},
+    {"name":"trial","key":"ip","limit":1,"window_s":60,"report_only":true},
+    {"name":"long","key":"ip","limit":1,"window_s":60}])");
+  CHECK(service.first().action == EdgeAction::kVerifyToken);
+  const Answer denied = service.first();
+  CHECK(holds(denied.body, R"("policy":"long","violated-policies":["short","long"])"));
+  CHECK(header(denied, "retry-after") == "60");
+  CHECK(header(denied, "ratelimit") == R"("short";r=0;t=10, "open";r=8;t=60, "long";r=0;t=60)");
+  service.now_ms += 10'000;
+  CHECK(holds(service.first().body, R"("policy":"long","violated-policies":["long"])"));
+}
+
 TEST_CASE("users: two at once whose first looks were together share what is left") {
   Service service(R"([{"name":"user","key":"user","limit":1,"window_s":60}])");
   CHECK(header(service.first(), "ratelimit").empty());
