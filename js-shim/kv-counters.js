@@ -119,8 +119,8 @@ export class KvCounters {
  * @returns {Promise<T>}
  */
 async function patiently(promise) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+  /** @type {ReturnType<typeof setTimeout> | null} */
+  let timer = null;
   const late = new Promise((_, failed) => {
     const error = new Error(`no answer for ${PATIENCE_MS} ms`);
     timer = setTimeout(() => failed(error), PATIENCE_MS);

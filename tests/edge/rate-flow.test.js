@@ -26,14 +26,14 @@ async function visit(edge, room, address) {
   return { sent, answered: performance.now(), response };
 }
 
-/** At 80 % of the limit. @param {Edge} edge @param {string} room @param {number} end */
+/** At 80 % of the limit, and never faster to make up for what took longer. @param {Edge} edge @param {string} room @param {number} end */
 async function steady(edge, room, end) {
   const interval = WINDOW_MS / LIMIT / 0.8;
   /** @type {Visit[]} */
   const visits = [];
-  for (let next = performance.now(); next < end; next += interval) {
-    await sleep(Math.max(0, next - performance.now()));
+  while (performance.now() < end) {
     visits.push(await visit(edge, room, "203.0.113.1"));
+    await sleep(interval);
   }
   return visits;
 }
