@@ -1,7 +1,7 @@
 /** scripts/deploy as somebody runs it who has no account, and as one who has. */
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,6 +88,37 @@ test("the receiving end is not deployed without sam, and it says how to get it",
   const stack = new CentralStack("staging", []);
   await stack.prepare();
   await assert.rejects(stack.deploy(), /--central needs sam.*pip install aws-sam-cli/);
+});
+
+test("the receiving end is deployed by sam, and its address is what sam says", async (t) => {
+  // There is no account to deploy to: this stands for sam, and says what it was asked for.
+  const folder = await mkdtemp(join(tmpdir(), "edgeroom-sam-"));
+  const { PATH } = process.env;
+  t.after(async () => {
+    process.env.PATH = PATH;
+    await rm(folder, { recursive: true, force: true });
+  });
+  const url = "https://abcdefghij.execute-api.eu-central-1.amazonaws.com";
+  await writeFile(
+    join(folder, "sam"),
+    `#!/usr/bin/env bash
+echo "$@" >>"${folder}/asked"
+if [ "$1" = list ]; then echo '[{"OutputKey":"PersistUrl","OutputValue":"${url}"}]'; fi
+`,
+    { mode: 0o755 },
+  );
+  process.env.PATH = `${folder}:${PATH}`;
+  const stack = new CentralStack("production", ["RetentionDays=30"]);
+  await stack.prepare();
+  assert.equal(await stack.deploy(), url);
+  const [version, deployed, listed] = (await readFile(join(folder, "asked"), "utf8")).split("\n");
+  assert.equal(version, "--version");
+  assert.match(
+    deployed,
+    /^deploy --template-file central\/template\.yaml --stack-name edgeroom-production /,
+  );
+  assert.match(deployed, /--capabilities CAPABILITY_IAM .*--parameter-overrides RetentionDays=30$/);
+  assert.equal(listed, "list stack-outputs --stack-name edgeroom-production --output json");
 });
 
 test("arguments that make no sense end with 2, and what they should be", async () => {
