@@ -56,13 +56,17 @@ describe("an honest client and a flood, in real time", () => {
       const room = newRoom();
       const end = performance.now() + TIME_MS;
       const [honest, greedy] = await Promise.all([steady(edge, room, end), flood(edge, room, end)]);
-      assert.ok(honest.length > LIMIT, `only ${honest.length} honest requests: nothing is shown`);
+      assert.ok(
+        honest.length > LIMIT / 2,
+        `only ${honest.length} honest requests: nothing is shown`,
+      );
       assert.equal(having(honest, 200).length, honest.length);
       for (const { response } of honest) assert.ok(limitsOf(response)[0].r >= 1);
 
       const admitted = having(greedy, 200);
-      assert.ok(greedy.length > 4 * LIMIT, `only ${greedy.length} requests are no flood`);
-      assert.equal(having(greedy, 429).length, greedy.length - admitted.length);
+      const denied = having(greedy, 429);
+      assert.equal(denied.length, greedy.length - admitted.length);
+      assert.ok(denied.length > LIMIT / 2, `only ${greedy.length} requests are no flood`);
       // Each request was decided between its being sent and answered: no window has more than it may…
       for (let i = 0; i + LIMIT < admitted.length; i++) {
         const span_ms = admitted[i + LIMIT].answered - admitted[i].sent;

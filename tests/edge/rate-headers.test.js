@@ -158,10 +158,13 @@ describe("the answer 429", { concurrency: true }, () => {
     try {
       const path = `/api/rooms/${newRoom()}`;
       const init = { headers: headersOf("203.0.113.1") };
+      await edge.fetch(path, { headers: headersOf("203.0.113.2") });
       const started = Date.now();
-      for (let i = 0; i < 3; i++) {
+      assert.equal((await edge.fetch(path, init)).status, 200);
+      const admitted = Date.now();
+      for (let i = 0; i < 2; i++) {
+        await sleep(300);
         assert.equal((await edge.fetch(path, init)).status, 200);
-        await sleep(600);
       }
       const asked = Date.now();
       const denied = await edge.fetch(path, init);
@@ -171,10 +174,10 @@ describe("the answer 429", { concurrency: true }, () => {
       assert.match(retryAfter, /^[1-9]\d*$/);
       const wait_ms = Number(retryAfter) * 1000;
       // The first unit comes back a window after it was used, and that is rounded up to a second.
-      const due = (/** @type {number} */ now) =>
-        Math.ceil((started - now) / 1000 + WINDOW_S) * 1000;
-      assert.ok(wait_ms >= due(answered), `${wait_ms} ms, though asked late at ${answered}`);
-      assert.ok(wait_ms <= due(asked) + 1000, `${wait_ms} ms, asked at ${asked}`);
+      const due = (/** @type {number} */ used, /** @type {number} */ now) =>
+        Math.ceil((used - now) / 1000 + WINDOW_S) * 1000;
+      assert.ok(wait_ms >= due(started, answered), `${wait_ms} ms, ${answered - started} ms on`);
+      assert.ok(wait_ms <= due(admitted, asked), `${wait_ms} ms, ${asked - admitted} ms on`);
       while (Date.now() < answered + wait_ms) await sleep(answered + wait_ms - Date.now());
       assert.equal((await edge.fetch(path, init)).status, 200);
     } finally {
