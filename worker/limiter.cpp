@@ -77,12 +77,14 @@ RateLimiter::Assessment RateLimiter::assess(LimitKey& key, double now_ms) {
   const uint64_t own = used(key, now_ms);
   const uint64_t remote = counts != nullptr ? counts->remote_in_window(now_ms) : 0;
   const uint64_t in_window = limit - std::min<uint64_t>(limit, own + remote);
-  const double unit_ms = shape.limit.interval_ms * (counts != nullptr ? counts->weight(now_ms) : 1);
+  const double unit_ms =
+      shape.limit.interval_ms * (counts != nullptr ? counts->weight(now_ms, cost) : 1);
   const double until_full_ms = now_ms + shape.window.window_ms - std::max(key.arrival_ms, now_ms);
   const double unpaid = std::max(0.0, std::floor(until_full_ms / unit_ms + kRoundingUnits));
 
   Assessment out{};
-  out.remaining = std::min(in_window, static_cast<uint64_t>(unpaid));
+  const bool has_turn = counts == nullptr || counts->has_turn(now_ms, cost);
+  if (has_turn) out.remaining = std::min(in_window, static_cast<uint64_t>(unpaid));
   out.admitted = out.remaining >= cost;
   if (in_window < cost) {
     // What lacks may come from either; waiting for it from the one that gives it sooner is right,
@@ -94,6 +96,7 @@ RateLimiter::Assessment RateLimiter::assess(LimitKey& key, double now_ms) {
     out.wait_ms = std::min(own_wait_ms, remote_wait_ms);
   }
   if (unpaid < cost) out.wait_ms = std::max(out.wait_ms, unit_ms * cost - until_full_ms);
+  if (!has_turn) out.wait_ms = std::max(out.wait_ms, counts->turn_wait_ms(now_ms));
   return out;
 }
 
@@ -112,7 +115,7 @@ void RateLimiter::admit(LimitKey& key, std::string_view text, double now_ms) {
   const size_t held = key.window.held();
   key.window.add(shape.window, now_ms, cost);
   keys_.note_window_entries(held, key.window.held());
-  const double weight = key.sharing ? key.sharing->counts.weight(now_ms) : 1;
+  const double weight = key.sharing ? key.sharing->counts.weight(now_ms, cost) : 1;
   key.arrival_ms = std::max(key.arrival_ms, now_ms) + shape.limit.interval_ms * cost * weight;
   if (!shared_) return;
   if (key.sharing) {

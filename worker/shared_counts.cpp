@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/siphash.h"
+
 namespace edgeroom {
 
 namespace {
@@ -23,8 +25,7 @@ constexpr double kDebtWindowsMax = 1;
 // limit.
 constexpr double kPenaltyWindows = 1.5;
 constexpr double kPenaltyUsageMin = 0.4;
-// How fast isolates that no longer report are forgotten, at each read.
-constexpr double kForgetPenalized = 0.8;
+// What is left of the isolates seen after an epoch in which they do not report.
 constexpr double kForget = 0.5;
 
 constexpr size_t kReportBytesMax = 160;
@@ -166,6 +167,18 @@ double SharedCounts::remote_wait_ms(double now_ms, uint64_t units) const {
   return shape_.window_ms;
 }
 
+bool SharedCounts::has_turn(double now_ms, uint32_t cost) const {
+  const double isolates_max = shape_.limit / cost;
+  if (!penalized(now_ms) || isolates_seen_ <= isolates_max) return true;
+  const auto window = static_cast<uint64_t>(now_ms / shape_.window_ms);
+  const uint64_t lot = siphash(SipHashKey{isolate_, window}, {});
+  return static_cast<double>(lot >> 32U) / 4294967296.0 * isolates_seen_ < isolates_max;
+}
+
+double SharedCounts::turn_wait_ms(double now_ms) const {
+  return shape_.window_ms - std::fmod(now_ms, shape_.window_ms);
+}
+
 SharedCounts::Isolate& SharedCounts::isolate(uint32_t id) {
   for (Isolate& known : isolates_) {
     if (known.id == id) return known;
@@ -202,13 +215,14 @@ void SharedCounts::merge(const UsageReport& report, double now_ms) {
 }
 
 // Updates isolates_seen_: those that reported of this epoch or the two before, and this one.
-void SharedCounts::count_isolates(double now_ms) {
+void SharedCounts::count_isolates() {
   double active = 1;
   for (const Isolate& isolate : isolates_) {
     if (isolate.newest_epoch + 2 >= newest_) active++;
   }
-  isolates_seen_ =
-      std::max(active, isolates_seen_ * (penalized(now_ms) ? kForgetPenalized : kForget));
+  const uint32_t epochs = newest_ - counted_epoch_;
+  counted_epoch_ = newest_;
+  isolates_seen_ = std::max(active, isolates_seen_ * std::pow(kForget, epochs));
 }
 
 // Whether any run of epochs that is shorter than the window holds more than the limit.
@@ -226,7 +240,7 @@ bool SharedCounts::over_limit() const {
 
 double SharedCounts::settle(double now_ms, uint32_t read_epoch) {
   advance(now_ms);
-  count_isolates(now_ms);
+  count_isolates();
   read_epoch_ = std::max(read_epoch_, read_epoch);
   double certain_ms = base_ms_;
   double arrival_ms = base_ms_;

@@ -14,6 +14,7 @@
 // they are, and admit too much together when the debt is paid.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -75,10 +76,18 @@ class SharedCounts {
   [[nodiscard]] uint64_t remote_in_window(double now_ms);
   // How long until the first `units` of that will have left the window.
   [[nodiscard]] double remote_wait_ms(double now_ms, uint64_t units) const;
-  // What each own admission counts for: 1, or the isolates seen while penalised.
-  [[nodiscard]] double weight(double now_ms) const {
-    return penalized(now_ms) ? isolates_seen_ : 1;
+  // How many isolates use the key, this one included, as far as reads have told.
+  [[nodiscard]] double isolates_seen() const { return isolates_seen_; }
+  // What each own admission of `cost` units counts for: 1, or the isolates seen while penalised.
+  // Not more than leaves room for one in a window; then they take turns.
+  [[nodiscard]] double weight(double now_ms, uint32_t cost) const {
+    return penalized(now_ms) ? std::min(isolates_seen(), shape_.limit / cost) : 1;
   }
+  // Whether this isolate may admit anything in this window. When a penalised limit has too few
+  // units for all isolates, they draw lots for each window.
+  [[nodiscard]] bool has_turn(double now_ms, uint32_t cost) const;
+  // How long until the next lots are drawn.
+  [[nodiscard]] double turn_wait_ms(double now_ms) const;
   [[nodiscard]] bool penalized(double now_ms) const { return now_ms < penalized_until_ms_; }
 
   // Takes over a report. Its own, future and forgotten epochs are ignored, and a count never goes
@@ -106,7 +115,7 @@ class SharedCounts {
   [[nodiscard]] bool over_limit() const;
   void advance(double now_ms);
   void fold(uint32_t epoch);
-  void count_isolates(double now_ms);
+  void count_isolates();
   Isolate& isolate(uint32_t id);
 
   LimitShape shape_;
@@ -120,6 +129,7 @@ class SharedCounts {
   double base_ms_ = 0;  // the arrival time before the oldest epoch that is kept
   double penalized_until_ms_ = 0;
   double isolates_seen_ = 1;
+  uint32_t counted_epoch_ = 0;  // when that was found
   uint32_t read_epoch_ = 0;
   bool denied_since_merge_ = false;
   bool denied_since_report_ = false;
