@@ -12,7 +12,7 @@ import { deploy, FILLED_IN, Trap, varArguments } from "./command.js";
 
 const REAL = varArguments(FILLED_IN);
 
-describe("a dry run", { timeout: 120_000, concurrency: 2 }, () => {
+describe("a dry run", { timeout: 300_000, concurrency: 2 }, () => {
   /**
    * A dry run, by which nothing may be asked of the network.
    *
@@ -141,7 +141,7 @@ test("arguments that make no sense end with 2, and what they should be", async (
   }
 });
 
-describe("with an account", { timeout: 240_000, concurrency: 2 }, () => {
+describe("with an account", { timeout: 300_000, concurrency: 2 }, () => {
   const SECRETS = { AWS_ACCESS_KEY_ID: "AKIAREAL", AWS_SECRET_ACCESS_KEY: "a/real+secret" };
 
   test("a first deployment sets the secrets, makes what is missing and applies the migration", async (t) => {
