@@ -150,7 +150,9 @@ LimitVerdict RateLimiter::check(const PolicySubject& subject, double now_ms) {
     const bool is_counted = !subject.user.empty() && !policy.counts_by(PolicyKey::kUser);
     if (assessment.admitted || is_counted) {
       candidates.push_back({id, i, std::move(text), is_counted});
-      if (!assessment.admitted) counted_wait_ms = std::max(counted_wait_ms, assessment.wait_ms);
+      if (!assessment.admitted && !policy.report_only) {
+        counted_wait_ms = std::max(counted_wait_ms, assessment.wait_ms);
+      }
     } else if (policy.report_only) {
       verdict.report_only_hits.push_back(&policy);
     } else {

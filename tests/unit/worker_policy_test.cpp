@@ -172,8 +172,10 @@ TEST_CASE("users: each look counts what it decides, and that once") {
 
 TEST_CASE(
     "users: who waits as long as Retry-After says is admitted by the policies of both looks") {
-  // The address is out of its units later than the user, but its wait is the longer one.
+  // The address is out of its units later than the user, but its wait is the longer one. That of a
+  // policy that denies nobody is none.
   Service service(R"([
+    {"name":"trial","key":"ip","limit":1,"window_s":600,"report_only":true},
     {"name":"ip","key":"ip","limit":3,"window_s":60},
     {"name":"user","key":"user","limit":2,"window_s":10}])");
   for (int i = 0; i < 2; i++) CHECK(service.ask("ana").action == EdgeAction::kJoinRoom);
