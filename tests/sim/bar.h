@@ -25,6 +25,7 @@ struct Figures {
   HonestResult roaming;  // C
   HonestResult mixed;    // H
   HonestResult greedy;
+  HonestResult bursts;
   HonestResult light;
   std::vector<std::vector<FloodResult>> floods;  // as kFloods, by seed
 };

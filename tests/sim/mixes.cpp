@@ -134,8 +134,8 @@ HonestResult run_greedy(const Greedy& greedy, const Algorithm& algorithm, uint64
                         const KvFaults& faults) {
   World world(greedy.topology, algorithm, seed, greedy.policy);
   world.kv.faults = faults;
-  // Two clocks differ by twice the skew, and each of them counts whole milliseconds.
-  const double window_ms = greedy.policy.window_ms() + 2 * kSkewMs + 2;
+  // By true time, but clocks count whole milliseconds.
+  const double window_ms = greedy.policy.window_ms() + 2;
   const double interval_ms = greedy.policy.window_ms() / greedy.budget;
   HonestResult result;
   std::deque<double> sent;
@@ -159,6 +159,27 @@ HonestResult run_greedy(const Greedy& greedy, const Algorithm& algorithm, uint64
       leaves_ms = at_ms + world.fraction() * greedy.stay_ms;
     }
     if (!world.request(isolate, kFloodClient, at_ms)) result.denied++;
+  }
+  take_kv(result, world);
+  return result;
+}
+
+HonestResult run_bursts(const Algorithm& algorithm, uint64_t seed) {
+  constexpr int kBurst = 60;
+  constexpr int kEvenly = 40;
+  constexpr double kPeriodMs = kWindowMs + 2;
+  World world({2, 1}, algorithm, seed);
+  HonestResult result;
+  const auto send = [&](size_t isolate, double at_ms) {
+    result.requests++;
+    if (!world.request(isolate, kFloodClient, at_ms)) result.denied++;
+  };
+  for (size_t window = 0; window < 2 * kWindows; window++) {
+    const double start_ms = static_cast<double>(window) * kPeriodMs;
+    for (int i = 0; i < kBurst; i++) send(window % 2, start_ms);
+    for (int i = 1; i <= kEvenly; i++) {
+      send(static_cast<size_t>(i) % 2, start_ms + i * kPeriodMs / (kEvenly + 1));
+    }
   }
   take_kv(result, world);
   return result;

@@ -46,9 +46,14 @@ struct Greedy {
 };
 
 // A client that sends all of its budget, as unevenly as it likes; but never more than that in any
-// window, whichever of the clocks measures it.
+// window of true time.
 HonestResult run_greedy(const Greedy& greedy, const Algorithm& algorithm, uint64_t seed,
                         const KvFaults& faults = {});
+
+// A client that sends most of its limit at once, to one of two isolates by turns, the next time as
+// soon as that has left the window; and the rest evenly to both, so that each knows of the other.
+// What an isolate counts of the other for half a second too long denies some of it.
+HonestResult run_bursts(const Algorithm& algorithm, uint64_t seed);
 
 struct Flood {
   const char* name;

@@ -65,6 +65,7 @@ std::string json_of_row(const Figures& figures) {
   object.raw("C", json_of_honest(figures.roaming));
   object.raw("H", json_of_honest(figures.mixed));
   object.raw("greedy", json_of_honest(figures.greedy));
+  object.raw("bursts", json_of_honest(figures.bursts));
   object.raw("light", json_of_honest(figures.light));
   for (size_t i = 0; i < kFloods.size(); i++) {
     object.raw(kFloods[i].name, json_of_floods(figures.floods[i]));
