@@ -199,7 +199,7 @@ export const EdgePassedHeaders = Object.freeze({
   status: 8,
   body: 12,
   bodySize: 16,
-  storable: 20,
+  cacheable: 20,
   SIZE: 24,
 });
 

@@ -119,7 +119,7 @@ export class EdgeCore {
       headers: passed,
       status: record.u32(EdgePassedHeaders.status),
       body: record.text(EdgePassedHeaders.body),
-      storable: record.u32(EdgePassedHeaders.storable) === 1,
+      cacheable: record.u32(EdgePassedHeaders.cacheable) === 1,
     };
   }
 
@@ -192,7 +192,7 @@ function headerPairs(lines) {
   return lines
     .split("\n")
     .slice(0, -1)
-    .map((line) => /** @type {[string, string]} */ (line.split(/: (.*)/, 2)));
+    .map((line) => /** @type {[string, string]} */ (line.split(/: (.*)/s, 2)));
 }
 
 /** @param {number} level @param {object} fields */

@@ -42,23 +42,38 @@ let counters = null;
 export default {
   /** @param {Request} request @param {Bindings} env @param {ExecutionContext} ctx */
   async fetch(request, env, ctx) {
+    /** @type {Decision | undefined} */
+    let decision;
+    /** @type {[string, string][]} */
+    const headers = [];
+    let answer;
     try {
-      let decision = decide(request, env, ctx);
-      const headers = [...decision.headers];
+      decision = decide(request, env, ctx);
+      headers.push(...decision.headers);
       if (decision.action === EdgeAction.verifyToken) {
         const verified = await verifyToken(env, decision.body);
         decision = decide(request, env, ctx, { ...decision, verified });
         headers.push(...decision.headers);
       }
-      const answer = withHeaders(await carryOut(decision, request, env, ctx), headers);
-      note(decision, answer.status, env);
-      return answer;
+      answer = await carryOut(decision, request, env, ctx);
     } catch (error) {
-      writeLog(EdgeLogLevel.error, { event: "edge_failed", reason: reasonOf(error) });
-      return problem(500, "Internal Server Error", "internal");
+      failed(error, decision);
+      answer = problem(500, "Internal Server Error", "internal");
     }
+    try {
+      if (decision) note(decision, answer.status, env);
+    } catch (error) {
+      failed(error, decision);
+    }
+    return withHeaders(answer, headers);
   },
 };
+
+/** What is nobody's fault but ours. @param {unknown} error @param {Decision} [decision] */
+function failed(error, decision) {
+  const request = decision?.requestId;
+  writeLog(EdgeLogLevel.error, { event: "edge_failed", reason: reasonOf(error), request });
+}
 
 /**
  * @template Result
@@ -93,7 +108,7 @@ async function share(using) {
   try {
     await using.run();
   } catch (error) {
-    writeLog(EdgeLogLevel.error, { event: "edge_failed", reason: reasonOf(error) });
+    failed(error);
     if (counters === using) counters = null;
   }
 }

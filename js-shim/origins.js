@@ -21,17 +21,18 @@ import { problem } from "./problem.js";
  * @param {Request} request
  */
 export async function askApi(origin, request) {
-  const { headers } = origin.pass(EdgeHeaderSet.apiRequest, request.headers);
-  for (const [name, value] of origin.decision.onward) {
-    if (value === "") headers.delete(name);
-    else headers.set(name, value);
-  }
+  const { headers } = onward(origin, EdgeHeaderSet.apiRequest, request.headers);
   const { method } = request;
   // Content of a GET or HEAD means nothing (RFC 9110, section 9.3.1), and fetch() takes none.
   const body = method === "GET" || method === "HEAD" ? null : request.body;
-  const answer = await fromOrigin(origin, { method, headers, body });
+  // The platform's cache is asked for what looks like a file, and would not know one user from another.
+  const answer = await fromOrigin(origin, { method, headers, body, cache: "no-store" });
   if (answer instanceof Problem) return answer.response;
   const { status, statusText } = answer;
+  if (status > STATUS_MAX) {
+    await answer.body?.cancel();
+    return problem(502, "Bad Gateway", `the origin answered with status ${status}`);
+  }
   const passed = origin.pass(EdgeHeaderSet.apiAnswer, answer.headers, status);
   return new Response(answer.body, { status, statusText, headers: passed.headers });
 }
@@ -44,8 +45,8 @@ export async function askApi(origin, request) {
  */
 export async function askStore(origin, request, ctx) {
   const { method } = request;
-  const { headers } = origin.pass(EdgeHeaderSet.assetRequest, request.headers);
-  const kept = await fromCache(origin, headers);
+  const { headers, cacheable } = onward(origin, EdgeHeaderSet.assetRequest, request.headers);
+  const kept = cacheable ? await fromCache(origin, headers) : undefined;
   if (kept) return method === "HEAD" ? new Response(null, kept) : kept;
   const answer = await fromOrigin(origin, { method, headers });
   if (answer instanceof Problem) return answer.response;
@@ -57,15 +58,22 @@ export async function askStore(origin, request, ctx) {
   }
   const { status, statusText } = answer;
   const file = new Response(answer.body, { status, statusText, headers: passed.headers });
-  if (passed.storable && method === "GET") ctx.waitUntil(keep(origin, file.clone()));
+  if (passed.cacheable && method === "GET") ctx.waitUntil(keep(origin, file.clone()));
   return file;
 }
 
-/**
- * Nothing on the way keeps an answer: it may be for one user alone. (The standard's "no-store" would
- * do that by headers, which the origin would see.)
- */
-const NOT_KEPT = { cacheTtlByStatus: { "100-599": -1 } };
+/** The largest status that an answer of ours can have. */
+const STATUS_MAX = 599;
+
+/** The headers of the request that goes on. @param {Origin} origin @param {number} set @param {Headers} came */
+function onward(origin, set, came) {
+  const passed = origin.pass(set, came);
+  for (const [name, value] of origin.decision.onward) {
+    if (value === "") passed.headers.delete(name);
+    else passed.headers.set(name, value);
+  }
+  return passed;
+}
 
 /** What is taken of a body at once. */
 const PART_BYTES = 64 << 10;
@@ -92,7 +100,6 @@ async function fromOrigin(origin, init) {
       body: patience.watched(init),
       redirect: "manual",
       signal: patience.signal,
-      cf: NOT_KEPT,
     });
   } catch (error) {
     const isLate = patience.signal.aborted;

@@ -103,8 +103,8 @@ struct EdgeDecision {
   uint32_t url_size;
   uint32_t cache_key;  // kAssets: an absolute URL
   uint32_t cache_key_size;
-  // kApi: lines as in `headers`, to be set on the request that is sent on, after edge_pass_headers;
-  // with an empty value: not to be sent.
+  // kApi, kAssets: lines as in `headers`, to be set on the request that is sent on, after
+  // edge_pass_headers; with an empty value: not to be sent.
   uint32_t onward;
   uint32_t onward_size;
   uint32_t timeout_ms;  // kApi, kAssets: until the origin's answer must have begun
@@ -135,7 +135,7 @@ struct EdgePassedHeaders {
   uint32_t status;  // of an answer: 0: its status and body pass; else this and `body` instead
   uint32_t body;
   uint32_t body_size;
-  uint32_t storable;  // kAssetAnswer: 1: the cache may keep it
+  uint32_t cacheable;  // kAssetRequest: 1: the cache may answer; kAssetAnswer: 1: it may keep it
 };
 static_assert(sizeof(EdgePassedHeaders) == 24);
 

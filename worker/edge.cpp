@@ -175,7 +175,8 @@ Answer Edge::answer_to(const RequestLines& request, const Target& target, bool i
     } else {
       answer = limited(request, target, now_ms);
     }
-    if (is_api(target.path) || (!request.origin.empty() && request.origin != target.url.origin)) {
+    if (is_api(target.path) || target.match.route == Route::kAssets ||
+        (!request.origin.empty() && request.origin != target.url.origin)) {
       add_cors_headers(answer, request.origin);
     }
   }
@@ -281,7 +282,7 @@ Answer Edge::ask_api(const RequestLines& request, const Target& target,
   const auto send = [&answer](std::string_view name, std::string_view value) {
     answer.onward.append(name).append(": ").append(value).append("\n");
   };
-  if (is_moderator_token(bearer_token(request.authorization), moderators)) {
+  if (holds_moderator_token(request.authorization, moderators)) {
     send("authorization", "");
   }
   // Of a token that was verified; a moderator's token names nobody.
@@ -308,6 +309,8 @@ Answer Edge::ask_store(const RequestLines& request, const Target& target) const 
   answer.timeout_ms = settings_->origin_timeout_ms;
   answer.url = settings_->s3_url + std::string(target.url.path);
   answer.cache_key = std::string(target.url.origin) + target.path;
+  // A range means something for GET alone (RFC 9110, section 14.2).
+  if (request.method == "HEAD") answer.onward = "range: \nif-range: \n";
   return answer;
 }
 

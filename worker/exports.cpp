@@ -189,7 +189,7 @@ int32_t edge_pass_headers(uint32_t set, uint32_t status, uint32_t size) {
   m.put(passed.headers, m.passed.headers, m.passed.headers_size);
   m.passed.status = passed.status;
   m.put(passed.body, m.passed.body, m.passed.body_size);
-  m.passed.storable = passed.is_storable ? 1 : 0;
+  m.passed.cacheable = passed.is_cacheable ? 1 : 0;
   return m.show(&m.passed, 1);
 }
 

@@ -1,5 +1,6 @@
 #include "worker/moderator.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "worker/url.h"
@@ -47,6 +48,34 @@ bool is_moderator_token(std::string_view token, const std::vector<std::string>& 
   return found;
 }
 
+bool holds_moderator_token(std::string_view header,
+                           const std::vector<std::string>& moderator_tokens) {
+  constexpr std::string_view kBetween = " \t,";
+  while (true) {
+    const size_t start = header.find_first_not_of(kBetween);
+    if (start == std::string_view::npos) return false;
+    header.remove_prefix(start);
+    const size_t end = std::min(header.find_first_of(kBetween), header.size());
+    if (is_moderator_token(header.substr(0, end), moderator_tokens)) return true;
+    header.remove_prefix(end);
+  }
+}
+
+namespace {
+
+// As it stands, or in one of the ways in which it can be read.
+bool reads_as_moderator_token(std::string_view text,
+                              const std::vector<std::string>& moderator_tokens) {
+  if (is_moderator_token(text, moderator_tokens)) return true;
+  for (const bool plus_is_space : {false, true}) {
+    const auto read = percent_decode(text, plus_is_space);
+    if (read && is_moderator_token(*read, moderator_tokens)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::string without_moderator_tokens(std::string_view query,
                                      const std::vector<std::string>& moderator_tokens) {
   std::string out;
@@ -56,9 +85,13 @@ std::string without_moderator_tokens(std::string_view query,
     const std::string_view pair = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
     const size_t equals = pair.find('=');
-    if (equals != std::string_view::npos) {
-      const auto value = percent_decode(pair.substr(equals + 1), true);
-      if (value && is_moderator_token(*value, moderator_tokens)) continue;
+    if (reads_as_moderator_token(pair, moderator_tokens) ||
+        reads_as_moderator_token(pair.substr(0, equals), moderator_tokens)) {
+      continue;
+    }
+    if (equals != std::string_view::npos &&
+        reads_as_moderator_token(pair.substr(equals + 1), moderator_tokens)) {
+      continue;
     }
     if (any) out.push_back('&');
     out.append(pair);

@@ -15,7 +15,12 @@ std::string_view bearer_token(std::string_view authorization);
 // every wrong token of the same length.
 bool is_moderator_token(std::string_view token, const std::vector<std::string>& moderator_tokens);
 
-// A query without the parameters whose value is one of them; as it was sent if there is none.
+// Whether one of them stands in a header, whatever stands around it.
+bool holds_moderator_token(std::string_view header,
+                           const std::vector<std::string>& moderator_tokens);
+
+// A query without the parameters whose name or value is one of them; as it was sent if there is
+// none.
 std::string without_moderator_tokens(std::string_view query,
                                      const std::vector<std::string>& moderator_tokens);
 

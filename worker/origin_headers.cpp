@@ -88,14 +88,15 @@ bool is_ours_to_say(std::string_view key) {
 }
 
 bool describes_a_request_for_a_file(std::string_view key) {
-  static constexpr std::string_view kNames[] = {"accept",
-                                                "range",
-                                                "if-range",
-                                                "if-match",
-                                                "if-none-match",
-                                                "if-modified-since",
-                                                "if-unmodified-since"};
+  // Not "accept": the file that one client would rather have would be everybody's.
+  static constexpr std::string_view kNames[] = {
+      "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"};
   return is_one_of(key, kNames);
+}
+
+// The platform's cache knows none of these conditions: it would give a part of another version.
+bool asks_for_one_version(std::string_view key) {
+  return key == "if-range" || key == "if-match" || key == "if-unmodified-since";
 }
 
 bool describes_a_file(std::string_view key) {
@@ -113,6 +114,16 @@ void append(std::string& lines, const Header& header) {
 bool holds_directive(std::string_view cache_control, std::string_view directive) {
   for (const std::string_view token : list_tokens(cache_control)) {
     if (key_of(token.substr(0, token.find('='))) == directive) return true;
+  }
+  return false;
+}
+
+// Whether others may get another file under the same name. We say who may read an answer, and ask
+// for no encoding.
+bool varies_by_client(std::string_view vary) {
+  for (const std::string_view token : list_tokens(vary)) {
+    const std::string key = key_of(token);
+    if (key != "origin" && key != "accept-encoding") return true;
   }
   return false;
 }
@@ -150,20 +161,30 @@ PassedHeaders asset_answer(uint32_t status, const std::vector<Header>& headers) 
     }
   }
   if (out.status != 0) return out;
-  std::string_view cache_control;
-  bool expires = false;
+  std::string cache_control;
+  bool has_age = false;
+  bool varies = false;
   for (const Header& header : headers) {
-    if (!describes_a_file(header.key)) continue;
-    if (header.key == "cache-control") cache_control = header.value;
-    if (header.key == "expires") expires = true;
-    append(out.headers, header);
+    if (header.key == "vary") varies = varies || varies_by_client(header.value);
+    if (header.key == "expires") has_age = true;
+    if (header.key == "cache-control") {
+      if (!cache_control.empty()) cache_control += ", ";
+      cache_control += header.value;
+    } else if (describes_a_file(header.key)) {
+      append(out.headers, header);
+    }
   }
-  if (cache_control.empty() && !expires) {
-    out.headers += "cache-control: public, max-age=" + std::to_string(kAssetAgeSeconds) + "\n";
+  const auto says = [&cache_control](std::string_view directive) {
+    return holds_directive(cache_control, directive);
+  };
+  has_age = has_age || says("max-age") || says("s-maxage");
+  const bool is_private = says("private") || says("no-store") || says("no-cache");
+  if (!has_age && !is_private) {
+    if (cache_control.empty()) cache_control = "public";
+    cache_control += ", max-age=" + std::to_string(kAssetAgeSeconds);
   }
-  out.is_storable = status == 200 && !holds_directive(cache_control, "private") &&
-                    !holds_directive(cache_control, "no-store") &&
-                    !holds_directive(cache_control, "no-cache");
+  if (!cache_control.empty()) out.headers += "cache-control: " + cache_control + "\n";
+  out.is_cacheable = status == 200 && !is_private && !varies;
   return out;
 }
 
@@ -188,6 +209,7 @@ PassedHeaders pass_headers(EdgeHeaderSet set, uint32_t status, std::string_view 
   if (set == EdgeHeaderSet::kAssetAnswer) return asset_answer(status, headers);
   PassedHeaders out;
   const bool is_api = set == EdgeHeaderSet::kApiRequest;
+  out.is_cacheable = !is_api;
   const std::vector<std::string> named = named_by_connection(headers);
   const bool is_traced = std::any_of(headers.begin(), headers.end(), [](const Header& header) {
     return header.key == "traceparent" && is_traceparent(header.value);
@@ -199,6 +221,7 @@ PassedHeaders pass_headers(EdgeHeaderSet set, uint32_t status, std::string_view 
                : describes_a_request_for_a_file(header.key)) {
       append(out.headers, header);
     }
+    if (asks_for_one_version(header.key)) out.is_cacheable = false;
   }
   return out;
 }

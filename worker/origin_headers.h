@@ -17,8 +17,9 @@ struct PassedHeaders {
   std::string headers;  // lines `name: value`, each ended by a line feed
   // Of an answer. 0: the origin's own status and body pass on.
   uint32_t status = 0;
-  std::string body;          // instead of the origin's, when `status` is not 0
-  bool is_storable = false;  // kAssetAnswer: the cache may keep it
+  std::string body;  // instead of the origin's, when `status` is not 0
+  // kAssetRequest: the cache may answer it; kAssetAnswer: the cache may keep it.
+  bool is_cacheable = false;
 };
 
 // `lines`: `name: value`, each ended by a line feed. `status`: of an answer.

@@ -228,7 +228,7 @@ bool fits(std::string_view pattern, std::string_view path) {
 }
 
 // What an origin server may make of a path: as it stands, its escapes resolved, and its dot
-// segments as well. Slashes are single in all of them.
+// segments as well, with path parameters and without. Slashes are single in all of them.
 std::vector<std::string> readings_of(std::string_view path) {
   std::vector<std::string> out = {without_repeated_slashes(path)};
   std::string resolved;
@@ -240,12 +240,14 @@ std::vector<std::string> readings_of(std::string_view path) {
   std::replace(resolved.begin(), resolved.end(), '\\', '/');
   out.push_back(without_repeated_slashes(resolved));
   out.push_back(without_dot_segments(out.back()));
+  out.push_back(without_repeated_slashes(without_path_parameters(resolved)));
+  out.push_back(without_dot_segments(out.back()));
   return out;
 }
 
 // Whether a path can be read in one way only.
 bool is_plain(std::string_view path) {
-  return path.find_first_of("%\\") == std::string_view::npos &&
+  return path.find_first_of("%\\;") == std::string_view::npos &&
          path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos;
 }
 

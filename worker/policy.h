@@ -20,8 +20,9 @@
 //   report_only  true: never denies, but writes a log line where it would have
 //
 // Requests for /health and CORS preflights match no policy. Paths are compared in all the readings
-// that an origin server may have of them: with and without case, escapes, repeated slashes and dot
-// segments. So a policy may apply to a path that looks like another one, but is never got around.
+// that an origin server may have of them: with and without case, escapes, repeated slashes, dot
+// segments and path parameters (";x=1"). So a policy may apply to a path that looks like another
+// one, but is never got around.
 //
 // Users. Without a verified token a name is whatever the client says: to count by it would limit
 // nobody and block others, so AUTH=off refuses the key. With AUTH=jwt a request is looked at twice:

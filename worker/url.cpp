@@ -127,7 +127,19 @@ bool has_hidden_dot_segment(std::string_view path) {
     slashes.push_back(is_escape || path[i] == '\\' ? '/' : path[i]);
     if (is_escape) i += 2;
   }
-  return has_dot_segment(slashes);
+  return has_dot_segment(without_path_parameters(slashes));
+}
+
+std::string without_path_parameters(std::string_view path) {
+  std::string out;
+  out.reserve(path.size());
+  bool in_parameters = false;
+  for (size_t i = 0; i < path.size(); i++) {
+    if (path[i] == '/') in_parameters = false;
+    if (path[i] == ';' || path.substr(i, 3) == "%3B") in_parameters = true;
+    if (!in_parameters) out.push_back(path[i]);
+  }
+  return out;
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {

@@ -56,8 +56,7 @@ describe("/assets/ and the store behind it", () => {
 
   before(async () => {
     store = await OriginServer.start();
-    const vars = { S3_URL: `${store.url}/bucket/`, ORIGIN_TIMEOUT_MS: "1000" };
-    edge = await startEdge({ vars });
+    edge = await startEdge({ vars: { S3_URL: `${store.url}/bucket/` } });
   });
   beforeEach(() => {
     store.answer = giveFile;
@@ -125,7 +124,8 @@ describe("/assets/ and the store behind it", () => {
     };
     const { headers: told } = await edge.fetch(path, { headers });
     assert.doesNotMatch(JSON.stringify(store.last), /secret|192\.0\.2\.1/);
-    for (const name of ["set-cookie", "x-amz-request-id", "x-amz-meta-owner", "server", "vary"]) {
+    assert.equal(told.get("vary"), "Origin");
+    for (const name of ["set-cookie", "x-amz-request-id", "x-amz-meta-owner", "server"]) {
       assert.equal(told.get(name), null, name);
     }
   });
@@ -202,18 +202,49 @@ describe("/assets/ and the store behind it", () => {
       store.answer = giveFile;
       assert.equal(await (await edge.fetch(path)).text(), FILE);
     }
-    store.answer = () => {};
-    await problem(await edge.fetch(newPath()), 504);
-    assert.equal((await edge.fetch(await keptWhileSilent())).status, 200);
   });
 
-  /** A file that was kept before the store fell silent. */
-  async function keptWhileSilent() {
-    store.answer = giveFile;
+  it("gives what the cache has while the store is silent", async () => {
+    const kept = await keptPath();
+    const vars = { S3_URL: `${store.url}/bucket/`, ORIGIN_TIMEOUT_MS: "500" };
+    const hasty = await startEdge({ vars });
+    try {
+      store.answer = () => {};
+      await problem(await hasty.fetch(newPath()), 504);
+      assert.equal((await edge.fetch(kept)).status, 200);
+    } finally {
+      await hasty.close();
+    }
+  });
+
+  it("asks the store for one version, whatever the cache has", async () => {
     const path = await keptPath();
-    store.answer = () => {};
-    return path;
-  }
+    for (const [name, headers] of Object.entries({
+      "if-range": { range: "bytes=2-4", "if-range": ETAG },
+      "if-match": { "if-match": ETAG },
+    })) {
+      const asked = timesAsked(path);
+      await (await edge.fetch(path, { headers })).text();
+      assert.equal(timesAsked(path), asked + 1);
+      assert.equal(store.last.headers[name], ETAG);
+    }
+    const head = await edge.fetch(newPath(), { method: "HEAD", headers: { range: "bytes=0-1" } });
+    assert.equal(head.status, 200);
+    assert.equal(store.last.headers.range, undefined);
+  });
+
+  it("lets no client choose what others get", async () => {
+    store.answer = (request, response) => {
+      response.writeHead(200, { vary: "Accept", "content-type": "text/plain" });
+      response.end(request.headers.accept === "image/avif" ? "for one" : "for all");
+    };
+    const path = newPath();
+    for (let i = 1; i <= 2; i++) {
+      const answer = await edge.fetch(path, { headers: { accept: "image/avif" } });
+      assert.equal(await answer.text(), "for all");
+      assert.equal(timesAsked(path), i);
+    }
+  });
 
   it("keeps nothing that the store does not want to be kept", async () => {
     for (const control of ["no-store", "private, max-age=60", "no-cache", "max-age=0"]) {

@@ -722,7 +722,8 @@ TEST_CASE("paths that an origin may take for others are refused") {
   Edge edge = edge_with_origins();
   for (const std::string path :
        {"/api/../x", "/api/a/%2e%2E/x", "/api/a%2f..%2fx", "/api/a%5C..%5cx", "/api/a\\..\\x",
-        "/api/.%2Fx", "/api/a/..", "/assets/../x", "/assets/a%2F..%2Fx", "/assets/."}) {
+        "/api/.%2Fx", "/api/a/..", "/api/..;/x", "/api/a/.;b=c/x", "/api/..%3Bx/y", "/assets/../x",
+        "/assets/a%2F..%2Fx", "/assets/."}) {
     CAPTURE(path);
     Asked asked;
     asked.url = path;
@@ -750,8 +751,28 @@ TEST_CASE("a moderator's token never leaves") {
   const Answer answer = ask(edge, asked);
   CHECK(answer.url == "https://api.example/v1/api/users?a=1&c=");
   CHECK(answer.onward.find("authorization: \n") != std::string::npos);
-  asked.authorization = "Bearer other";
-  CHECK(ask(edge, asked).onward.find("authorization") == std::string::npos);
+  for (const std::string authorization :
+       {"Bearer  old-token", "old-token", "Bearer x, Bearer new-token", "Token old-token "}) {
+    CAPTURE(authorization);
+    asked.authorization = authorization;
+    CHECK(ask(edge, asked).onward.find("authorization: \n") != std::string::npos);
+  }
+  for (const std::string authorization : {"Bearer other", "Bearer old-token.x", "Basic b2xk"}) {
+    CAPTURE(authorization);
+    asked.authorization = authorization;
+    CHECK(ask(edge, asked).onward.find("authorization") == std::string::npos);
+  }
+}
+
+TEST_CASE("a moderator's token never leaves, however a query is read") {
+  Edge edge = edge_with_origins({{"MODERATOR_TOKENS", "a+b%c=,x%2By"}});
+  for (const std::string query : {"t=a+b%25c=", "t=a%2Bb%25c%3D", "t=a+b%c=", "a+b%c=",
+                                  "a%2bb%25c%3d", "t=x%252By", "x%2By", "x%2By=1"}) {
+    CAPTURE(query);
+    Asked asked;
+    asked.url = "/api/users?" + query + "&kept=1";
+    CHECK(ask(edge, asked).url == "https://api.example/v1/api/users?kept=1");
+  }
 }
 
 TEST_CASE("the origin is told who it is, by the token alone") {
@@ -815,6 +836,10 @@ TEST_CASE("a file is asked for by its path alone, and kept under it") {
   CHECK(answer.action == EdgeAction::kAssets);
   CHECK(answer.url == "https://files.example/bucket/assets/%69mg/a%20b.png");
   CHECK(answer.cache_key == "https://rooms.example/assets/img/a%20b.png");
+  CHECK(answer.onward.empty());
+  CHECK(header(answer, "vary") == "Origin");
+  asked.method = "HEAD";
+  CHECK(ask(edge, asked).onward == "range: \nif-range: \n");
   asked.method = "POST";
   CHECK(ask(edge, asked).status == 405);
   CHECK(header(ask(edge, asked), "allow") == "GET, HEAD");

@@ -77,10 +77,15 @@ TEST_CASE("a store is told of the file alone, and tells of it alone") {
 
 TEST_CASE("the cache keeps whole files that may be kept") {
   const auto storable = [](uint32_t status, const std::string& lines) {
-    return pass_headers(EdgeHeaderSet::kAssetAnswer, status, lines).is_storable;
+    return pass_headers(EdgeHeaderSet::kAssetAnswer, status, lines).is_cacheable;
   };
   CHECK(storable(200, ""));
   CHECK(storable(200, "cache-control: public, max-age=60\n"));
+  CHECK(storable(200, "vary: Origin, accept-encoding\n"));
+  // Another client may get another file there.
+  CHECK_FALSE(storable(200, "vary: Origin, Accept\n"));
+  CHECK_FALSE(storable(200, "vary: *\n"));
+  CHECK_FALSE(storable(200, "cache-control: public\ncache-control: private\n"));
   CHECK_FALSE(storable(200, "cache-control: max-age=60, Private\n"));
   CHECK_FALSE(storable(200, "cache-control: no-store\n"));
   CHECK_FALSE(storable(200, "cache-control: no-cache=\"x\"\n"));
@@ -89,7 +94,24 @@ TEST_CASE("the cache keeps whole files that may be kept") {
   CHECK_FALSE(storable(404, ""));
   // A store that says nothing means: for a while.
   CHECK(passed(EdgeHeaderSet::kAssetAnswer, "") == "cache-control: public, max-age=300\n");
+  CHECK(passed(EdgeHeaderSet::kAssetAnswer, "cache-control: public\n") ==
+        "cache-control: public, max-age=300\n");
+  CHECK(passed(EdgeHeaderSet::kAssetAnswer, "cache-control: s-maxage=9\n") ==
+        "cache-control: s-maxage=9\n");
+  CHECK(passed(EdgeHeaderSet::kAssetAnswer, "cache-control: no-store\n") ==
+        "cache-control: no-store\n");
   CHECK(passed(EdgeHeaderSet::kAssetAnswer, "expires: 0\n") == "expires: 0\n");
+}
+
+TEST_CASE("the cache is not asked what it does not know") {
+  const auto answerable = [](const std::string& lines) {
+    return pass_headers(EdgeHeaderSet::kAssetRequest, 0, lines).is_cacheable;
+  };
+  CHECK(answerable("range: bytes=0-1\nif-none-match: \"a\"\nif-modified-since: x\n"));
+  CHECK_FALSE(answerable("range: bytes=0-1\nif-range: \"a\"\n"));
+  CHECK_FALSE(answerable("If-Match: \"a\"\n"));
+  CHECK_FALSE(answerable("if-unmodified-since: x\n"));
+  CHECK(passed(EdgeHeaderSet::kAssetRequest, "accept: image/avif\n").empty());
 }
 
 TEST_CASE("a store's own words about a file that it does not give are not told") {
@@ -111,7 +133,7 @@ TEST_CASE("a store's own words about a file that it does not give are not told")
     CHECK(out.body.find("\"status\":" + std::to_string(answered)) != std::string::npos);
     CHECK(out.headers.find("application/problem+json") != std::string::npos);
     CHECK(out.headers.find("amz") == std::string::npos);
-    CHECK_FALSE(out.is_storable);
+    CHECK_FALSE(out.is_cacheable);
   }
   CHECK(passed(EdgeHeaderSet::kAssetAnswer, "content-range: bytes */5\n", 416)
             .find("content-range: bytes */5\n") != std::string::npos);
