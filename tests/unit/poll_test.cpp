@@ -156,7 +156,7 @@ TEST_CASE("poll: a setting that is wrong is named") {
   };
   // What a Worker needs beside.
   const std::string worker =
-      R"("AUTH":"off","PERSIST_AUTH":"none","PERSIST_URL":"http://127.0.0.1:9",)";
+      R"("AUTH":"off","PERSIST_AUTH":"none","PERSIST_URL":"http://127.0.0.1:9","RATE_LIMITS":"[]",)";
   for (const auto& [members, expected] : wrong) {
     CAPTURE(members);
     const auto made = edgeroom::make_behaviour(SettingMap::parse("{" + members + "}").value());
