@@ -84,13 +84,11 @@ std::string without_moderator_tokens(std::string_view query,
     const size_t end = query.find('&');
     const std::string_view pair = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    if (reads_as_moderator_token(pair, moderator_tokens)) continue;
     const size_t equals = pair.find('=');
-    if (reads_as_moderator_token(pair, moderator_tokens) ||
-        reads_as_moderator_token(pair.substr(0, equals), moderator_tokens)) {
-      continue;
-    }
     if (equals != std::string_view::npos &&
-        reads_as_moderator_token(pair.substr(equals + 1), moderator_tokens)) {
+        (reads_as_moderator_token(pair.substr(0, equals), moderator_tokens) ||
+         reads_as_moderator_token(pair.substr(equals + 1), moderator_tokens))) {
       continue;
     }
     if (any) out.push_back('&');

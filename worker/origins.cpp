@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::string_view kApi = "/api";
 
-std::string_view without_slash(std::string_view text) {
-  while (!text.empty() && text.back() == '/') text.remove_suffix(1);
-  return text;
-}
-
 bool covers(std::string_view prefix, std::string_view path) {
   return path.substr(0, prefix.size()) == prefix &&
          (path.size() == prefix.size() || path[prefix.size()] == '/');
@@ -33,6 +28,11 @@ std::string_view fault_of_prefix(std::string_view prefix) {
 }
 
 }  // namespace
+
+std::string_view without_slash(std::string_view text) {
+  while (!text.empty() && text.back() == '/') text.remove_suffix(1);
+  return text;
+}
 
 bool is_plain_url(std::string_view text) {
   const auto url = parse_url(text);

@@ -35,6 +35,9 @@ class Origins {
   std::vector<Origin> origins_;  // the longest prefix first
 };
 
+// The text without slashes at its end.
+std::string_view without_slash(std::string_view text);
+
 // Whether other people may see the URL, and paths may be added to it: absolute, http or https, and
 // with no user, no query and no fragment.
 bool is_plain_url(std::string_view text);

@@ -231,13 +231,7 @@ bool fits(std::string_view pattern, std::string_view path) {
 // segments as well, with path parameters and without. Slashes are single in all of them.
 std::vector<std::string> readings_of(std::string_view path) {
   std::vector<std::string> out = {without_repeated_slashes(path)};
-  std::string resolved;
-  for (size_t i = 0; i < path.size(); i++) {
-    const auto byte = path[i] == '%' ? percent_decode(path.substr(i, 3), false) : std::nullopt;
-    resolved += byte ? (*byte)[0] : path[i];
-    if (byte) i += 2;
-  }
-  std::replace(resolved.begin(), resolved.end(), '\\', '/');
+  const std::string resolved = resolve_path(path);
   out.push_back(without_repeated_slashes(resolved));
   out.push_back(without_dot_segments(out.back()));
   out.push_back(without_repeated_slashes(without_path_parameters(resolved)));

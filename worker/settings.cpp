@@ -144,11 +144,10 @@ std::optional<Error> read_origin_servers(const SettingMap& settings, EdgeSetting
   Result<Origins> origins = Origins::parse(text_of(settings, "API_URL"));
   if (!origins.ok()) return origins.error();
   out.api_origins = std::move(origins.value());
-  out.s3_url = text_of(settings, "S3_URL");
-  if (!out.s3_url.empty()) {
+  out.s3_url = without_slash(text_of(settings, "S3_URL"));
+  if (!text_of(settings, "S3_URL").empty()) {
     if (auto error = check_url(settings, "S3_URL")) return error;
   }
-  while (!out.s3_url.empty() && out.s3_url.back() == '/') out.s3_url.pop_back();
   const auto timeout = settings.whole_number("ORIGIN_TIMEOUT_MS", kOriginTimeoutMs,
                                              kOriginTimeoutMsMin, kOriginTimeoutMsMax);
   if (!timeout.ok()) return timeout.error();

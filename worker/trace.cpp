@@ -56,10 +56,6 @@ std::string make_traceparent(Random& random) {
          hex_u64(id_part(random)) + "-01";
 }
 
-std::string_view trace_id(std::string_view traceparent) {
-  return traceparent.substr(kTraceAt, kTraceDigits);
-}
-
 std::string request_id(std::string_view ray, Random& random) {
   return is_ray(ray) ? std::string(ray) : hex_u64(random.next());
 }

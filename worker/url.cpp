@@ -118,28 +118,32 @@ bool has_dot_segment(std::string_view path) {
   return false;
 }
 
-bool has_hidden_dot_segment(std::string_view path) {
-  std::string slashes;
-  slashes.reserve(path.size());
+std::string resolve_path(std::string_view path) {
+  std::string out;
+  out.reserve(path.size());
   for (size_t i = 0; i < path.size(); i++) {
-    const std::string_view escape = path.substr(i, 3);
-    const bool is_escape = escape == "%2F" || escape == "%5C";
-    slashes.push_back(is_escape || path[i] == '\\' ? '/' : path[i]);
-    if (is_escape) i += 2;
+    const int byte = escaped_byte(path.substr(i));
+    const char c = byte < 0 ? path[i] : static_cast<char>(byte);
+    out.push_back(c == '\\' ? '/' : c);
+    if (byte >= 0) i += 2;
   }
-  return has_dot_segment(without_path_parameters(slashes));
+  return out;
 }
 
 std::string without_path_parameters(std::string_view path) {
   std::string out;
   out.reserve(path.size());
   bool in_parameters = false;
-  for (size_t i = 0; i < path.size(); i++) {
-    if (path[i] == '/') in_parameters = false;
-    if (path[i] == ';' || path.substr(i, 3) == "%3B") in_parameters = true;
-    if (!in_parameters) out.push_back(path[i]);
+  for (const char c : path) {
+    if (c == '/') in_parameters = false;
+    if (c == ';') in_parameters = true;
+    if (!in_parameters) out.push_back(c);
   }
   return out;
+}
+
+bool has_hidden_dot_segment(std::string_view path) {
+  return has_dot_segment(without_path_parameters(resolve_path(path)));
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {

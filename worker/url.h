@@ -28,12 +28,14 @@ std::string normalize_path(std::string_view path);
 // resolves it.
 bool has_dot_segment(std::string_view path);
 
-// A path without what follows a ';' in a segment, its escape too: to some servers those are
-// parameters, and no part of the name.
+// A path as servers may read it that resolve all escapes and take a backslash for a slash.
+std::string resolve_path(std::string_view path);
+
+// A resolved path without what follows a ';' in a segment: to some servers those are parameters,
+// and no part of the name.
 std::string without_path_parameters(std::string_view path);
 
-// The same for whoever takes a backslash, or the escape of a slash or a backslash, for a slash, or
-// leaves path parameters out.
+// Whether a path has a segment "." or ".." in one of these readings.
 bool has_hidden_dot_segment(std::string_view path);
 
 // Resolves percent escapes; `plus_is_space` as in queries. Nothing when an escape is malformed.

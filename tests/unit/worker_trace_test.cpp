@@ -42,6 +42,9 @@ TEST_CASE("one that is made is good, and like no other") {
   const std::string second = make_traceparent(random);
   CHECK(is_traceparent(first));
   CHECK(is_traceparent(second));
+  const auto trace_id = [](const std::string& text) {
+    return text.substr(3, text.find('-', 3) - 3);
+  };
   CHECK(trace_id(first) != trace_id(second));
   CHECK(trace_id(first).size() == 32);
   CHECK(first.substr(first.size() - 3) == "-01");
