@@ -672,6 +672,11 @@ namespace {
 
 constexpr const char* kTraceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
+const std::map<std::string, std::string> kByTokens = {
+    {"AUTH", "jwt"},
+    {"JWT_ALGORITHMS", "HS256"},
+    {"JWT_SECRET", "a secret of thirty-two bytes, or more"}};
+
 Edge edge_with_origins(std::map<std::string, std::string> changes = {}) {
   changes.insert(
       {"API_URL", R"({"/api":"https://api.example/v1/","/api/shop":"https://shop.example"})"});
@@ -776,9 +781,7 @@ TEST_CASE("a moderator's token never leaves, however a query is read") {
 }
 
 TEST_CASE("the origin is told who it is, by the token alone") {
-  Edge edge = edge_with_origins({{"AUTH", "jwt"},
-                                 {"JWT_ALGORITHMS", "HS256"},
-                                 {"JWT_SECRET", "a secret of thirty-two bytes, or more"}});
+  Edge edge = edge_with_origins(kByTokens);
   Asked asked;
   asked.url = "/api/users";
   asked.authorization = "Bearer a.b.c";
@@ -827,9 +830,7 @@ TEST_CASE("the origin is told where a request came from, and by which name") {
 }
 
 TEST_CASE("a file is asked for by its path alone, and kept under it") {
-  Edge edge = edge_with_origins({{"AUTH", "jwt"},
-                                 {"JWT_ALGORITHMS", "HS256"},
-                                 {"JWT_SECRET", "a secret of thirty-two bytes, or more"}});
+  Edge edge = edge_with_origins(kByTokens);
   Asked asked;
   asked.url = "/assets/%69mg/a%20b.png?acl&v=2";
   const Answer answer = ask(edge, asked);
