@@ -1,6 +1,8 @@
 // Data points for Workers Analytics Engine, where a dataset is bound: docs/OPERATIONS.md has the
 // columns, and the queries that read them.
 
+import { reasonOf } from "./reason.js";
+
 /** @import { Decision } from "./edge-core.js" */
 
 /** The platform's limit for an index, in bytes. What stands there is ASCII. */
@@ -17,7 +19,7 @@ export function writePoint(dataset, index, blobs, doubles) {
   try {
     dataset?.writeDataPoint({ indexes: [index.slice(0, INDEX_BYTES_MAX)], blobs, doubles });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     console.warn(JSON.stringify({ level: "warn", event: "data_point_lost", of: index, reason }));
   }
 }

@@ -3,6 +3,7 @@
 
 import { AwsClient } from "aws4fetch";
 import { boundedBytes } from "./bounded-body.js";
+import { reasonOf } from "./reason.js";
 
 /** An answer to a batch that is larger than this is none: the central API says less. */
 const RESULTS_BYTES_MAX = 256 << 10;
@@ -81,7 +82,7 @@ async function ask(env, path, init, { timeoutMs, clockOffsetMs }, bytesMax) {
       body: (await boundedBytes(response.body, bytesMax)) ?? NO_BYTES,
     };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     const request = `${init.method} ${path}`;
     console.warn(JSON.stringify({ level: "warn", event: "attempt", request, reason }));
     return { status: 0, retryAfter: "", date: "", body: NO_BYTES };

@@ -182,7 +182,10 @@ export class EdgeCore {
     /** @param {number} field */
     const u32 = (field) => this.#host.u32(address + field);
     /** A text: two fields, its offset and behind it its size. @param {number} field */
-    const text = (field) => this.#host.text(data + u32(field), u32(field + 4));
+    const text = (field) => {
+      const size = u32(field + 4);
+      return size === 0 ? "" : this.#host.text(data + u32(field), size);
+    };
     return { u32, text };
   }
 }
@@ -198,9 +201,4 @@ function headerPairs(lines) {
 /** @param {number} level @param {object} fields */
 export function writeLog(level, fields) {
   console.log(JSON.stringify({ level: Object.keys(EdgeLogLevel)[level], ...fields }));
-}
-
-/** @param {unknown} error */
-export function reasonOf(error) {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -268,6 +268,7 @@ function log(_room, effect) {
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
 function forwardingState(room, effect) {
   const dataset = /** @type {AnalyticsEngineDataset | undefined} */ (room.env.ANALYTICS);
+  if (!dataset) return;
   const { event, room: name, state, detail = "", epoch, ...counts } = JSON.parse(effect.text());
   const { pending, oldest_ms, dead, attempts } = counts;
   writePoint(

@@ -5,10 +5,11 @@
 
 import { EdgeAction, EdgeLogLevel } from "./abi.generated.js";
 import { countRequest } from "./analytics.js";
-import { EdgeCore, reasonOf, writeLog } from "./edge-core.js";
+import { EdgeCore, writeLog } from "./edge-core.js";
 import { KvCounters } from "./kv-counters.js";
 import { askApi, askStore } from "./origins.js";
 import { problem, problemOf } from "./problem.js";
+import { reasonOf } from "./reason.js";
 import { verifyToken } from "./token.js";
 
 export { Room } from "./room-object.js";

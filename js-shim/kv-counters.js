@@ -2,7 +2,7 @@
 // it: whatever fails is told to the core, which decides by what it knows.
 
 import { EdgeKvOperationType, EdgeKvOutcome, EdgeLogLevel } from "./abi.generated.js";
-import { reasonOf } from "./edge-core.js";
+import { reasonOf } from "./reason.js";
 
 /** @import { EdgeCore, KvOperation } from "./edge-core.js" */
 

@@ -2,8 +2,8 @@
 // /assets/. Which headers pass, and what a store's answer means, is decided in the core.
 
 import { EdgeHeaderSet, EdgeLogLevel } from "./abi.generated.js";
-import { reasonOf } from "./edge-core.js";
 import { problem } from "./problem.js";
+import { reasonOf } from "./reason.js";
 
 /** @import { Decision, EdgeCore } from "./edge-core.js" */
 

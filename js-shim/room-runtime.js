@@ -17,6 +17,7 @@ import {
 import { Answers } from "./answers.js";
 import { joined } from "./bounded-body.js";
 import { applyEffect } from "./effects.js";
+import { reasonOf } from "./reason.js";
 import { settingsText } from "./settings.js";
 import { TrapError, WasmHost } from "./wasm-host.js";
 
@@ -494,7 +495,7 @@ export class RoomRuntime {
    * @param {unknown} error
    */
   #fail(error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     console.error(JSON.stringify({ level: "error", room: this.name, event: "reset", reason }));
     this.ctx.abort(reason);
     return error;
@@ -508,7 +509,7 @@ export class RoomRuntime {
         room: this.name,
         event: error instanceof TrapError ? "trap" : "corrupt",
         during: nameOf(type),
-        reason: error instanceof Error ? error.message : String(error),
+        reason: reasonOf(error),
       }),
     );
   }

@@ -3,6 +3,7 @@
 
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { TOKEN_SKEW_SECONDS } from "./abi.generated.js";
+import { reasonOf } from "./reason.js";
 
 /** An unknown key is looked for at once, but not more often than this. */
 const JWKS_COOLDOWN_MS = 10_000;
@@ -34,7 +35,7 @@ export async function verifyToken(env, token) {
     return `good ${JSON.stringify(payload)}`;
   } catch (error) {
     if (isTokensFault(error)) return `bad ${oneLine(error.message)}`;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     console.error(JSON.stringify({ level: "error", event: "keys_failed", reason }));
     return "none the keys can't be had";
   }
