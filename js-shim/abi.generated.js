@@ -225,6 +225,8 @@ export const EdgeKvOperationType = Object.freeze({
   put: 3,
 });
 
+export const KV_PATIENCE_MS = 5000;
+
 export const EdgeKvOutcome = Object.freeze({
   done: 0,
   missing: 1,

@@ -1,7 +1,12 @@
 // Carries out what the rate limiter wants of KV. It runs behind the answer, and nothing waits for
 // it: whatever fails is told to the core, which decides by what it knows.
 
-import { EdgeKvOperationType, EdgeKvOutcome, EdgeLogLevel } from "./abi.generated.js";
+import {
+  EdgeKvOperationType,
+  EdgeKvOutcome,
+  EdgeLogLevel,
+  KV_PATIENCE_MS,
+} from "./abi.generated.js";
 import { reasonOf } from "./reason.js";
 
 /** @import { EdgeCore, KvOperation } from "./edge-core.js" */
@@ -11,9 +16,6 @@ const CACHE_TTL_S = 30;
 
 /** What the key for client hashes is for: another use of the same secret gets another key. */
 const HASH_KEY_INFO = "edgeroom: rate-limit keys, version 1";
-
-/** Whatever takes longer has failed: the core waits no longer either (worker/mailboxes.h). */
-const PATIENCE_MS = 5000;
 
 /** An outage is told of at once, and then again after this long. */
 const LOG_INTERVAL_MS = 60_000;
@@ -122,8 +124,8 @@ async function patiently(promise) {
   /** @type {ReturnType<typeof setTimeout> | null} */
   let timer = null;
   const late = new Promise((_, failed) => {
-    const error = new Error(`no answer for ${PATIENCE_MS} ms`);
-    timer = setTimeout(() => failed(error), PATIENCE_MS);
+    const error = new Error(`no answer for ${KV_PATIENCE_MS} ms`);
+    timer = setTimeout(() => failed(error), KV_PATIENCE_MS);
   });
   try {
     return await Promise.race([promise, /** @type {Promise<never>} */ (late)]);

@@ -167,6 +167,9 @@ enum class EdgeKvOperationType : uint32_t {
   kPut = 3,
 };
 
+// An operation without a result for so long is given up, by the core and by the host: KV may hang.
+inline constexpr uint32_t kKvPatienceMs = 5000;
+
 enum class EdgeKvOutcome : uint32_t {
   kDone = 0,     // for kHash and kGet the result stands in the input buffer
   kMissing = 1,  // kGet: there is no such key

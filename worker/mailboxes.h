@@ -22,8 +22,6 @@
 
 namespace edgeroom {
 
-// An operation without a result for so long is given up: KV may hang.
-inline constexpr double kKvPatienceMs = 5000;
 // KV takes one write a second for a name; a key writes no faster under all its names.
 inline constexpr double kPutIntervalMs = 1000;
 // So many failures in a row, and KV is left alone for so long. Deciding goes on as before.
