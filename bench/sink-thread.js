@@ -14,7 +14,8 @@ import { parentPort, workerData } from "node:worker_threads";
 /** Longer than any backoff: a connection that is closed while a request comes looks like a failure. */
 const KEEP_ALIVE_MS = 120_000;
 
-const RECORDS_AT_FIRST = 1 << 16;
+/** Of a room; there may be thousands. */
+const RECORDS_AT_FIRST = 1 << 10;
 
 const port = /** @type {import("node:worker_threads").MessagePort} */ (parentPort);
 
