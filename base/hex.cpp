@@ -9,12 +9,11 @@ constexpr std::string_view kDigits = "0123456789abcdef";
 }  // namespace
 
 std::string hex_encode(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<uint8_t>(c);
-    out.push_back(kDigits[byte >> 4U]);
-    out.push_back(kDigits[byte & 15U]);
+  std::string out(bytes.size() * 2, '0');
+  for (size_t i = 0; i < bytes.size(); i++) {
+    const auto byte = static_cast<uint8_t>(bytes[i]);
+    out[2 * i] = kDigits[byte >> 4U];
+    out[2 * i + 1] = kDigits[byte & 15U];
   }
   return out;
 }
@@ -33,11 +32,13 @@ std::optional<std::string> hex_decode(std::string_view text) {
 }
 
 std::string hex_u64(uint64_t value) {
-  std::string bytes;
-  for (unsigned shift = 64; shift > 0; shift -= 8) {
-    bytes.push_back(static_cast<char>((value >> (shift - 8)) & 0xffU));
-  }
-  return hex_encode(bytes);
+  std::string out(16, '0');
+  put_hex_u64(out.data(), value);
+  return out;
+}
+
+void put_hex_u64(char* at, uint64_t value) {
+  for (unsigned digit = 16; digit > 0; value >>= 4U) at[--digit] = kDigits[value & 15U];
 }
 
 }  // namespace edgeroom

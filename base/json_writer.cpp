@@ -9,6 +9,14 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
+// Whether a byte stands in a JSON string as it is.
+constexpr std::array<bool, 256> clean_bytes() {
+  std::array<bool, 256> clean{};
+  for (size_t byte = 0x20; byte < clean.size(); byte++) clean[byte] = byte != '"' && byte != '\\';
+  return clean;
+}
+constexpr std::array<bool, 256> kIsClean = clean_bytes();
+
 void append_escaped(std::string& out, char character) {
   switch (character) {
     case '"': out.append("\\\""); return;
@@ -32,8 +40,7 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
   size_t clean_from = 0;
   for (size_t i = 0; i < text.size(); i++) {
-    const auto byte = static_cast<uint8_t>(text[i]);
-    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+    if (kIsClean[static_cast<uint8_t>(text[i])]) continue;
     out.append(text.substr(clean_from, i - clean_from));
     append_escaped(out, text[i]);
     clean_from = i + 1;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/json_writer.h"
+
 namespace edgeroom {
 
 namespace {
@@ -94,7 +96,7 @@ std::string ipv4_text(const uint8_t* bytes) {
   std::string out;
   for (size_t i = 0; i < 4; i++) {
     if (i > 0) out.push_back('.');
-    out += std::to_string(static_cast<unsigned>(bytes[i]));
+    append_json_integer(out, bytes[i]);
   }
   return out;
 }

@@ -24,9 +24,13 @@ std::string_view title_of(uint32_t status) {
   }
 }
 
+// Room for those of most answers.
+constexpr size_t kHeadersBytesExpected = 384;
+
 }  // namespace
 
 void Answer::add_header(std::string_view name, std::string_view value) {
+  if (headers.empty()) headers.reserve(kHeadersBytesExpected);
   headers += name;
   headers += ": ";
   headers += value;

@@ -34,7 +34,7 @@ struct Module {
   void put(std::string_view text, uint32_t& offset, uint32_t& size) {
     offset = static_cast<uint32_t>(data.size());
     size = static_cast<uint32_t>(text.size());
-    data.append(text);
+    if (!text.empty()) data.append(text);
   }
 
   // Tells where the records are. The data is complete: it moves no more.

@@ -55,7 +55,8 @@ struct LimitKey {
 
 class LimitKeys {
  public:
-  // The key, new if need be, and from now on the one used last. Valid until the next use().
+  // The key, new if need be, and from now on the one used last. It stays where it is until
+  // trim() or clear().
   LimitKey& use(uint64_t id, uint32_t policy);
   // Null when it is not held (any more). Does not count as a use.
   LimitKey* find(uint64_t id);

@@ -45,7 +45,10 @@ RateLimiter::RateLimiter(std::vector<Policy> policies, uint64_t seed, bool share
     shape.window.quantum_ms =
         policy.limit <= kExactLimitMax ? 0 : policy.window_ms() / kQuantaPerWindow;
     shape.limit = limit_shape(policy.limit, policy.window_s);
-    shapes_.push_back(shape);
+    // Names hold nothing that a structured field's string would have to escape.
+    shape.quota = '"' + policy.name + "\";q=" + std::to_string(policy.limit) +
+                  ";w=" + std::to_string(policy.window_s);
+    shapes_.push_back(std::move(shape));
   }
 }
 
@@ -132,38 +135,44 @@ LimitItem RateLimiter::item_of(LimitKey& key, double now_ms) {
   const double reset_ms = !now.admitted ? now.wait_ms
                           : in_use      ? key.window.wait_ms(shape.window, now_ms, 1)
                                         : shape.window.window_ms;
-  return {&policies_[key.policy], now.remaining, whole_seconds(reset_ms)};
+  return {&policies_[key.policy], shape.quota, now.remaining, whole_seconds(reset_ms)};
 }
 
 LimitVerdict RateLimiter::check(const PolicySubject& subject, double now_ms) {
   now_ms = advance_clock(now_ms);
   LimitVerdict verdict;
-  std::vector<Candidate> candidates;
+  size_t candidates = 0;  // of candidates_, which keeps its memory
   double wait_ms = 0;
   double counted_wait_ms = 0;
   for (uint32_t i = 0; i < policies_.size(); i++) {
     const Policy& policy = policies_[i];
     if (!policy_matches(policy, subject)) continue;
-    std::string text = policy_key(policy, subject);
-    const uint64_t id = id_of(text);
-    const Assessment assessment = assess(keys_.use(id, i), now_ms);
-    const bool is_counted = !subject.user.empty() && !policy.counts_by(PolicyKey::kUser);
-    if (assessment.admitted || is_counted) {
-      candidates.push_back({id, i, std::move(text), is_counted});
+    if (candidates == candidates_.size()) candidates_.emplace_back();
+    Candidate& candidate = candidates_[candidates];
+    put_policy_key(candidate.text, policy, subject);
+    LimitKey& key = keys_.use(id_of(candidate.text), i);
+    const Assessment assessment = assess(key, now_ms);
+    candidate.key = &key;
+    candidate.policy = i;
+    candidate.is_counted = !subject.user.empty() && !policy.counts_by(PolicyKey::kUser);
+    if (assessment.admitted || candidate.is_counted) {
       if (!assessment.admitted && !policy.report_only) {
         counted_wait_ms = std::max(counted_wait_ms, assessment.wait_ms);
       }
     } else if (policy.report_only) {
       verdict.report_only_hits.push_back(&policy);
+      continue;
     } else {
-      candidates.push_back({id, i, std::move(text), false});
       verdict.violations.push_back(&policy);
       if (verdict.violated == nullptr || assessment.wait_ms > wait_ms) verdict.violated = &policy;
       wait_ms = std::max(wait_ms, assessment.wait_ms);
     }
+    candidates++;
   }
-  for (const Candidate& candidate : candidates) {
-    LimitKey& key = keys_.use(candidate.key_id, candidate.policy);
+  verdict.items.reserve(candidates);
+  for (size_t i = 0; i < candidates; i++) {
+    const Candidate& candidate = candidates_[i];
+    LimitKey& key = *candidate.key;
     if (candidate.is_counted) {
       if (!policies_[candidate.policy].report_only) verdict.items.push_back(item_of(key, now_ms));
       continue;

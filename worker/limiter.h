@@ -18,6 +18,9 @@ namespace edgeroom {
 // One policy's state towards the client, as the RateLimit headers tell it.
 struct LimitItem {
   const Policy* policy = nullptr;
+  // The policy as RateLimit-Policy tells it, `"name";q=limit;w=window_s`. It lives as long as the
+  // limiter.
+  std::string_view quota;
   uint64_t remaining = 0;  // units
   uint32_t reset_s = 0;    // until there is more; of a denied request: until it would be admitted
 };
@@ -57,12 +60,14 @@ class RateLimiter {
   struct Shape {
     WindowShape window;
     LimitShape limit;
+    std::string quota;
   };
+  // A policy that may count the request under check().
   struct Candidate {
-    uint64_t key_id;
-    uint32_t policy;
+    LimitKey* key = nullptr;
+    uint32_t policy = 0;
     std::string text;
-    bool is_counted;  // at the first look
+    bool is_counted = false;  // at the first look
   };
   struct Assessment {
     bool admitted;
@@ -85,6 +90,7 @@ class RateLimiter {
   bool shared_;
   double now_ms_ = 0;
   LimitKeys keys_;
+  std::vector<Candidate> candidates_;
   Mailboxes mailboxes_;
 };
 

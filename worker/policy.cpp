@@ -241,8 +241,12 @@ std::vector<std::string> readings_of(std::string_view path) {
 
 // Whether a path can be read in one way only.
 bool is_plain(std::string_view path) {
-  return path.find_first_of("%\\;") == std::string_view::npos &&
-         path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos;
+  char last = 0;
+  for (const char c : path) {
+    if (c == '%' || c == '\\' || c == ';' || (last == '/' && (c == '/' || c == '.'))) return false;
+    last = c;
+  }
+  return true;
 }
 
 }  // namespace
@@ -304,9 +308,9 @@ bool policy_matches(const Policy& policy, const PolicySubject& subject) {
   return std::any_of(readings.begin(), readings.end(), fits_one);
 }
 
-std::string policy_key(const Policy& policy, const PolicySubject& subject) {
+void put_policy_key(std::string& out, const Policy& policy, const PolicySubject& subject) {
   // None of the parts can hold a line feed.
-  std::string out = policy.name;
+  out = policy.name;
   for (const PolicyKey part : policy.key) {
     out.push_back('\n');
     switch (part) {
@@ -316,7 +320,6 @@ std::string policy_key(const Policy& policy, const PolicySubject& subject) {
       case PolicyKey::kRoute: out += subject.route; break;
     }
   }
-  return out;
 }
 
 }  // namespace edgeroom

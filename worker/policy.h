@@ -80,7 +80,8 @@ Result<std::vector<Policy>> parse_policies(std::string_view json, bool has_users
 // Whether the policy applies to the request.
 bool policy_matches(const Policy& policy, const PolicySubject& subject);
 
-// What the policy counts the request under. No two different combinations give the same text.
-std::string policy_key(const Policy& policy, const PolicySubject& subject);
+// Makes `out` what the policy counts the request under. No two different combinations give the same
+// text.
+void put_policy_key(std::string& out, const Policy& policy, const PolicySubject& subject);
 
 }  // namespace edgeroom

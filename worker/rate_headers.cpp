@@ -11,16 +11,11 @@ namespace {
 constexpr std::string_view kQuotaExceeded =
     "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-void append_item(std::string& out, const Policy& policy) {
-  if (!out.empty()) out += ", ";
-  // Names hold nothing that a structured field's string would have to escape.
-  out += '"' + policy.name + '"';
-}
+// Room for what most clients are told who are denied.
+constexpr size_t kProblemBytesExpected = 384;
 
 void append_parameter(std::string& out, std::string_view name, uint64_t value) {
-  out.push_back(';');
   out += name;
-  out.push_back('=');
   append_json_integer(out, value);
 }
 
@@ -37,18 +32,22 @@ std::string names_of(const std::vector<const Policy*>& policies) {
 
 void add_rate_headers(Answer& answer, const LimitVerdict& verdict) {
   if (verdict.items.empty()) return;
-  std::string policies;
-  std::string limits;
+  std::string& out = answer.headers;
+  std::string_view before = "ratelimit-policy: ";
   for (const LimitItem& item : verdict.items) {
-    append_item(policies, *item.policy);
-    append_parameter(policies, "q", item.policy->limit);
-    append_parameter(policies, "w", item.policy->window_s);
-    append_item(limits, *item.policy);
-    append_parameter(limits, "r", item.remaining);
-    append_parameter(limits, "t", item.reset_s);
+    out += before;
+    out += item.quota;
+    before = ", ";
   }
-  answer.add_header("ratelimit-policy", policies);
-  answer.add_header("ratelimit", limits);
+  before = "\nratelimit: ";
+  for (const LimitItem& item : verdict.items) {
+    out += before;
+    out += item.quota.substr(0, item.policy->name.size() + 2);
+    append_parameter(out, ";r=", item.remaining);
+    append_parameter(out, ";t=", item.reset_s);
+    before = ", ";
+  }
+  out.push_back('\n');
 }
 
 Answer denied_answer(const LimitVerdict& verdict) {
@@ -56,6 +55,7 @@ Answer denied_answer(const LimitVerdict& verdict) {
   const Policy& policy = *verdict.violated;
   Answer answer;
   answer.status = 429;
+  answer.body.reserve(kProblemBytesExpected);
   JsonObjectWriter object(answer.body);
   object.string("type", kQuotaExceeded);
   object.string("title", "Too Many Requests");

@@ -20,13 +20,16 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 
 std::optional<RequestLines> split_request(std::string_view input) {
   std::array<std::string_view, kEdgeRequestLines> lines;
-  for (size_t i = 0; i < lines.size(); i++) {
-    const size_t end = input.find('\n');
-    const bool is_last = i + 1 == lines.size();
-    if (is_last != (end == std::string_view::npos)) return std::nullopt;
-    lines[i] = input.substr(0, end);
-    if (!is_last) input.remove_prefix(end + 1);
+  size_t ended = 0;
+  size_t start = 0;
+  for (size_t i = 0; i < input.size(); i++) {
+    if (input[i] != '\n') continue;
+    if (ended + 1 == lines.size()) return std::nullopt;
+    lines[ended++] = input.substr(start, i - start);
+    start = i + 1;
   }
+  if (ended + 1 != lines.size()) return std::nullopt;
+  lines[ended] = input.substr(start);
   const auto line = [&lines](EdgeRequestLine which) { return lines[static_cast<size_t>(which)]; };
   RequestLines out;
   out.method = line(EdgeRequestLine::kMethod);

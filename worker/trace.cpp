@@ -52,8 +52,11 @@ bool is_traceparent(std::string_view text) {
 }
 
 std::string make_traceparent(Random& random) {
-  return "00-" + hex_u64(id_part(random)) + hex_u64(random.next()) + "-" +
-         hex_u64(id_part(random)) + "-01";
+  std::string out = "00-................................-................-01";
+  put_hex_u64(&out[kTraceAt], id_part(random));
+  put_hex_u64(&out[kTraceAt + kTraceDigits / 2], random.next());
+  put_hex_u64(&out[kParentAt], id_part(random));
+  return out;
 }
 
 std::string request_id(std::string_view ray, Random& random) {

@@ -1,5 +1,6 @@
 #include "worker/url.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace edgeroom {
@@ -87,9 +88,11 @@ std::optional<Url> parse_url(std::string_view url) {
 
 std::string normalize_path(std::string_view path) {
   if (path.empty()) return "/";
+  const size_t plain = std::min(path.find('%'), path.size());
   std::string out;
   out.reserve(path.size());
-  for (size_t i = 0; i < path.size(); i++) {
+  out.append(path.substr(0, plain));
+  for (size_t i = plain; i < path.size(); i++) {
     const int byte = escaped_byte(path.substr(i));
     if (byte < 0) {
       out.push_back(path[i]);

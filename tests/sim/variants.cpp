@@ -34,7 +34,8 @@ class Changed : public Limiter {
 
   bool check(const std::string& client, const Moment& moment) override {
     const double now_ms = advance_clock(moment.now_ms);
-    const std::string text = policy_key(policy_, subject_of(client));
+    std::string text;
+    put_policy_key(text, policy_, subject_of(client));
     LimitKey& key = keys_.use(siphash(hash_key_, text), 0);
     const bool admitted = admits(key, now_ms);
     if (admitted) {

@@ -312,8 +312,11 @@ TEST_CASE("policies with every option") {
   subject.room = "lobby";
   subject.route = "messages";
   CHECK(policy_matches(writes, subject));
-  CHECK(policy_key(writes, subject) == "writes\n1.2.3.4\nlobby");
-  CHECK(policy_key(policies.value()[1], subject) == "all_routes-2\nmessages");
+  std::string key = "of another request";
+  put_policy_key(key, writes, subject);
+  CHECK(key == "writes\n1.2.3.4\nlobby");
+  put_policy_key(key, policies.value()[1], subject);
+  CHECK(key == "all_routes-2\nmessages");
   subject.method = "GET";
   CHECK_FALSE(policy_matches(writes, subject));
   subject.method = "POST";
