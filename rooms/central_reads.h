@@ -10,6 +10,7 @@
 
 #include "rooms/history.h"
 #include "rooms/load.h"
+#include "rooms/operation.h"
 
 namespace edgeroom {
 
@@ -21,6 +22,7 @@ struct CentralRead {
   HistoryQuery query;     // … and of these seqs
   uint64_t boundary = 0;  // of what is older than this record, it has all that is asked for
   double asked_ms = 0;    // since when somebody waits for it
+  RequestNames names;     // of the request that asked; empty: a frame did
   Purpose purpose;
 };
 

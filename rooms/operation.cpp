@@ -13,6 +13,7 @@ struct KindName {
   OperationKind kind;
 };
 
+// In the order of OperationKind.
 constexpr std::array<KindName, 12> kKindNames = {{
     {"connect", OperationKind::kConnect},
     {"state", OperationKind::kState},
@@ -65,6 +66,8 @@ bool set_member(const JsonMember& member, Operation& operation) {
   if (member.key == "through") return set_number(member, operation.through);
   if (member.key == "expires") return set_number(member, operation.expires);
   if (member.key == "role") return set_role(member, operation);
+  if (member.key == "request") return set_text(member, operation.names.request);
+  if (member.key == "trace") return set_text(member, operation.names.trace);
   if (member.key == "records") {
     std::optional<uint64_t> records;
     if (!set_number(member, records)) return false;
@@ -74,6 +77,10 @@ bool set_member(const JsonMember& member, Operation& operation) {
 }
 
 }  // namespace
+
+std::string_view operation_name(OperationKind kind) {
+  return kKindNames[static_cast<size_t>(kind)].name;
+}
 
 std::optional<Operation> parse_operation(std::string_view json) {
   Operation operation;

@@ -25,6 +25,12 @@ enum class OperationKind : uint8_t {
   kMetrics,      // GET /api/rooms/{room}/metrics, by a moderator
 };
 
+// What a request is called in logs: its X-Request-Id, and the trace-id of its traceparent.
+struct RequestNames {
+  std::string request;
+  std::string trace;
+};
+
 struct Operation {
   OperationKind kind = OperationKind::kState;
   // Who asks; empty: nobody knows, and of kConnect the room makes up a name.
@@ -38,7 +44,11 @@ struct Operation {
   std::optional<uint64_t> seq;      // of kDelete
   std::optional<uint64_t> through;  // of the rest of a kLog: its last record…
   uint64_t records = 0;             // … and how many were given already
+  RequestNames names;
 };
+
+// What it is called in an operation's text: "state".
+std::string_view operation_name(OperationKind kind);
 
 // Nothing when the text is no operation: the Worker and the room do not fit together.
 std::optional<Operation> parse_operation(std::string_view json);

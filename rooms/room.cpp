@@ -25,6 +25,7 @@ std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) 
   if (clock_.tell(event.now_ms)) alarm_at_ms_ = 0;
   now_ms_ = clock_.now_ms();
   const bool is_load_event = event.type == EventType::kLoaded || event.type == EventType::kLoadEnd;
+  if (!is_load_event && !asked_.request.empty()) asked_ = {};
   if (is_load_event != load_.has_value()) return RoomStatus::kOutOfOrder;
   const Refusal refusal = is_load_event ? handle_load(event, effects)
                           : restored_   ? handle_work(event, effects)
@@ -204,8 +205,15 @@ void Room::append_room_count() {
   pending_.end_object();
 }
 
+double Room::confirmation_due_ms() const {
+  const size_t steps = connections_.size() / kConfirmationConnections;
+  return confirmation_sent_ms_ +
+         std::min(static_cast<double>(steps) * kConfirmationIntervalMs, kConfirmationIntervalMaxMs);
+}
+
 void Room::append_confirmation() {
   confirmation_dirty_ = false;
+  confirmation_sent_ms_ = now_ms_;
   const uint64_t through = forwarder_.confirmed();
   std::string& out = pending_.begin_object();
   JsonObjectWriter object(out);
@@ -242,6 +250,7 @@ void Room::append_confirmation() {
 void Room::timer(EffectList& effects) {
   timer_at_ms_ = 0;
   if (room_count_dirty_) want_flush(effects);
+  if (confirmation_dirty_ && now_ms_ >= confirmation_due_ms()) want_flush(effects);
   behaviour_timer(effects);
   close_drained(effects);
   close_expired(effects);
@@ -273,6 +282,8 @@ void Room::store_cursor(EffectList& effects) {
   log_.save_state(forwarder_.confirmed(), pause, effects);
   confirmation_stored_ = forwarder_.confirmed();
   epoch_proof_dirty_ = false;
+  // After a sleep nobody would be told of what storage knows to be confirmed.
+  if (confirmation_dirty_) want_flush(effects);
 }
 
 // Sets the timer and the alarm to what the state asks for.
@@ -281,6 +292,7 @@ void Room::arm(EffectList& effects) {
   if (room_count_dirty_ && !flush_wanted_ && connections_.size() > 0) {
     due = std::min(due, room_count_sent_ms_ + kRoomCountIntervalMs);
   }
+  if (confirmation_dirty_ && !flush_wanted_) due = std::min(due, confirmation_due_ms());
   if (cursor_dirty()) due = std::min(due, cursor_dirty_at_ms_ + kCursorDelayMs);
   if (drain_at_ms_ > 0) due = std::min(due, drain_at_ms_);
   if (measure_at_ms_ > 0) due = std::min(due, measure_at_ms_);
@@ -321,6 +333,8 @@ void Room::log_line(LogThreshold level, std::string_view what, std::string_view 
   object.string("room", log_.room());
   object.string("event", what);
   if (!detail.empty()) object.string("detail", detail);
+  if (!asked_.request.empty()) object.string("request", asked_.request);
+  if (!asked_.trace.empty()) object.string("trace", asked_.trace);
   object.string("epoch", log_.epoch());
   object.integer("seq", log_.flushed_seq());
   object.integer("pending", forwarder_.pending());

@@ -154,6 +154,8 @@ class Room {
   void flush(EffectList& effects);
   void append_room_count();
   void append_confirmation();
+  // When a confirmation that found no other frame to ride in gets one of its own.
+  [[nodiscard]] double confirmation_due_ms() const;
   void timer(EffectList& effects);
   void behaviour_timer(EffectList& effects);
   [[nodiscard]] double behaviour_deadline_ms() const;
@@ -253,7 +255,8 @@ class Room {
   RoomSettings settings_;
   Random random_;
   RoomClock clock_;
-  double now_ms_ = 0;  // by clock_
+  double now_ms_ = 0;   // by clock_
+  RequestNames asked_;  // by the request at work; empty: it is none
   bool restored_ = false;
   bool is_copy_ = false;  // of an exported log: all its records are those of the log
 
@@ -289,7 +292,8 @@ class Room {
   bool room_count_dirty_ = false;
   double room_count_sent_ms_ = 0;
   bool confirmation_dirty_ = false;
-  uint64_t confirmation_sent_ = 0;  // the watermark that everybody was told
+  uint64_t confirmation_sent_ = 0;   // the watermark that everybody was told…
+  double confirmation_sent_ms_ = 0;  // … and when
   std::string_view forwarding_reported_ = "ok";
   std::vector<uint64_t> stored_letters_;  // dead letters, told as such, that are stored now
   uint64_t dead_told_through_ = 0;        // up to where somebody may know of dead letters besides

@@ -31,6 +31,7 @@ std::string deleted_json(const CentralMessage& message, std::string_view by) {
 }  // namespace
 
 void Room::read_central(CentralRead read, EffectList& effects) {
+  read.names = asked_;
   if (!central_reads_.add(read)) central_failed(read, effects);
 }
 
@@ -70,6 +71,7 @@ std::optional<RoomStatus> Room::fetched(const Event& event, EffectList& effects)
     // Asked before the epoch began: what is told would be taken for the new one's.
     central_failed(*read, effects);
   } else if (!page) {
+    asked_ = read->names;
     log_line(LogThreshold::kWarn, "central_read",
              "the central API gave no page: status " + std::to_string(event.number), effects);
     central_failed(*read, effects);

@@ -40,6 +40,7 @@ void append_limit(JsonObjectWriter& object, const FrameLimit& limit) {
 std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects) {
   const auto operation = parse_operation(event.payload);
   if (!operation || operation->kind != OperationKind::kConnect) return RoomStatus::kBadPayload;
+  asked_ = operation->names;
   if (refuse_banned(event.target, operation->user, effects)) return std::nullopt;
   if (connections_.size() >= settings_.connections_max) {
     effects.respond(event.target, kStatusUnavailable,
@@ -62,6 +63,9 @@ std::optional<RoomStatus> Room::connect(const Event& event, EffectList& effects)
   encode_attachment(attachment, connection);
   effects.accept(event.target, attachment, settings_.may_compress);
   const Connection& added = connections_.add(event.target, std::move(connection), now_ms_);
+  if (!asked_.request.empty()) {
+    log_line(LogThreshold::kDebug, "joined", "connection " + added.id, effects);
+  }
   welcome(event.target, added, *operation, effects);
   Reply reply;
   state_.behaviour().on_join({added.user, added.id, added.is_moderator()}, now_ms_, reply);

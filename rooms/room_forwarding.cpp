@@ -92,7 +92,7 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
     confirmation_dirty_ = true;
   }
   if (!outcome->stored_letters.empty()) forget_deletions();
-  if (confirmation_dirty_) want_flush(effects);
+  if (confirmation_dirty_ && now_ms_ >= confirmation_due_ms()) want_flush(effects);
   const std::vector<uint64_t> to_bury = dead_letters_.unstored();
   if (to_bury.empty()) {
     answer_taken(effects);

@@ -31,6 +31,10 @@ std::optional<RoomStatus> Room::request(const Event& event, EffectList& effects)
   const size_t line_end = event.payload.find('\n');
   const auto operation = parse_operation(event.payload.substr(0, line_end));
   if (!operation) return RoomStatus::kBadPayload;
+  asked_ = operation->names;
+  if (!asked_.request.empty()) {
+    log_line(LogThreshold::kDebug, "asked", operation_name(operation->kind), effects);
+  }
   const std::string_view by =
       operation->user.empty() ? kModerator : std::string_view(operation->user);
   switch (operation->kind) {

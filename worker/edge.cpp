@@ -101,6 +101,13 @@ Answer preflight_answer(const RequestLines& request) {
   return answer;
 }
 
+// Gives an operation the names that its request has in logs. Neither holds anything to be escaped.
+void add_names(std::string& operation, std::string_view request_id, std::string_view traceparent) {
+  operation.pop_back();
+  operation.append(",\"request\":\"").append(request_id);
+  operation.append("\",\"trace\":\"").append(trace_id_of(traceparent)).append("\"}");
+}
+
 // What other origins may see, once the origin has been found allowed.
 void add_cors_headers(Answer& answer, std::string_view origin) {
   answer.add_header("vary", "Origin");
@@ -349,6 +356,7 @@ Answer Edge::ask_room(const RequestLines& request, const Target& target,
   answer.add_header("cache-control", "no-store");
   answer.room = target.match.room;
   answer.body = std::move(operation.value());
+  add_names(answer.body, target.request_id, target.traceparent);
   return answer;
 }
 

@@ -59,6 +59,10 @@ std::string make_traceparent(Random& random) {
   return out;
 }
 
+std::string_view trace_id_of(std::string_view traceparent) {
+  return traceparent.substr(kTraceAt, kTraceDigits);
+}
+
 std::string request_id(std::string_view ray, Random& random) {
   return is_ray(ray) ? std::string(ray) : hex_u64(random.next());
 }

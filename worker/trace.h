@@ -15,6 +15,9 @@ bool is_traceparent(std::string_view text);
 // A new trace, sampled.
 std::string make_traceparent(Random& random);
 
+// The trace-id of one that is a traceparent.
+std::string_view trace_id_of(std::string_view traceparent);
+
 // What a request is called in logs: the platform's name for it (CF-Ray) where there is one, else 16
 // random digits.
 std::string request_id(std::string_view ray, Random& random);
