@@ -1,5 +1,8 @@
 // edgeroom_load: a load generator for rooms. One thread, on one core; its schedule is open loop.
 
+#include <sys/prctl.h>
+
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -57,6 +60,8 @@ int start(const std::vector<std::string_view>& arguments) {
     return kUsageStatus;
   }
   raise_file_limit();
+  // Whoever asked has ended: nobody waits for an answer.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (options.cpu >= 0 && !pin_to(options.cpu)) {
     std::fprintf(stderr, "error: there is no core %d for this process\n", options.cpu);
     return kUsageStatus;

@@ -2,7 +2,7 @@
 // Its buffer of messages is long enough that nobody misses one.
 
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -66,7 +66,9 @@ export async function startNginx() {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const deadline = Date.now() + 10_000;
-  while (!existsSync(join(folder, "pid"))) {
+  // The process that does the work is a child of the first, which says who it is before it has one.
+  const children = `/proc/${nginx.pid}/task/${nginx.pid}/children`;
+  while (!existsSync(join(folder, "pid")) || readFileSync(children, "utf8") === "") {
     if (nginx.exitCode !== null || Date.now() > deadline) throw new Error("nginx does not start");
     await new Promise((again) => setTimeout(again, 20));
   }
