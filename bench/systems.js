@@ -110,6 +110,20 @@ export function cores() {
   });
 }
 
+/** workerd has two files open for a connection, and some for itself. */
+const FILES_A_CONNECTION = 2;
+const FILES_BESIDE = 200;
+
+/** So many sockets, or as many as the limit for open files lets a server have. @param {number} wanted */
+export function socketsAtMost(wanted) {
+  const limits = readFileSync("/proc/self/limits", "utf8");
+  // The soft limit, then the hard one, up to which Node.js raises it.
+  const files = Number(
+    /^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY,
+  );
+  return Math.min(wanted, Math.floor((files - FILES_BESIDE) / FILES_A_CONNECTION));
+}
+
 /** @typedef {{server: number, load: number}} Cores */
 
 /** One system that runs. */
@@ -137,18 +151,11 @@ export class Server {
    * @returns {Promise<Server | string>} why it cannot run here, when it cannot
    */
   static async start(system, on, how) {
-    const child = spawn(
-      "taskset",
-      [
-        "-c",
-        `${on.server}`,
-        process.execPath,
-        join(ROOT, "bench/peers/server.js"),
-        system.name,
-        JSON.stringify(how),
-      ],
-      { stdio: ["pipe", "pipe", "pipe"], cwd: ROOT },
-    );
+    const words = [join(ROOT, "bench/peers/server.js"), system.name, JSON.stringify(how)];
+    const child = spawn("taskset", ["-c", `${on.server}`, process.execPath, ...words], {
+      stdio: ["pipe", "pipe", "pipe"],
+      cwd: ROOT,
+    });
     let errors = "";
     child.stderr.setEncoding("utf8").on("data", (text) => {
       errors += text;

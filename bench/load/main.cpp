@@ -19,7 +19,7 @@
 namespace edgeroom::load {
 namespace {
 
-constexpr uint64_t kJoinNs = 120 * kNsPerS;
+constexpr uint64_t kJoinNs = 300 * kNsPerS;
 constexpr int kUsageStatus = 2;
 
 Report measure(const Options& options) {

@@ -48,13 +48,18 @@ void Swarm::pump(uint64_t patience_ns) {
 }
 
 std::string Swarm::fault() const {
+  const Connection* first = nullptr;
   for (const Connection& connection : connections_) {
     if (connection.state() == ConnectionState::kJoined) continue;
-    const std::string& fault = connection.fault();
-    return "connection " + std::to_string(connection.index()) + ": " +
-           (fault.empty() ? "it has not joined in time" : fault);
+    if (first == nullptr) first = &connection;
+    // One that knows why says more than one that waits.
+    if (connection.fault().empty()) continue;
+    first = &connection;
+    break;
   }
-  return {};
+  if (first == nullptr) return {};
+  const std::string fault = first->fault().empty() ? "it has not joined" : first->fault();
+  return "connection " + std::to_string(first->index()) + ": " + fault;
 }
 
 }  // namespace edgeroom::load
