@@ -1,11 +1,17 @@
 #!/usr/bin/env node
 // What a decision of the Worker's core costs, across the boundary: the request's lines written into
 // the module, decided and left there as records. By turns without limits and with one, for one client
-// (who is denied from the hundredth request on) and for many.
+// (who is denied from the hundredth request on) and for many; and what crossing the boundary costs
+// alone, with a core that has no settings and refuses at once.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EDGE_ABI_VERSION, EDGE_REQUEST_LINES, EdgeRequestLine } from "../js-shim/abi.generated.js";
+import {
+  EDGE_ABI_VERSION,
+  EDGE_REQUEST_LINES,
+  EdgeRequestLine,
+  EdgeStatus,
+} from "../js-shim/abi.generated.js";
 import { WasmHost } from "../js-shim/wasm-host.js";
 
 const TOOLCHAIN = process.env.EDGEROOM_TOOLCHAIN || "wasi";
@@ -18,9 +24,10 @@ const LIMIT = [{ name: "ip", key: "ip", limit: 100, window_s: 60 }];
 
 const module = new WebAssembly.Module(readFileSync(MODULE));
 
-/** @param {object[]} policies */
+/** Without policies: one that was not configured. @param {object[]} [policies] */
 function makeCore(policies) {
   const host = new WasmHost(module, "edge", EDGE_ABI_VERSION);
+  if (!policies) return host;
   const settings = {
     AUTH: "off",
     PERSIST_URL: "https://api.example",
@@ -33,8 +40,9 @@ function makeCore(policies) {
   return host;
 }
 
-/** Microseconds a decision. @param {object[]} policies @param {number} clients */
-function measure(policies, clients) {
+/** Microseconds a decision. @param {number} clients @param {object[]} [policies] */
+function measure(clients, policies) {
+  const expected = policies ? 1 : EdgeStatus.notConfigured;
   const host = makeCore(policies);
   const lines = new Array(EDGE_REQUEST_LINES).fill("");
   lines[EdgeRequestLine.method] = "GET";
@@ -45,7 +53,7 @@ function measure(policies, clients) {
     const client = i % clients;
     lines[EdgeRequestLine.clientAddress] = `10.0.${client >> 8}.${client & 255}`;
     now += STEP_MS;
-    if (host.call("edge_request", host.write(lines.join("\n")), now) !== 1) {
+    if (host.call("edge_request", host.write(lines.join("\n")), now) !== expected) {
       throw new Error("a request was refused");
     }
   }
@@ -57,9 +65,10 @@ const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** @type {Record<string, () => number>} */
 const cases = {
-  "no limit": () => measure([], 1),
-  "one client, denied": () => measure(LIMIT, 1),
-  "2,000 clients": () => measure(LIMIT, 2000),
+  "the boundary alone": () => measure(2000),
+  "no limit": () => measure(2000, []),
+  "2,000 clients, admitted": () => measure(2000, LIMIT),
+  "one client, denied": () => measure(1, LIMIT),
 };
 /** @type {Record<string, number[]>} */
 const figures = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
@@ -68,5 +77,7 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 for (const [name, values] of Object.entries(figures)) {
   const least = Math.min(...values).toFixed(2);
-  console.log(`${name.padEnd(20)} ${median(values).toFixed(2)} µs, at least ${least}`);
+  console.log(`${name.padEnd(24)} ${median(values).toFixed(2)} µs, at least ${least}`);
 }
+const added = figures["2,000 clients, admitted"].map((us, round) => us - figures["no limit"][round]);
+console.log(`${"what the limit adds".padEnd(24)} ${median(added).toFixed(2)} µs`);
