@@ -40,9 +40,8 @@ void Confirmations::add(Room& room, uint64_t seq, uint64_t intended_ns) {
   open_++;
 }
 
-void Confirmations::confirm(Room& room, std::string_view text, uint64_t at_ns) {
-  const size_t at = text.find(kThrough);
-  const std::string_view told = text.substr(at, text.find('}', at) - at);
+void Confirmations::confirm(Room& room, std::string_view told, uint64_t at_ns) {
+  told = told.substr(0, told.find('}'));
   if (told.find(R"("except")") != std::string_view::npos) {
     fault_ = "refused by the central API: " + std::string(told);
   }

@@ -22,7 +22,10 @@ class Confirmations {
   // A frame that a room has told; `intended_ns(number)` is 0 for a message that does not count.
   template <typename IntendedNs>
   void hear(size_t room, std::string_view text, uint64_t at_ns, IntendedNs intended_ns) {
-    if (text.find(kThrough) != std::string_view::npos) confirm(rooms_[room], text, at_ns);
+    for (size_t at = text.find(kThrough); at != std::string_view::npos;
+         at = text.find(kThrough, at + 1)) {
+      confirm(rooms_[room], text.substr(at), at_ns);
+    }
     size_t at = text.find(kTold);
     while (at != std::string_view::npos) {
       at += kTold.size();
@@ -57,7 +60,8 @@ class Confirmations {
   static uint64_t number_in(std::string_view text);
   static uint64_t seq_at(std::string_view text, size_t at);
   void add(Room& room, uint64_t seq, uint64_t intended_ns);
-  void confirm(Room& room, std::string_view text, uint64_t at_ns);
+  // `told` begins with a confirmation.
+  void confirm(Room& room, std::string_view told, uint64_t at_ns);
 
   std::vector<Room> rooms_;
   uint64_t open_ = 0;

@@ -2,6 +2,7 @@
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +16,7 @@
 #include "bench/load/histogram.h"
 #include "bench/load/ledger.h"
 #include "bench/load/options.h"
+#include "bench/load/process.h"
 #include "bench/load/ws_frame.h"
 
 namespace edgeroom::load {
@@ -239,14 +241,27 @@ TEST_CASE("confirmations: a message waits until the watermark has come to it") {
                      intended);
   CHECK(confirmations.confirmed() == 1);
   CHECK(confirmations.waits().max() == 3000);
-  confirmations.hear(0, R"([{"type":"message_confirmed","epoch":"E","through":9}])", 9'000'000,
-                     intended);
+  confirmations.hear(0,
+                     R"([{"type":"message_confirmed","epoch":"E","through":8},)"
+                     R"({"type":"message_confirmed","epoch":"E","through":9}])",
+                     9'000'000, intended);
   CHECK(confirmations.open() == 0);
   CHECK(confirmations.waits().max() == 7000);
   CHECK(confirmations.fault().empty());
   confirmations.hear(0, R"([{"type":"message_confirmed","epoch":"E","through":9,"except":[9]}])", 9,
                      intended);
   CHECK_FALSE(confirmations.fault().empty());
+}
+
+TEST_CASE("processes: CPU time is counted once") {
+  const std::vector<int> self{getpid()};
+  const uint64_t before = cpu_ns(self);
+  const uint64_t own_before = own_cpu_ns();
+  constexpr uint64_t kBusyNs = 300'000'000;
+  while (own_cpu_ns() - own_before < kBusyNs) {
+  }
+  const auto used = static_cast<double>(cpu_ns(self) - before);
+  CHECK(used == doctest::Approx(static_cast<double>(kBusyNs)).epsilon(0.1));
 }
 
 TEST_CASE("options: what makes no sense is named") {

@@ -28,6 +28,8 @@ uint64_t cpu_ns(const std::vector<int>& processes) {
     const std::unique_ptr<DIR, CloseFolder> threads(opendir(folder.c_str()));
     if (threads == nullptr) continue;
     while (const dirent* entry = readdir(threads.get())) {
+      // The folder above is the process, whose file is that of its first thread once more.
+      if (*static_cast<const char*>(entry->d_name) == '.') continue;
       // The first number: time on a core, in ns. /proc/PID/stat counts in steps of 10 ms.
       std::ifstream file(folder + "/" + static_cast<const char*>(entry->d_name) + "/schedstat");
       uint64_t ns = 0;
