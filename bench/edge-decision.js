@@ -79,5 +79,7 @@ for (const [name, values] of Object.entries(figures)) {
   const least = Math.min(...values).toFixed(2);
   console.log(`${name.padEnd(24)} ${median(values).toFixed(2)} µs, at least ${least}`);
 }
-const added = figures["2,000 clients, admitted"].map((us, round) => us - figures["no limit"][round]);
+const added = figures["2,000 clients, admitted"].map(
+  (us, round) => us - figures["no limit"][round],
+);
 console.log(`${"what the limit adds".padEnd(24)} ${median(added).toFixed(2)} µs`);

@@ -21,12 +21,12 @@ const RESULTS = join(FOLDER, "results.json");
 const PARTIAL = join(FOLDER, "partial.json");
 
 /**
- * Sections that other programs make, each of one JSON object: {title, columns, rows, notes, checks}. A
- * program may end with 1 to say that a bar does not hold.
+ * Sections that other programs make, each of one JSON object: {title, columns, rows, notes}.
+ * Notes that begin with PASS or FAIL are lines of the bar.
  */
 const EXTRAS = [
-  { name: "rows", args: ["bench/rows.js", "--json"], quick: [] },
-  { name: "start", args: ["bench/start.js", "--json"], quick: [] },
+  { name: "rows", args: ["bench/rows.js", "--json"], quick: ["--quick"] },
+  { name: "start", args: ["bench/start.js", "--json"], quick: ["--quick"] },
   { name: "core", args: ["bench/core/run.js", "--json"], quick: ["--rounds", "7"] },
 ];
 const EXTRA_TIMEOUT_MS = 10 * 60_000;
@@ -194,5 +194,7 @@ const results = options.report
     );
 process.stdout.write(markdown(results, sections(results)));
 if (options["write-docs"]) await writeDocs(results);
-const failed = checks(results).filter(({ pass }) => pass === false).length;
-process.exit(failed > 0 ? 1 : 0);
+// A line of the bar that was not measured does not hold, unless it was not asked for.
+const isPart = options.only !== undefined || options.systems !== undefined;
+const holds = checks(results).every(({ pass }) => pass ?? isPart);
+process.exit(holds ? 0 : 1);

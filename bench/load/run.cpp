@@ -260,7 +260,9 @@ class Search {
 
  private:
   bool attempt(double rate) {
-    for (int i = 0; i < kTriesMax; i++) {
+    // Before anything has passed, the server may not be warm yet.
+    const int tries = low_ > 0 ? kTries : kTriesAtFirst;
+    for (int i = 0; i < tries; i++) {
       if (i > 0 && !run_.settle()) return false;
       run_.at_rate(rate, options_.seconds);
       const bool passed = run_.passed();
@@ -286,7 +288,8 @@ class Search {
     tries_ += report.object();
   }
 
-  static constexpr int kTriesMax = 2;
+  static constexpr int kTries = 2;
+  static constexpr int kTriesAtFirst = 3;
 
   const Options& options_;
   Run run_;
