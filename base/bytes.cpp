@@ -1,14 +1,18 @@
 #include "base/bytes.h"
 
+#include <array>
+
 namespace edgeroom {
 
 namespace {
 
 template <typename T>
 void append_little_endian(std::string& out, T value) {
-  for (unsigned shift = 0; shift < sizeof(T) * 8; shift += 8) {
-    out.push_back(static_cast<char>(static_cast<uint8_t>(value >> shift)));
+  std::array<char, sizeof(T)> bytes;
+  for (unsigned i = 0; i < sizeof(T); i++) {
+    bytes[i] = static_cast<char>(static_cast<uint8_t>(value >> (i * 8)));
   }
+  out.append(bytes.data(), bytes.size());
 }
 
 template <typename T>
@@ -27,11 +31,8 @@ void ByteWriter::u32(uint32_t value) { append_little_endian(out_, value); }
 void ByteWriter::u64(uint64_t value) { append_little_endian(out_, value); }
 
 void ByteWriter::varint(uint64_t value) {
-  while (value >= 0x80) {
-    u8(static_cast<uint8_t>(value | 0x80U));
-    value >>= 7;
-  }
-  u8(static_cast<uint8_t>(value));
+  std::array<char, kVarintBytesMax> bytes;
+  out_.append(bytes.data(), write_varint(bytes.data(), value));
 }
 
 void ByteWriter::sized(std::string_view bytes) {

@@ -11,6 +11,19 @@ namespace edgeroom {
 // The largest integer that a double, and so JavaScript, holds exactly (2^53 - 1).
 inline constexpr uint64_t kSafeIntegerMax = 9007199254740991ULL;
 
+inline constexpr size_t kVarintBytesMax = 10;
+
+// Writes a varint (as ByteWriter's) of at most kVarintBytesMax bytes to `out`; how many they are.
+inline size_t write_varint(char* out, uint64_t value) {
+  size_t size = 0;
+  while (value >= 0x80) {
+    out[size++] = static_cast<char>(static_cast<uint8_t>(value | 0x80U));
+    value >>= 7;
+  }
+  out[size++] = static_cast<char>(value);
+  return size;
+}
+
 // Appends to a buffer that the caller owns and that must outlive the writer.
 class ByteWriter {
  public:

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/plain_run.h"
 #include "base/utf8.h"
 
 namespace edgeroom {
@@ -15,18 +16,18 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr uint8_t byte_of(char c) { return static_cast<uint8_t>(c); }
 constexpr bool is_continuation(uint8_t byte) { return (byte & 0xc0U) == 0x80; }
 
-constexpr uint64_t kEveryByte = 0x0101010101010101ULL;
-constexpr uint64_t kHighBits = 0x8080808080808080ULL;
-
-// Whether a byte of `word` ends the plain run of a string: a quote, a backslash, a control
-// character or the start of a multi-byte sequence. (Bit Twiddling Hacks: "Determine if a word has
-// a zero byte" and "… a byte less than n"; false positives cannot occur below the first hit.)
-constexpr bool has_special(uint64_t word) {
-  const uint64_t quote = word ^ (kEveryByte * 0x22);
-  const uint64_t backslash = word ^ (kEveryByte * 0x5c);
-  const uint64_t zero = ((quote - kEveryByte) & ~quote) | ((backslash - kEveryByte) & ~backslash);
-  const uint64_t control = (word - kEveryByte * 0x20) & ~word;
-  return ((zero | control | word) & kHighBits) != 0;
+constexpr bool is_short_escape(char c) {
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't': return true;
+    default: return false;
+  }
 }
 
 int hex_value(char c) {
@@ -34,6 +35,20 @@ int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+// The size of the well-formed UTF-8 sequence at the start of `text`, found by four bytes at once; 0
+// when fewer are left, or when it has to be looked at closely: its lead or its second byte is one
+// of those with rules of their own, or it is none.
+size_t common_sequence(std::string_view text) {
+  uint32_t bytes = 0;  // the first one lowest: all that this is built for is little-endian
+  if (text.size() < sizeof bytes) return 0;
+  std::memcpy(&bytes, text.data(), sizeof bytes);
+  const uint32_t lead = bytes & 0xffU;
+  if ((bytes & 0xc0e0U) == 0x80c0U) return lead >= 0xc2 ? 2 : 0;
+  if ((bytes & 0xc0c0f0U) == 0x8080e0U) return lead != 0xe0 && lead != 0xed ? 3 : 0;
+  if ((bytes & 0xc0c0c0f8U) == 0x808080f0U) return lead >= 0xf1 && lead <= 0xf3 ? 4 : 0;
+  return 0;
 }
 
 uint32_t hex4_value(std::string_view digits) {
@@ -164,19 +179,10 @@ bool JsonCursor::number() {
   return true;
 }
 
-void JsonCursor::skip_plain() {
-  while (text_.size() - position_ >= 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, text_.data() + position_, 8);
-    if (has_special(word)) return;
-    position_ += 8;
-  }
-}
-
 bool JsonCursor::string() {
   if (!expect('"', "expected a string")) return false;
   for (;;) {
-    skip_plain();
+    position_ += plain_run(text_.substr(position_));
     if (at_end()) return fail("unterminated string");
     const uint8_t byte = byte_of(text_[position_]);
     if (byte == '"') {
@@ -187,9 +193,7 @@ bool JsonCursor::string() {
       if (!escape()) return false;
     } else if (byte < 0x20) {
       return fail("control character in a string");
-    } else if (byte < 0x80) {
-      position_++;
-    } else if (!utf8_sequence()) {
+    } else if (!utf8_sequences()) {
       return false;
     }
   }
@@ -206,10 +210,11 @@ bool JsonCursor::hex4(uint32_t& unit) {
 }
 
 bool JsonCursor::escape() {
+  escapes_++;
   position_++;
   const char c = peek();
   if (c != 'u') {
-    if (c == '\0' || std::strchr("\"\\/bfnrt", c) == nullptr) return fail("unknown escape");
+    if (!is_short_escape(c)) return fail("unknown escape");
     position_++;
     return true;
   }
@@ -222,6 +227,16 @@ bool JsonCursor::escape() {
   position_ += 2;
   if (!hex4(unit)) return false;
   return (unit >= 0xdc00 && unit <= 0xdfff) || fail("lone surrogate");
+}
+
+// As many as there are without anything between them.
+bool JsonCursor::utf8_sequences() {
+  do {
+    const size_t size = common_sequence(text_.substr(position_));
+    position_ += size;
+    if (size == 0 && !utf8_sequence()) return false;
+  } while (byte_of(peek()) >= 0x80);
+  return true;
 }
 
 // Unicode 15, table 3-7, "Well-Formed UTF-8 Byte Sequences".
@@ -297,16 +312,24 @@ bool JsonObjectReader::next(JsonMember& member) {
   }
   const size_t key_start = cursor_.position();
   if (cursor_.peek() != '"') return cursor_.fail("expected a member name in quotes");
+  const size_t escapes_before = cursor_.escapes();
   if (!cursor_.string()) return false;
   const std::string_view quoted = cursor_.since(key_start);
+  const size_t escapes = cursor_.escapes();
   cursor_.skip_space();
   if (!cursor_.expect(':', "expected ':'")) return false;
   cursor_.skip_space();
   const size_t value_start = cursor_.position();
-  if (!cursor_.value(member.kind)) return false;
+  if (cursor_.peek() == '"') {
+    member.kind = JsonKind::kString;
+    if (!cursor_.string()) return false;
+  } else if (!cursor_.value(member.kind)) {
+    return false;
+  }
   member.value = cursor_.since(value_start);
+  member.has_escapes = cursor_.escapes() != escapes;
   member.key = quoted.substr(1, quoted.size() - 2);
-  if (member.key.find('\\') != std::string_view::npos) {
+  if (escapes != escapes_before) {
     key_ = json_unescape(quoted);
     member.key = key_;
   }

@@ -33,6 +33,7 @@ struct JsonMember {
   std::string_view key;    // unescaped
   std::string_view value;  // the value's text, without surrounding white space
   JsonKind kind = JsonKind::kNull;
+  bool has_escapes = false;  // of a string
 };
 
 // A position in JSON text that moves over one checked element at a time. After a fault every
@@ -58,6 +59,8 @@ class JsonCursor {
     return text_.substr(start, position_ - start);
   }
   [[nodiscard]] const JsonFault& fault() const { return fault_; }
+  // Of all strings so far.
+  [[nodiscard]] size_t escapes() const { return escapes_; }
 
  private:
   bool scalar(JsonKind& kind);
@@ -67,11 +70,12 @@ class JsonCursor {
   bool escape();
   bool hex4(uint32_t& unit);
   bool utf8_sequence();
-  void skip_plain();
+  bool utf8_sequences();
   bool member_name();
 
   std::string_view text_;
   size_t position_ = 0;
+  size_t escapes_ = 0;
   JsonFault fault_;
 };
 

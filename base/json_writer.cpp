@@ -3,19 +3,13 @@
 #include <array>
 #include <charconv>
 
+#include "base/plain_run.h"
+
 namespace edgeroom {
 
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-
-// Whether a byte stands in a JSON string as it is.
-constexpr std::array<bool, 256> clean_bytes() {
-  std::array<bool, 256> clean{};
-  for (size_t byte = 0x20; byte < clean.size(); byte++) clean[byte] = byte != '"' && byte != '\\';
-  return clean;
-}
-constexpr std::array<bool, 256> kIsClean = clean_bytes();
 
 void append_escaped(std::string& out, char character) {
   switch (character) {
@@ -38,14 +32,13 @@ void append_escaped(std::string& out, char character) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
-  size_t clean_from = 0;
-  for (size_t i = 0; i < text.size(); i++) {
-    if (kIsClean[static_cast<uint8_t>(text[i])]) continue;
-    out.append(text.substr(clean_from, i - clean_from));
-    append_escaped(out, text[i]);
-    clean_from = i + 1;
+  for (;;) {
+    const size_t clean = unescaped_run(text);
+    out.append(text.data(), clean);
+    if (clean == text.size()) break;
+    append_escaped(out, text[clean]);
+    text.remove_prefix(clean + 1);
   }
-  out.append(text.substr(clean_from));
   out.push_back('"');
 }
 

@@ -1,5 +1,7 @@
 #include "base/siphash.h"
 
+#include <cstring>
+
 namespace edgeroom {
 
 namespace {
@@ -35,11 +37,10 @@ struct SipState {
   }
 };
 
-uint64_t load_word(std::string_view bytes, size_t size) {
+// Little-endian, as all that this is built for is.
+uint64_t load_word(const char* bytes, size_t size) {
   uint64_t word = 0;
-  for (size_t i = 0; i < size; i++) {
-    word |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[i])) << (8 * i);
-  }
+  std::memcpy(&word, bytes, size);
   return word;
 }
 
@@ -49,11 +50,11 @@ uint64_t siphash(const SipHashKey& key, std::string_view bytes) {
   SipState state{key.k0 ^ 0x736f6d6570736575ULL, key.k1 ^ 0x646f72616e646f6dULL,
                  key.k0 ^ 0x6c7967656e657261ULL, key.k1 ^ 0x7465646279746573ULL};
   const uint64_t size = bytes.size();
-  while (bytes.size() >= 8) {
-    state.compress(load_word(bytes, 8));
-    bytes.remove_prefix(8);
+  while (bytes.size() >= sizeof(uint64_t)) {
+    state.compress(load_word(bytes.data(), sizeof(uint64_t)));
+    bytes.remove_prefix(sizeof(uint64_t));
   }
-  state.compress(load_word(bytes, bytes.size()) | (size << 56U));
+  state.compress(load_word(bytes.data(), bytes.size()) | (size << 56U));
   state.v2 ^= 0xff;
   for (int i = 0; i < 4; i++) state.round();
   return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;

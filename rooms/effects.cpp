@@ -36,10 +36,10 @@ Effect& EffectList::add(EffectType type, uint32_t target, std::string_view data,
   effect.target = target;
   effect.data = static_cast<uint32_t>(data_.size());
   effect.data_size = static_cast<uint32_t>(data.size());
-  data_.append(data);
+  if (!data.empty()) data_.append(data);
   effect.extra = static_cast<uint32_t>(data_.size());
   effect.extra_size = static_cast<uint32_t>(extra.size());
-  data_.append(extra);
+  if (!extra.empty()) data_.append(extra);
   effect.value = value;
   records_.push_back(effect);
   return records_.back();

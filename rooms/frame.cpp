@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/json_scanner.h"
+#include "base/plain_run.h"
 #include "base/utf8.h"
 #include "rooms/limits.h"
 
@@ -108,12 +109,12 @@ class FrameParser {
   }
 
   // Long names of strangers are cut before they are told back.
-  static std::string shown(const std::string& text) {
+  static std::string shown(std::string_view text) {
     constexpr size_t kShownBytesMax = 64;
-    if (text.size() <= kShownBytesMax) return text;
+    if (text.size() <= kShownBytesMax) return std::string(text);
     size_t end = kShownBytesMax;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) end--;
-    return text.substr(0, end) + "…";
+    return std::string(text.substr(0, end)) + "…";
   }
 
   void take(const MemberName& known, const JsonMember& member) {
@@ -141,20 +142,22 @@ class FrameParser {
   }
 
   void text(const MemberName& known, const JsonMember& member, size_t characters_min,
-            size_t characters_max, std::string& out) {
+            size_t characters_max, std::string_view& out) {
     if (member.kind != JsonKind::kString) {
       fail(known, "must be a string");
       return;
     }
-    std::string value = json_unescape(member.value);
-    const size_t characters = utf8_characters(value);
+    std::string_view value = member.value.substr(1, member.value.size() - 2);
+    if (member.has_escapes) value = frame_.unescaped.emplace_front(json_unescape(member.value));
+    const bool is_plain = plain_run(value) == value.size();
+    const size_t characters = is_plain ? value.size() : utf8_characters(value);
     if (characters < characters_min) {
       fail(known, "must not be empty");
     } else if (characters > characters_max) {
       fail(known, "has " + std::to_string(characters) + " characters; the most is " +
                       std::to_string(characters_max));
     } else {
-      out = std::move(value);
+      out = value;
     }
   }
 
@@ -222,8 +225,8 @@ class FrameParser {
 
   ClientFrame& frame_;
   std::optional<FrameType> given_type_;
-  std::string type_;
-  std::string action_;
+  std::string_view type_;
+  std::string_view action_;
   uint32_t seen_ = 0;
   std::optional<FrameError> error_;
   std::optional<FrameError> rare_error_;

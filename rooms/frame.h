@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <forward_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,24 +23,33 @@ enum class FrameType : uint8_t {
   kPing,
 };
 
-// `content` points into the frame's text; the strings are unescaped copies.
+// The views point into the frame's text, or into `unescaped`.
 struct ClientFrame {
+  ClientFrame() = default;
+  ClientFrame(ClientFrame&&) = default;
+  ClientFrame& operator=(ClientFrame&&) = default;
+  ClientFrame(const ClientFrame&) = delete;
+  ClientFrame& operator=(const ClientFrame&) = delete;
+  ~ClientFrame() = default;
+
   FrameType type = FrameType::kPing;
   std::string_view content;  // JSON text; empty when the frame has none
-  std::string id;
-  std::string ref;
-  std::string name;
+  std::string_view id;
+  std::string_view ref;
+  std::string_view name;
   std::optional<uint64_t> before;
   std::optional<uint64_t> after;
   std::optional<uint64_t> limit;
   std::optional<uint64_t> seq;
   // Of a moderation.
   ModerationAction action = ModerationAction::kKick;
-  std::string user;
+  std::string_view user;
   std::optional<uint64_t> for_s;
-  std::string reason;
+  std::string_view reason;
   // Of a token.
-  std::string token;
+  std::string_view token;
+  // Members that were written with escapes, without them.
+  std::forward_list<std::string> unescaped;
 };
 
 // An error code of the contract.

@@ -207,9 +207,10 @@ bool Log::restored_whole() const {
          snapshot_through_ <= flushed_seq_;
 }
 
-std::optional<uint64_t> Log::find_duplicate(std::string_view user, std::string_view id) const {
+std::optional<uint64_t> Log::find_duplicate(Record& record) const {
   CHECK(exists());
-  return dedup_->find(dedup_->hash(user, id));
+  record.id_hash = dedup_->hash(record.user, record.id);
+  return dedup_->find(record.id_hash);
 }
 
 void Log::append(Record& record, double now_ms) {
@@ -233,7 +234,9 @@ void Log::append(Record& record, double now_ms) {
 
   const bool is_message = record.kind == RecordKind::kMessage;
   uint64_t hash = is_message ? kNoIdHash : kNoMessageHash;
-  if (!record.id.empty()) hash = dedup_->hash(record.user, record.id);
+  if (!record.id.empty()) {
+    hash = record.id_hash != kNoIdHash ? record.id_hash : dedup_->hash(record.user, record.id);
+  }
   if (is_message) dedup_->add(hash, record.seq, static_cast<double>(record.ts));
   SegmentHead& head = segment.head;
   if (hash != kNoIdHash || !head.hashes.empty()) {

@@ -72,9 +72,9 @@ class Log {
   void import(const Origin& origin, Random& random, EffectList& effects);
 
   // --- appending ---
-  // The seq under which (user, id) was appended before, flushed or not.
-  [[nodiscard]] std::optional<uint64_t> find_duplicate(std::string_view user,
-                                                       std::string_view id) const;
+  // The seq under which the record's user and id were appended before, flushed or not. The record
+  // keeps their hash.
+  [[nodiscard]] std::optional<uint64_t> find_duplicate(Record& record) const;
   // Numbers the record, sets its ts (never below that of the one before) and keeps its encoding
   // for the flush.
   void append(Record& record, double now_ms);

@@ -1,10 +1,13 @@
 #include "rooms/record.h"
 
 #include <array>
+#include <charconv>
+#include <cstring>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/json_writer.h"
+#include "base/plain_run.h"
 
 namespace edgeroom {
 
@@ -26,6 +29,108 @@ constexpr std::array<ActionName, 5> kActionNames = {{
     {"mute", ModerationAction::kMute},
     {"unmute", ModerationAction::kUnmute},
 }};
+
+// The parts of a record but for its content are short, and many: they are put together here, and
+// appended at once.
+class ShortText {
+ public:
+  static constexpr size_t kBytes = 1024;
+
+  // The caller sees to it that all fits.
+  void put(std::string_view text) {
+    std::memcpy(bytes_.data() + size_, text.data(), text.size());
+    size_ += text.size();
+  }
+  void byte(uint8_t value) { bytes_[size_++] = static_cast<char>(value); }
+  void decimal(uint64_t value) {
+    char* const begin = bytes_.data() + size_;
+    size_ += static_cast<size_t>(std::to_chars(begin, begin + kDigitsMax, value).ptr - begin);
+  }
+  void varint(uint64_t value) { size_ += write_varint(bytes_.data() + size_, value); }
+  void sized(std::string_view text) {
+    varint(text.size());
+    put(text);
+  }
+
+  [[nodiscard]] std::string_view view() const { return {bytes_.data(), size_}; }
+
+ private:
+  static constexpr size_t kDigitsMax = 20;
+
+  std::array<char, kBytes> bytes_;
+  size_t size_ = 0;
+};
+
+// Whether all but the content fits, with what is put around it: names and ids of 64 characters do.
+bool is_short(const Record& record) {
+  constexpr size_t kAroundBytesMax = 128;
+  return record.user.size() + record.id.size() + record.conn.size() + kAroundBytesMax <=
+         ShortText::kBytes;
+}
+
+bool is_clean(std::string_view text) { return unescaped_run(text) == text.size(); }
+
+// The same as the writers below do member by member, for what nearly all records are: false when
+// this is none such, and nothing was appended.
+bool append_plain_message(std::string& out, const Record& record) {
+  if (record.deleted || !is_short(record) || !is_clean(record.user) || !is_clean(record.id)) {
+    return false;
+  }
+  ShortText head;
+  head.put(R"({"type":"new_message","seq":)");
+  head.decimal(record.seq);
+  head.put(R"(,"user":")");
+  head.put(record.user);
+  head.put(R"(","ts":)");
+  head.decimal(record.ts);
+  head.put(R"(,"content":)");
+  out.append(head.view());
+  out.append(record.content);
+  ShortText tail;
+  if (!record.id.empty()) {
+    tail.put(R"(,"id":")");
+    tail.put(record.id);
+    tail.byte('"');
+  }
+  tail.byte('}');
+  out.append(tail.view());
+  return true;
+}
+
+bool append_plain_central_message(std::string& out, const Record& record) {
+  if (record.deleted || !is_short(record) || !is_clean(record.user) || !is_clean(record.id)) {
+    return false;
+  }
+  ShortText head;
+  head.put(R"({"seq":)");
+  head.decimal(record.seq);
+  head.put(R"(,"type":"message","ts":)");
+  head.decimal(record.ts);
+  head.put(R"(,"user":")");
+  head.put(record.user);
+  if (!record.id.empty()) {
+    head.put(R"(","id":")");
+    head.put(record.id);
+  }
+  head.put(R"(","content":)");
+  out.append(head.view());
+  out.append(record.content);
+  out.push_back('}');
+  return true;
+}
+
+void encode_plain_message(ByteWriter& out, const Record& record, uint64_t segment_ts) {
+  ShortText head;
+  head.byte(static_cast<uint8_t>(RecordKind::kMessage));
+  head.varint(record.ts - segment_ts);
+  head.sized(record.user);
+  head.byte(record.id.empty() ? 0 : kHasId);
+  if (!record.id.empty()) head.sized(record.id);
+  head.sized(record.conn);
+  head.varint(record.content.size());
+  out.raw(head.view());
+  out.raw(record.content);
+}
 
 void encode_message(ByteWriter& out, const Record& record) {
   if (record.deleted && record.by == record.user) {
@@ -130,6 +235,10 @@ std::optional<ModerationAction> parse_moderation_action(std::string_view name) {
 
 void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts) {
   CHECK(record.ts >= segment_ts);
+  if (record.kind == RecordKind::kMessage && !record.deleted && is_short(record)) {
+    encode_plain_message(out, record, segment_ts);
+    return;
+  }
   out.u8(static_cast<uint8_t>(record.kind));
   out.varint(record.ts - segment_ts);
   out.sized(record.user);
@@ -150,7 +259,6 @@ void encode_record(ByteWriter& out, const Record& record, uint64_t segment_ts) {
 }
 
 size_t encoded_bytes_max(const Record& record) {
-  constexpr size_t kVarintBytesMax = 10;
   constexpr size_t kFixedBytes = 2;  // kind, and flags or action
   constexpr size_t kVarints = 8;     // ts_delta, target, until and at most five sizes
   return kFixedBytes + kVarints * kVarintBytesMax + record.user.size() + record.id.size() +
@@ -176,6 +284,7 @@ bool decode_record(ByteReader& in, uint64_t seq, uint64_t segment_ts, Record& re
 }
 
 void append_client_json(std::string& out, const Record& record) {
+  if (record.kind == RecordKind::kMessage && append_plain_message(out, record)) return;
   JsonObjectWriter object(out);
   if (record.kind == RecordKind::kDeletion) {
     object.string("type", "message_deleted");
@@ -219,6 +328,7 @@ void append_history_json(std::string& out, const Record& record) {
 }
 
 void append_central_json(std::string& out, const Record& record) {
+  if (record.kind == RecordKind::kMessage && append_plain_central_message(out, record)) return;
   JsonObjectWriter object(out);
   append_forwarded_members(object, record);
   object.close();

@@ -47,6 +47,7 @@ struct Record {
   std::string_view user;     // who did it
   std::string_view conn;     // the connection that sent it; empty when it came over HTTP
   std::string_view id;       // the client's id; empty when none was given
+  uint64_t id_hash = 0;      // of user and id (rooms/dedup.h); 0 where nobody has needed it yet
   std::string_view content;  // JSON text, as it arrived
   bool deleted = false;      // a message whose id, conn and content are gone
   std::string_view by;       // who deleted it

@@ -283,8 +283,9 @@ void Room::token_verified(const Event& event, EffectList& effects) {
   Connection* connection = connections_.find(event.target);
   if (connection == nullptr || !connection->is_renewing) return;
   connection->is_renewing = false;
+  const std::string ref = std::exchange(connection->renewal_ref, {});
   ClientFrame frame;
-  frame.ref = std::exchange(connection->renewal_ref, {});
+  frame.ref = ref;
   const TokenVerdict verdict = parse_token_verdict(event.payload);
   if (const auto refusal = renewal_refusal(*connection, verdict)) {
     send_error(event.target, frame, *refusal, 0, effects);

@@ -160,8 +160,12 @@ std::optional<FrameError> Room::message_refusal(const Member& member, std::strin
 
 void Room::publish(uint32_t handle, const Connection& connection, const ClientFrame& frame,
                    EffectList& effects) {
+  Record record;
+  record.user = connection.user;
+  record.conn = connection.id;
+  record.id = frame.id;
   if (!frame.id.empty()) {
-    if (const auto seq = log_.find_duplicate(connection.user, frame.id)) {
+    if (const auto seq = log_.find_duplicate(record)) {
       // Still in this turn: the original's new_message answers both.
       if (*seq > log_.flushed_seq()) return;
       std::string out = "[";
@@ -184,10 +188,6 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
     send_error(handle, frame, *refusal, 0, effects);
     return;
   }
-  Record record;
-  record.user = connection.user;
-  record.conn = connection.id;
-  record.id = frame.id;
   record.content = rewritten.empty() ? frame.content : std::string_view(rewritten);
   append_message(record, effects);
 }

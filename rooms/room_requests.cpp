@@ -112,7 +112,7 @@ void Room::publish_request(uint32_t request, std::string_view by, std::string_vi
   record.user = published.user.empty() ? by : std::string_view(published.user);
   record.id = published.id;
   if (!record.id.empty() && log_.exists()) {
-    if (const auto seq = log_.find_duplicate(record.user, record.id)) {
+    if (const auto seq = log_.find_duplicate(record)) {
       published_.push_back({request, *seq, true});
       want_flush(effects);
       return;

@@ -349,9 +349,9 @@ TEST_CASE("a caller may allow less nesting, none at all too") {
   CHECK_FALSE(JsonCursor("[[1]]").value(kind, 1));
 }
 
-TEST_CASE("UTF-8 is checked at every place of the eight-byte steps, and at the end") {
-  for (size_t before = 0; before < 18; before++) {
-    for (size_t after = 0; after < 18; after++) {
+TEST_CASE("UTF-8 is checked at every place of the blocks, and at the end") {
+  for (size_t before = 0; before < 34; before++) {
+    for (size_t after = 0; after < 34; after++) {
       for (const std::string& bytes : kValidUtf8) {
         const std::string text =
             "\"" + std::string(before, 'a') + bytes + std::string(after, 'b') + "\"";
@@ -372,8 +372,8 @@ TEST_CASE("UTF-8 is checked at every place of the eight-byte steps, and at the e
   }
 }
 
-TEST_CASE("specials are found at every place of the eight-byte steps") {
-  for (size_t before = 0; before < 18; before++) {
+TEST_CASE("specials are found at every place of the blocks") {
+  for (size_t before = 0; before < 34; before++) {
     CAPTURE(before);
     const std::string plain(before, '~');
     for (const char* tail : {"\"", "zzzzzzzzzzzz\""}) {
@@ -396,9 +396,12 @@ TEST_CASE("every code point but the surrogates is taken") {
   for (uint32_t code = 0x20; code <= 0x110fff; code++) {
     if (code == '"' || code == '\\') continue;
     const bool expected = (code < 0xd800 || code > 0xdfff) && code <= 0x10ffff;
-    const std::string text = "\"" + utf8_of(code) + "\"";
-    JsonCursor cursor(text);
-    if (cursor.string() != expected) wrong++;
+    // At the end of the text, and with more behind it.
+    for (const char* tail : {"\"", "....\""}) {
+      const std::string text = "\"" + utf8_of(code) + tail;
+      JsonCursor cursor(text);
+      if (cursor.string() != expected || cursor.at_end() != expected) wrong++;
+    }
   }
   CHECK(wrong == 0);
 }
@@ -407,13 +410,16 @@ TEST_CASE("two bytes are UTF-8 just as the standard's table says") {
   size_t valid = 0;
   for (unsigned first = 0x80; first < 0x100; first++) {
     for (unsigned second = 0; second < 0x100; second++) {
-      const std::string text = {'"', static_cast<char>(first), static_cast<char>(second), '"'};
-      JsonCursor cursor(text);
-      JsonKind kind = JsonKind::kNull;
-      if (cursor.value(kind) && cursor.at_end()) valid++;
+      for (const char* tail : {"\"", "....\""}) {
+        const std::string text =
+            std::string{'"', static_cast<char>(first), static_cast<char>(second)} + tail;
+        JsonCursor cursor(text);
+        JsonKind kind = JsonKind::kNull;
+        if (cursor.value(kind) && cursor.at_end()) valid++;
+      }
     }
   }
-  CHECK(valid == 0x800 - 0x80);
+  CHECK(valid == 2 * (0x800 - 0x80));
 }
 
 TEST_CASE("a cursor moves from element to element") {

@@ -60,6 +60,13 @@ struct Kept {
   [[nodiscard]] bool is_message() const { return kind == RecordKind::kMessage; }
 };
 
+std::optional<uint64_t> duplicate_of(const Log& log, std::string_view user, std::string_view id) {
+  Record record;
+  record.user = user;
+  record.id = id;
+  return log.find_duplicate(record);
+}
+
 // A log, the storage it writes to, and everything that was ever appended to it.
 class LogWorld {
  public:
@@ -73,7 +80,7 @@ class LogWorld {
 
   // False when the room would have answered that it has the message already.
   bool append(const Kept& kept) {
-    if (!kept.id.empty() && log_->find_duplicate(kept.user, kept.id)) return false;
+    if (!kept.id.empty() && duplicate_of(*log_, kept.user, kept.id)) return false;
     Record record;
     record.user = kept.user;
     record.id = kept.id;
@@ -170,14 +177,14 @@ class LogWorld {
     CHECK(oldest_held <= oldest_of_history());
     for (const auto& [key, seq] : remembered()) {
       CHECK(oldest_held <= seq);
-      CHECK(log_->find_duplicate(key.first, key.second) == seq);
+      CHECK(duplicate_of(*log_, key.first, key.second) == seq);
     }
   }
 
   // An id may be remembered longer than it must be, but never under a wrong seq.
   void check_duplicate(const Kept& kept) {
     if (kept.id.empty()) return;
-    const auto found = log_->find_duplicate(kept.user, kept.id);
+    const auto found = duplicate_of(*log_, kept.user, kept.id);
     const auto ids = remembered();
     const auto expected = ids.find({kept.user, kept.id});
     if (expected != ids.end()) CHECK(found == expected->second);
@@ -530,7 +537,7 @@ TEST_CASE("ids hold their segments while they are remembered, and let go of them
   world.now_ms += edgeroom::kDedupMs;
   for (int i = 0; i < 100; i++) flush_one("");
   CHECK(world.segments_stored() == 30);
-  CHECK_FALSE(world.log().find_duplicate("ana", "29"));
+  CHECK_FALSE(duplicate_of(world.log(), "ana", "29"));
 }
 
 TEST_CASE("a segment holds at most its limit, the records' names and ids counted") {
