@@ -32,6 +32,8 @@ export function compileRoom(toolchain) {
   return new WebAssembly.Module(readFileSync(join(modules, toolchain, "room.wasm")));
 }
 
+/** @typedef {Record<"state" | "heads" | "attachments", Map<number, Uint8Array>>} Stored */
+
 export class BenchRoom {
   #host;
   /** Data of the segments by slot. @type {Map<number, Uint8Array>} */
@@ -41,18 +43,41 @@ export class BenchRoom {
   /** Batches that wait for their answer. @type {{attempt: number, body: Uint8Array}[]} */
   #batches = [];
   nowMs = Date.UTC(2026, 10, 22);
+  /** What outlives the instance, by row, slot and socket. @type {Stored} */
+  stored = { state: new Map(), heads: new Map(), attachments: new Map() };
   /** The frame that was broadcast last. */
   told = "";
   /** Records that are confirmed. */
   confirmed = 0;
 
-  /** @param {WebAssembly.Module} module @param {{isRaw?: boolean}} [how] */
-  constructor(module, { isRaw = false } = {}) {
+  /** @param {WebAssembly.Module} module @param {{isRaw?: boolean, from?: BenchRoom}} [how] */
+  constructor(module, { isRaw = false, from } = {}) {
     this.#host = isRaw ? new RawHost(module) : new WasmHost(module, "room", ROOM_ABI_VERSION);
     this.event(EventType.start, 1, 2, `lobby\n${JSON.stringify(SETTINGS)}`);
+    if (from) this.#restore(from);
     this.event(EventType.restored);
-    const operation = JSON.stringify({ op: "connect", room: "lobby", user: "ana" });
-    this.event(EventType.connect, 1, 0, operation);
+    if (!from) this.join(1);
+  }
+
+  /** Everything that a room is given on waking, of another one. @param {BenchRoom} from */
+  #restore(from) {
+    const { state, heads, attachments } = from.stored;
+    this.stored = from.stored;
+    this.#segments = from.#segments;
+    this.nowMs = from.nowMs;
+    for (const [id, data] of state) this.event(EventType.restoreState, id, 0, data);
+    for (const [slot, head] of heads) this.event(EventType.restoreSegment, slot, 0, head);
+    for (const [handle, attachment] of attachments) {
+      this.event(EventType.restoreConnection, handle, 0, attachment);
+    }
+  }
+
+  /** @param {number} handle of the socket */
+  join(handle) {
+    const user = handle === 1 ? "ana" : `user-${handle}`;
+    const operation = JSON.stringify({ op: "connect", room: "lobby", user });
+    this.event(EventType.connect, handle, 0, operation);
+    this.serve();
   }
 
   /** Time goes on, and what was due has been done: no frame starts a batch. @param {number} ms */
@@ -137,13 +162,20 @@ export class BenchRoom {
           this.told = host.text(data, size);
           break;
         case EffectType.putSegment: {
-          host.copy(data, size);
+          this.stored.heads.set(target, host.copy(data, size));
           const extra = base + host.u32(at + Effect.extra);
           this.#segments.set(target, host.copy(extra, host.u32(at + Effect.extraSize)));
           break;
         }
         case EffectType.dropSegment:
+          this.stored.heads.delete(target);
           this.#segments.delete(target);
+          break;
+        case EffectType.putState:
+          this.stored.state.set(target, host.copy(data, size));
+          break;
+        case EffectType.accept:
+          this.stored.attachments.set(target, host.copy(data, size));
           break;
         case EffectType.load:
           this.#wanted = new Uint32Array(host.copy(data, size).buffer);
