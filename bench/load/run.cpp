@@ -243,6 +243,16 @@ class Search {
       run_.at_rate(std::max(rate / 4, 1.0), options_.warm_s);
       if (!run_.settle()) rate = 0;
     }
+    narrow(rate);
+    look_above();
+    Report report;
+    report.add("capacity", low_).add("failed_at", high_).flag("load_limited", limited_);
+    return report.raw("best", best_).raw("failed", failed_).raw("tries", "[" + tries_ + "]");
+  }
+
+ private:
+  // Up or down from there, until the best that passes and the next that fails are near each other.
+  void narrow(double rate) {
     while (rate >= kRateMin) {
       if (attempt(rate)) {
         low_ = rate;
@@ -253,12 +263,25 @@ class Search {
       if (high_ > 0 && low_ > 0 && high_ / low_ <= 1 + options_.precision) break;
       rate = high_ == 0 ? rate * 2 : low_ == 0 ? rate / 2 : std::sqrt(low_ * high_);
     }
-    Report report;
-    report.add("capacity", low_).add("failed_at", high_).flag("load_limited", limited_);
-    return report.raw("best", best_).raw("failed", failed_).raw("tries", "[" + tries_ + "]");
   }
 
- private:
+  // The latency of a server that takes many messages at once need not grow with their rate: what
+  // has failed at first may have met something else, and may pass now.
+  void look_above() {
+    double rate = options_.rate;
+    while (low_ > 0 && rate > high_ * (1 + options_.precision)) {
+      const bool passed = attempt(rate);
+      if (!run_.settle()) return;
+      if (passed) {
+        low_ = rate;
+        high_ = 0;
+        narrow(rate * 2);
+        return;
+      }
+      rate /= 2;
+    }
+  }
+
   bool attempt(double rate) {
     // Before anything has passed, the server may not be warm yet.
     const int tries = low_ > 0 ? kTries : kTriesAtFirst;
