@@ -40,7 +40,7 @@ struct SipState {
 // Little-endian, as all that this is built for is.
 uint64_t load_word(const char* bytes, size_t size) {
   uint64_t word = 0;
-  std::memcpy(&word, bytes, size);
+  if (size > 0) std::memcpy(&word, bytes, size);  // of an empty text there may be no bytes at all
   return word;
 }
 

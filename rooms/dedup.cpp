@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string>
 
 #include "base/bytes.h"
@@ -24,12 +23,10 @@ uint64_t DedupWindow::hash(std::string_view user, std::string_view id) const {
   std::array<char, 1024> key;
   uint64_t value = 0;
   if (user.size() + id.size() + kVarintBytesMax <= key.size()) {
-    size_t size = write_varint(key.data(), user.size());
-    std::memcpy(key.data() + size, user.data(), user.size());
-    size += user.size();
-    std::memcpy(key.data() + size, id.data(), id.size());
-    size += id.size();
-    value = siphash(key_, {key.data(), size});
+    const size_t size = write_varint(key.data(), user.size());
+    char* end = std::copy(user.begin(), user.end(), key.data() + size);
+    end = std::copy(id.begin(), id.end(), end);
+    value = siphash(key_, {key.data(), static_cast<size_t>(end - key.data())});
   } else {
     std::string long_key;
     ByteWriter writer(long_key);

@@ -1,8 +1,8 @@
 #include "rooms/record.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -38,7 +38,7 @@ class ShortText {
 
   // The caller sees to it that all fits.
   void put(std::string_view text) {
-    std::memcpy(bytes_.data() + size_, text.data(), text.size());
+    std::copy(text.begin(), text.end(), bytes_.data() + size_);
     size_ += text.size();
   }
   void byte(uint8_t value) { bytes_[size_++] = static_cast<char>(value); }
