@@ -25,7 +25,10 @@ std::optional<RoomStatus> Room::handle(const Event& event, EffectList& effects) 
   if (clock_.tell(event.now_ms)) alarm_at_ms_ = 0;
   now_ms_ = clock_.now_ms();
   const bool is_load_event = event.type == EventType::kLoaded || event.type == EventType::kLoadEnd;
-  if (!is_load_event && !asked_.request.empty()) asked_ = {};
+  if (!is_load_event) {
+    asked_.request.clear();
+    asked_.trace.clear();
+  }
   if (is_load_event != load_.has_value()) return RoomStatus::kOutOfOrder;
   const Refusal refusal = is_load_event ? handle_load(event, effects)
                           : restored_   ? handle_work(event, effects)
@@ -282,8 +285,9 @@ void Room::store_cursor(EffectList& effects) {
   log_.save_state(forwarder_.confirmed(), pause, effects);
   confirmation_stored_ = forwarder_.confirmed();
   epoch_proof_dirty_ = false;
-  // After a sleep nobody would be told of what storage knows to be confirmed.
-  if (confirmation_dirty_) want_flush(effects);
+  // A confirmation that was to wait waits no longer: after a sleep or a trap nobody would be told
+  // of what storage knows.
+  if (confirmation_dirty_ && !flush_wanted_) flush(effects);
 }
 
 // Sets the timer and the alarm to what the state asks for.

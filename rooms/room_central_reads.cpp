@@ -61,6 +61,7 @@ bool Room::is_awaited(const CentralRead& read) {
 std::optional<RoomStatus> Room::fetched(const Event& event, EffectList& effects) {
   auto read = central_reads_.end(event.target);
   if (!read) return std::nullopt;  // an answer that nobody waits for
+  asked_ = read->names;
   std::optional<CentralPage> page;
   if (event.number == kStatusOk) {
     page = parse_central_page(event.payload, log_.room(), read->epoch, read->query);
@@ -71,7 +72,6 @@ std::optional<RoomStatus> Room::fetched(const Event& event, EffectList& effects)
     // Asked before the epoch began: what is told would be taken for the new one's.
     central_failed(*read, effects);
   } else if (!page) {
-    asked_ = read->names;
     log_line(LogThreshold::kWarn, "central_read",
              "the central API gave no page: status " + std::to_string(event.number), effects);
     central_failed(*read, effects);

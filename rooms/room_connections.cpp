@@ -136,6 +136,7 @@ void Room::welcome(uint32_t handle, const Connection& connection, const Operatio
   bool first = true;
   for (const DeadLetter& letter : dead_letters_.all()) {
     if (letter.seq > forwarder_.confirmed()) break;  // that comes with a confirmation
+    dead_told_through_ = std::max(dead_told_through_, letter.seq);
     if (!first) frame.push_back(',');
     first = false;
     append_json_integer(frame, letter.seq);

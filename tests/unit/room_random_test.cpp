@@ -40,7 +40,8 @@ constexpr uint32_t kRefusedHandle = 1'000'000;
 struct Listener {
   std::string user;
   std::string conn;
-  uint64_t seen = 0;  // the record it saw last
+  uint64_t seen = 0;          // the record it saw last
+  uint64_t told_through = 0;  // that is confirmed, since the room woke
 };
 
 // A record as it was stored first.
@@ -399,7 +400,7 @@ class World {
     const std::string before = is_quiet ? state_digest() : "";
     room_.wake();
     if (is_quiet) CHECK(state_digest() == before);
-    told_through_ = 0;
+    for (auto& [handle, listener] : listeners_) listener.told_through = 0;
   }
 
   // The digest of what the records amount to, which the log's header tells.
@@ -565,7 +566,7 @@ class World {
         hear_record(listener, object);
       }
       if (type == "history") check_page(object, listener.seen);
-      if (type == "message_confirmed") hear_confirmation(object);
+      if (type == "message_confirmed") hear_confirmation(listener, object);
       if (type == "ack") CHECK(records_.at(object["seq"]).kind == RecordKind::kMessage);
       if (type == "room_count") CHECK(object["count"] <= settings_.connections_max);
     }
@@ -600,11 +601,11 @@ class World {
     }
   }
 
-  void hear_confirmation(const json& object) {
+  void hear_confirmation(Listener& listener, const json& object) {
     const uint64_t through = object["through"];
     CHECK(through <= stored_seq());
-    CHECK(through >= told_through_);
-    told_through_ = through;
+    CHECK(through >= listener.told_through);
+    listener.told_through = through;
     for (const json& seq : object.value("stored", json::array())) {
       CHECK(central_.count(seq) == 1);
     }
@@ -656,7 +657,6 @@ class World {
   std::set<uint64_t> central_deleted_;
   std::set<uint64_t> dead_;
   std::map<std::string, double> banned_;  // until when, ms
-  uint64_t told_through_ = 0;
   uint64_t published_ = 0;
   size_t dead_letters_ = 0;
 };
