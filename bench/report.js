@@ -479,6 +479,15 @@ function plots(results) {
   return made;
 }
 
+/** What a plot shows, for who does not see it. @type {Record<string, string>} */
+const PLOT_TEXTS = {
+  "bench-capacity-1000": "Capacity at 1,000 sockets",
+  "bench-latency": "Latency as the rate grows",
+  "bench-capacity-100": "Capacity at 100 sockets",
+  "bench-cost": "CPU time a delivery",
+  "bench-growth": "CPU time a delivery as a room grows",
+};
+
 /** Puts what was measured between the marks of docs/PERFORMANCE.md, and the plots beside it. @param {any} results */
 export async function writeDocs(results) {
   let text = await readFile(DOCUMENT, "utf8");
@@ -490,6 +499,10 @@ export async function writeDocs(results) {
       (section) => /** @type {[string, string]} */ ([section.id, sectionText(section)]),
     ),
   ];
+  const made = plots(results);
+  for (const name of Object.keys(made)) {
+    parts.push([`plot-${name}`, `![${PLOT_TEXTS[name]}](images/${name}.svg)`]);
+  }
   for (const [id, part] of parts) {
     const [begin, end] = [`<!-- begin bench:${id} -->`, `<!-- end bench:${id} -->`];
     const from = text.indexOf(begin);
@@ -501,7 +514,7 @@ export async function writeDocs(results) {
   }
   await writeFile(DOCUMENT, text);
   await mkdir(IMAGES, { recursive: true });
-  for (const [name, plot] of Object.entries(plots(results))) {
+  for (const [name, plot] of Object.entries(made)) {
     await writeFile(join(IMAGES, `${name}.svg`), plot);
   }
 }
