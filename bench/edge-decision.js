@@ -13,6 +13,7 @@ import {
   EdgeStatus,
 } from "../js-shim/abi.generated.js";
 import { WasmHost } from "../js-shim/wasm-host.js";
+import { median } from "./median.js";
 
 const TOOLCHAIN = process.env.EDGEROOM_TOOLCHAIN || "wasi";
 const MODULE = join(import.meta.dirname, "../build/modules", TOOLCHAIN, "edge.wasm");
@@ -59,9 +60,6 @@ function measure(clients, policies) {
   }
   return ((performance.now() - begun) * 1000) / REQUESTS;
 }
-
-/** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** @type {Record<string, () => number>} */
 const cases = {

@@ -10,6 +10,7 @@
 import { once } from "node:events";
 import WebSocket from "ws";
 import { newRoom, STORE_PATIENCE_MS, search, startEdge, until } from "../tests/edge/harness.js";
+import { ROWS_ENTRY } from "../tests/edge/rows-entry.js";
 import { Sink } from "./sink.js";
 
 const RTT_MS = 50;
@@ -33,54 +34,6 @@ const scenarios = (quick) => [
   { name: "busy", sockets: 100, rate: 1000, messages: quick ? 5000 : 20_000, rowsMax: 0.3 },
   { name: "one a second", sockets: 2, rate: 1, messages: quick ? 30 : 120, rowsMax: 1.25 },
 ];
-
-/** Counts what the rooms write. An alarm that is set is a row, too, by the platform's prices. */
-const ENTRY = `
-  import worker, { Room as Inner } from "./index.js";
-  const written = { rows: 0, alarms: 0, bytes: 0 };
-  let cursors = [];
-  const add = () => {
-    for (const cursor of cursors) written.rows += cursor.rowsWritten;
-    cursors = [];
-  };
-  export class Room extends Inner {
-    constructor(ctx, env) {
-      super(ctx, env);
-      const sql = Object.getPrototypeOf(ctx.storage.sql);
-      if (sql.exec.isCounted) return;
-      const { exec } = sql;
-      sql.exec = function (query, ...values) {
-        const cursor = exec.call(this, query, ...values);
-        if (/^\\s*SELECT/.test(query)) return cursor;
-        for (const value of values) written.bytes += value?.byteLength ?? 8;
-        cursors.push(cursor);
-        if (cursors.length > 1000) add();
-        return cursor;
-      };
-      sql.exec.isCounted = true;
-      const storage = Object.getPrototypeOf(ctx.storage);
-      for (const name of ["setAlarm", "deleteAlarm"]) {
-        const set = storage[name];
-        storage[name] = function (...values) {
-          written.alarms++;
-          return set.apply(this, values);
-        };
-      }
-    }
-    async fetch(request) {
-      if (new URL(request.url).pathname !== "/test/rows") return super.fetch(request);
-      add();
-      return Response.json(written);
-    }
-  }
-  export default {
-    fetch(request, env, ctx) {
-      const { pathname, searchParams } = new URL(request.url);
-      if (pathname !== "/test/rows") return worker.fetch(request, env, ctx);
-      const object = env.ROOMS.get(env.ROOMS.idFromName(searchParams.get("room")));
-      return object.fetch("http://room/test/rows");
-    },
-  };`;
 
 /** @param {string} url @param {string} room @param {number} count */
 async function joinAll(url, room, count) {
@@ -124,7 +77,7 @@ function publish(sockets, { rate, messages }) {
 /** @param {Scenario} scenario */
 async function measure(scenario) {
   const sink = await Sink.start({ refuses: false, delayMs: RTT_MS });
-  const edge = await startEdge({ centralUrl: sink.url, vars: VARS, entry: ENTRY });
+  const edge = await startEdge({ centralUrl: sink.url, vars: VARS, entry: ROWS_ENTRY });
   const room = newRoom();
   const sockets = await joinAll(edge.url, room, scenario.sockets);
   const rows = async () => (await edge.json(`/test/rows?room=${room}`)).body;
@@ -148,7 +101,7 @@ async function measure(scenario) {
     throw new Error(`${scenario.name}: ${stored} of ${scenario.messages} messages were stored`);
   }
   const { messages } = scenario;
-  const written = after.rows - before.rows;
+  const written = after.written - before.written;
   const alarms = after.alarms - before.alarms;
   return {
     ...scenario,

@@ -1,6 +1,7 @@
 // What is measured. Each scenario runs all systems, one after the other, and keeps what the load
 // generator says of each; bench/report.js makes tables, plots and the bar's verdict of it.
 
+import { median } from "./median.js";
 import { Server, socketsAtMost } from "./systems.js";
 
 /**
@@ -73,12 +74,6 @@ async function fixed(bench, what, args, takesPart = () => true, vars = {}) {
     bench.tell(`${what}, ${system.title}: ${inWords(result)}`);
   }
   return results;
-}
-
-/** @param {number[]} values */
-function median(values) {
-  const sorted = values.toSorted((x, y) => x - y);
-  return sorted[Math.floor(sorted.length / 2)];
 }
 
 /** @param {number} sockets @param {number} p95 @param {"hundred" | "thousand"} size */

@@ -11,6 +11,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { central, newRoom, startEdge } from "../tests/edge/harness.js";
 import { BenchRoom } from "./core/room.js";
+import { median } from "./median.js";
 
 const TOOLCHAINS = ["wasi", "emscripten"];
 const CONNECTIONS = 1000;
@@ -27,8 +28,6 @@ if (process.argv.slice(2).some((arg) => !["--quick", "--json"].includes(arg))) {
 const ROUNDS = quick ? 9 : 31;
 const ROUNDS_IN_WORKERD = quick ? 5 : 15;
 
-/** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 /** @param {number} value */
 const round = (value) => Number(value.toFixed(2));
 

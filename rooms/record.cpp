@@ -70,12 +70,14 @@ bool is_short(const Record& record) {
 
 bool is_clean(std::string_view text) { return unescaped_run(text) == text.size(); }
 
-// The same as the writers below do member by member, for what nearly all records are: false when
-// this is none such, and nothing was appended.
-bool append_plain_message(std::string& out, const Record& record) {
-  if (record.deleted || !is_short(record) || !is_clean(record.user) || !is_clean(record.id)) {
-    return false;
-  }
+// What nearly all records are: a message whose text needs no escapes. For these, the two writers
+// below make at once what their callers make member by member for others.
+bool is_plain(const Record& record) {
+  return record.kind == RecordKind::kMessage && !record.deleted && is_short(record) &&
+         is_clean(record.user) && is_clean(record.id);
+}
+
+void append_plain_message(std::string& out, const Record& record) {
   ShortText head;
   head.put(R"({"type":"new_message","seq":)");
   head.decimal(record.seq);
@@ -94,13 +96,9 @@ bool append_plain_message(std::string& out, const Record& record) {
   }
   tail.byte('}');
   out.append(tail.view());
-  return true;
 }
 
-bool append_plain_central_message(std::string& out, const Record& record) {
-  if (record.deleted || !is_short(record) || !is_clean(record.user) || !is_clean(record.id)) {
-    return false;
-  }
+void append_plain_central_message(std::string& out, const Record& record) {
   ShortText head;
   head.put(R"({"seq":)");
   head.decimal(record.seq);
@@ -116,7 +114,6 @@ bool append_plain_central_message(std::string& out, const Record& record) {
   out.append(head.view());
   out.append(record.content);
   out.push_back('}');
-  return true;
 }
 
 void encode_plain_message(ByteWriter& out, const Record& record, uint64_t segment_ts) {
@@ -284,7 +281,10 @@ bool decode_record(ByteReader& in, uint64_t seq, uint64_t segment_ts, Record& re
 }
 
 void append_client_json(std::string& out, const Record& record) {
-  if (record.kind == RecordKind::kMessage && append_plain_message(out, record)) return;
+  if (is_plain(record)) {
+    append_plain_message(out, record);
+    return;
+  }
   JsonObjectWriter object(out);
   if (record.kind == RecordKind::kDeletion) {
     object.string("type", "message_deleted");
@@ -328,7 +328,10 @@ void append_history_json(std::string& out, const Record& record) {
 }
 
 void append_central_json(std::string& out, const Record& record) {
-  if (record.kind == RecordKind::kMessage && append_plain_central_message(out, record)) return;
+  if (is_plain(record)) {
+    append_plain_central_message(out, record);
+    return;
+  }
   JsonObjectWriter object(out);
   append_forwarded_members(object, record);
   object.close();

@@ -8,6 +8,7 @@
 // It ends with 1 when a module is slower than V8 at what both do. `scripts/build wasi` and
 // `scripts/build emscripten` come first.
 
+import { median } from "../median.js";
 import { KINDS, SIZES } from "./contents.js";
 import { BenchRoom, compileRoom } from "./room.js";
 
@@ -38,9 +39,6 @@ const head = () => `{"type":"message","id":"m-${String(++lastId).padStart(ID_DIG
 
 /** As a socket gives it: one flat string, not one made of parts. @param {string} text */
 const flat = (text) => decoder.decode(encoder.encode(text));
-
-/** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /**
  * Microseconds a message, the median of all turns: what the machine does beside falls on few of them.

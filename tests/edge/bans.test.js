@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { CentralProxy } from "./central-proxy.js";
 import { newRoom, search, startEdge } from "./harness.js";
 import { refusal } from "./refusal.js";
+import { ROWS_ENTRY } from "./rows-entry.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 /** @typedef {import("./harness.js").Client} Client */
@@ -26,40 +27,6 @@ const ROUNDS = 5;
 
 /** Stored rows that a room keeps although nobody needs them any more (rooms/log.cpp). */
 const RING_ROWS = 1024;
-
-/** Tells how many rows an object has read and written since it woke. */
-const ENTRY = `
-  import worker, { Room as Inner } from "./index.js";
-  const cursors = new WeakMap();
-  export class Room extends Inner {
-    constructor(ctx, env) {
-      super(ctx, env);
-      const sql = Object.getPrototypeOf(ctx.storage.sql);
-      if (sql.exec.isCounted) return;
-      const { exec } = sql;
-      sql.exec = function (...query) {
-        const cursor = exec.apply(this, query);
-        if (!cursors.has(this)) cursors.set(this, []);
-        cursors.get(this).push(cursor);
-        return cursor;
-      };
-      sql.exec.isCounted = true;
-    }
-    async fetch(request) {
-      if (new URL(request.url).pathname !== "/test/rows") return super.fetch(request);
-      const all = cursors.get(this.ctx.storage.sql) ?? [];
-      const sum = (name) => all.reduce((total, cursor) => total + cursor[name], 0);
-      return Response.json({ read: sum("rowsRead"), written: sum("rowsWritten") });
-    }
-  }
-  export default {
-    fetch(request, env, ctx) {
-      const { pathname, searchParams } = new URL(request.url);
-      if (pathname !== "/test/rows") return worker.fetch(request, env, ctx);
-      const object = env.ROOMS.get(env.ROOMS.idFromName(searchParams.get("room")));
-      return object.fetch("http://room/test/rows");
-    },
-  };`;
 
 /** Bans users, by frames, while somebody talks. @param {Client} mod @param {Client} ana @param {string[]} users */
 async function banAll(mod, ana, users) {
@@ -103,7 +70,7 @@ describe("a room from which many are banned", { timeout: 300_000 }, () => {
         MESSAGE_LIMITS: '{"connection":{"rate":100000,"burst":100000}}',
         DEDUP_MAX: "100",
       },
-      entry: ENTRY,
+      entry: ROWS_ENTRY,
     });
   });
   after(async () => {

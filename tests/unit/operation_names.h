@@ -6,15 +6,14 @@
 #include <string>
 
 #include "worker/answer.h"
+#include "worker/trace.h"
 
 namespace edgeroom {
 
 // The operation without these names, which must be those of the request.
 inline std::string without_names(const Answer& answer) {
-  constexpr size_t kTraceAt = 3;
-  constexpr size_t kTraceDigits = 32;
   const std::string names = ",\"request\":\"" + answer.request_id + "\",\"trace\":\"" +
-                            answer.traceparent.substr(kTraceAt, kTraceDigits) + "\"}";
+                            std::string(trace_id_of(answer.traceparent)) + "\"}";
   const std::string& body = answer.body;
   REQUIRE(body.size() > names.size());
   const size_t end = body.size() - names.size();

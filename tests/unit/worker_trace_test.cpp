@@ -42,12 +42,13 @@ TEST_CASE("one that is made is good, and like no other") {
   const std::string second = make_traceparent(random);
   CHECK(is_traceparent(first));
   CHECK(is_traceparent(second));
-  const auto trace_id = [](const std::string& text) {
-    return text.substr(3, text.find('-', 3) - 3);
-  };
-  CHECK(trace_id(first) != trace_id(second));
-  CHECK(trace_id(first).size() == 32);
+  CHECK(trace_id_of(first) != trace_id_of(second));
   CHECK(first.substr(first.size() - 3) == "-01");
+}
+
+TEST_CASE("a trace id is what stands between the first two hyphens") {
+  CHECK(trace_id_of("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") ==
+        "4bf92f3577b34da6a3ce929d0e0e4736");
 }
 
 TEST_CASE("a request is called what the platform calls it") {
