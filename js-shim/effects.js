@@ -8,18 +8,7 @@ import { verifyToken } from "./token.js";
 
 /** @typedef {import("./room-runtime.js").RoomRuntime} RoomRuntime */
 
-/**
- * An effect. The functions copy its data out of the module's memory: call them before the next
- * event.
- * @typedef {object} AppliedEffect
- * @property {number} type
- * @property {number} target
- * @property {number} value
- * @property {() => string} text
- * @property {() => Uint8Array} bytes
- * @property {() => string} extraText
- * @property {() => Uint8Array} extraBytes
- */
+/** @typedef {import("./applied-effect.js").AppliedEffect} AppliedEffect */
 
 const encoder = new TextEncoder();
 
@@ -132,12 +121,12 @@ function load(room, effect) {
   room.event(EventType.loadEnd, 0, 0);
 }
 
-/** @param {RoomRuntime} room */
-function scheduleFlush(room) {
+/** @param {RoomRuntime} room @param {AppliedEffect} effect */
+function scheduleFlush(room, effect) {
   if (room.flushScheduled) return;
   room.flushScheduled = true;
   // A zero timer runs after the messages that have already arrived: they share the flush.
-  setTimeout(() => room.flush(), 0);
+  setTimeout(() => room.flush(), effect.value);
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */

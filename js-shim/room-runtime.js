@@ -15,6 +15,7 @@ import {
   RoomStatus,
 } from "./abi.generated.js";
 import { Answers } from "./answers.js";
+import { AppliedEffect } from "./applied-effect.js";
 import { joined } from "./bounded-body.js";
 import { applyEffect } from "./effects.js";
 import { reasonOf } from "./reason.js";
@@ -423,20 +424,7 @@ export class RoomRuntime {
     const records = host.u32(output + Output.effects);
     const data = host.u32(output + Output.data);
     for (let i = 0; i < count; i++) {
-      const at = records + i * Effect.SIZE;
-      const dataAt = data + host.u32(at + Effect.data);
-      const dataSize = host.u32(at + Effect.dataSize);
-      const extraAt = data + host.u32(at + Effect.extra);
-      const extraSize = host.u32(at + Effect.extraSize);
-      applyEffect(this, {
-        type: host.u32(at + Effect.type),
-        target: host.u32(at + Effect.target),
-        value: host.f64(at + Effect.value),
-        text: () => host.text(dataAt, dataSize),
-        bytes: () => host.copy(dataAt, dataSize),
-        extraText: () => host.text(extraAt, extraSize),
-        extraBytes: () => host.copy(extraAt, extraSize),
-      });
+      applyEffect(this, new AppliedEffect(host, records + i * Effect.SIZE, data));
     }
   }
 

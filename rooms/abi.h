@@ -108,7 +108,7 @@ enum class EffectType : uint32_t {
   // Read segments and give each by kLoaded, then kLoadEnd, before any other event. Always the
   // last effect of its list. target: number of slots. data: the slots, u32 each.
   kLoad = 7,
-  // Send kFlush when the messages that have already arrived have been given.
+  // Send kFlush after value ms (>= 0), when the messages that have arrived by then have been given.
   kScheduleFlush = 8,
   // Send kTimer after value ms (>= 0), instead of any earlier request; never, when negative.
   kTimer = 9,

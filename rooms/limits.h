@@ -34,6 +34,12 @@ inline constexpr size_t kDroppedAtOnceMax = 16;
 inline constexpr size_t kOutboundFrameBytesMax = 1U << 20U;
 inline constexpr size_t kSegmentBytesMax = 1U << 20U;
 
+// A turn that follows another closely is longer, so that its flush has more to tell: a flush costs
+// some 45 us for each connection (bench/README.md), whatever it holds, and so takes at most a quarter
+// of the room's time. Measured from flush to flush: after a quiet while a turn ends at once.
+inline constexpr double kFlushIntervalMs = 0.2;  // for each connection
+inline constexpr double kFlushIntervalMaxMs = 50;
+
 // What waits for the end of the turn. Beyond it the room flushes at once, so that a turn with many
 // large messages is bounded by this and not by the host's queue. With the message that passes it,
 // it still makes one frame and one segment.

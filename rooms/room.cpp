@@ -162,11 +162,14 @@ void Room::append_record(Record& record, double ts_ms) {
 void Room::want_flush(EffectList& effects) {
   if (flush_wanted_) return;
   flush_wanted_ = true;
-  effects.schedule_flush();
+  const double interval = std::min(static_cast<double>(connections_.size()) * kFlushIntervalMs,
+                                   kFlushIntervalMaxMs);
+  effects.schedule_flush(std::max(0.0, std::floor(flushed_at_ms_ + interval - now_ms_)));
 }
 
 void Room::flush(EffectList& effects) {
   flush_wanted_ = false;
+  flushed_at_ms_ = now_ms_;
   if (std::exchange(behaviour_speaks_, false)) {
     Reply reply;
     state_.behaviour().on_flush(reply);

@@ -287,6 +287,7 @@ class Room {
   size_t untold_bytes_ = 0;
   std::vector<PublishedAnswer> published_;
   bool flush_wanted_ = false;
+  double flushed_at_ms_ = 0;
   bool snapshot_wanted_ = false;   // the flush must write one
   bool behaviour_speaks_ = false;  // the turn has records: on_flush is to be called
   bool room_count_dirty_ = false;

@@ -30,7 +30,7 @@ const EFFECTS = {
   dropSegment: { target: "slot" },
   putState: { target: "id", data: "" },
   load: {},
-  scheduleFlush: {},
+  scheduleFlush: { show: showDelay },
   timer: { value: "after", show: showDelay },
   alarm: { value: "at", show: showTime },
   forward: { target: "attempt", value: "timeout", show: showDelay, data: "body", extra: "key" },
