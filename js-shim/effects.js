@@ -50,8 +50,13 @@ export function applyEffect(room, effect) {
 
 /** @param {WebSocket | undefined} socket @param {string} text */
 function sendTo(socket, text) {
-  // A socket whose close is under way takes no more; its close event comes.
-  if (socket?.readyState === WebSocket.OPEN) socket.send(text);
+  try {
+    socket?.send(text);
+  } catch (error) {
+    // A socket whose close is under way takes no more; its close event comes. It is cheaper to be
+    // told so than to look before each of thousands.
+    if (socket?.readyState === WebSocket.OPEN) throw error;
+  }
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */
@@ -125,8 +130,10 @@ function load(room, effect) {
 function scheduleFlush(room, effect) {
   if (room.flushScheduled) return;
   room.flushScheduled = true;
-  // A zero timer runs after the messages that have already arrived: they share the flush.
-  setTimeout(() => room.flush(), effect.value);
+  // A zero timer runs after the messages that have already arrived: they share the flush. Those that
+  // the platform has read but not yet handed over come before the next one.
+  const end = () => room.flush();
+  setTimeout(effect.target === 0 ? end : () => setTimeout(end, 0), effect.value);
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */

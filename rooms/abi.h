@@ -109,6 +109,7 @@ enum class EffectType : uint32_t {
   // last effect of its list. target: number of slots. data: the slots, u32 each.
   kLoad = 7,
   // Send kFlush after value ms (>= 0), when the messages that have arrived by then have been given.
+  // target: how often the host is then to look again first for what has arrived.
   kScheduleFlush = 8,
   // Send kTimer after value ms (>= 0), instead of any earlier request; never, when negative.
   kTimer = 9,

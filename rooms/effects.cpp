@@ -77,8 +77,8 @@ void EffectList::load(const std::vector<uint32_t>& slots) {
   add(EffectType::kLoad, static_cast<uint32_t>(slots.size()), encoded, {}, 0);
 }
 
-void EffectList::schedule_flush(double after_ms) {
-  add(EffectType::kScheduleFlush, 0, {}, {}, after_ms);
+void EffectList::schedule_flush(double after_ms, uint32_t looks) {
+  add(EffectType::kScheduleFlush, looks, {}, {}, after_ms);
 }
 
 void EffectList::measure(uint32_t bytes) { add(EffectType::kMeasure, 0, {}, {}, bytes); }

@@ -25,7 +25,7 @@ class EffectList {
   void put_state(uint32_t id, std::string_view data);
   // Must be the last effect of the list.
   void load(const std::vector<uint32_t>& slots);
-  void schedule_flush(double after_ms);
+  void schedule_flush(double after_ms, uint32_t looks);
   void timer(double delay_ms);
   void alarm(double at_ms);
   void forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,

@@ -36,9 +36,13 @@ inline constexpr size_t kSegmentBytesMax = 1U << 20U;
 
 // A turn that follows another closely is longer, so that its flush has more to tell: a flush costs
 // some 45 us for each connection (bench/README.md), whatever it holds, and so takes at most a quarter
-// of the room's time. Measured from flush to flush: after a quiet while a turn ends at once.
+// of the time. Measured from flush to flush: after a quiet while a turn ends at once. In larger rooms
+// a flush takes longer than the maximum, and what comes meanwhile is the next turn.
 inline constexpr double kFlushIntervalMs = 0.2;  // for each connection
-inline constexpr double kFlushIntervalMaxMs = 50;
+inline constexpr double kFlushIntervalMaxMs = 20;
+// So long after a flush its frames may still be on their way to the sockets, and those that came
+// meanwhile on their way to the room: the turn ends one step later, when these have been given too.
+inline constexpr double kFlushBusyMs = 1;  // for each connection
 
 // What waits for the end of the turn. Beyond it the room flushes at once, so that a turn with many
 // large messages is bounded by this and not by the host's queue. With the message that passes it,

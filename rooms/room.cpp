@@ -162,9 +162,11 @@ void Room::append_record(Record& record, double ts_ms) {
 void Room::want_flush(EffectList& effects) {
   if (flush_wanted_) return;
   flush_wanted_ = true;
-  const double interval = std::min(static_cast<double>(connections_.size()) * kFlushIntervalMs,
-                                   kFlushIntervalMaxMs);
-  effects.schedule_flush(std::max(0.0, std::floor(flushed_at_ms_ + interval - now_ms_)));
+  const auto connections = static_cast<double>(connections_.size());
+  const double since_ms = now_ms_ - flushed_at_ms_;
+  const double interval = std::min(connections * kFlushIntervalMs, kFlushIntervalMaxMs);
+  const bool is_busy = since_ms < connections * kFlushBusyMs;
+  effects.schedule_flush(std::max(0.0, std::floor(interval - since_ms)), is_busy ? 1 : 0);
 }
 
 void Room::flush(EffectList& effects) {

@@ -43,6 +43,8 @@ export async function startEdgeroom(bundle, sinkUrl, vars) {
   const { startEdge } = await import("../../tests/edge/harness.js");
   const edge = await startEdge({
     centralUrl: sinkUrl,
+    // As the other rooms have none.
+    withoutPages: !process.env.PAGES,
     vars: {
       RATE_LIMITS: '[{"name":"ip","key":"ip","limit":1000000,"window_s":60}]',
       MESSAGE_LIMITS:

@@ -47,6 +47,13 @@ const VARS = {
   LOG_LEVEL: "warn",
 };
 
+/** The page, and the SDK. */
+const PAGES = {
+  directory: join(root, "client/public"),
+  binding: "ASSETS",
+  routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true },
+};
+
 /** A folder for one test's state. @returns {Promise<string>} */
 export async function temporaryFolder() {
   const folder = await mkdtemp(join(tmpdir(), "edgeroom-test-"));
@@ -75,6 +82,8 @@ export async function central(stateDir, port = 0) {
  * @param {string} [options.stateDir] kept by the caller; else nothing outlives close()
  * @param {string} [options.roomModule] another room.wasm than the bundle's
  * @param {string} [options.entry] text of a module that stands before the bundle's index.js
+ * @param {boolean} [options.withoutPages] nothing but rooms: Miniflare serves pages by a Worker of its
+ * own that stands before this one, and through which then every frame goes
  * @param {string} [options.kvUrl] where KV is asked instead of the local one (kv-service.js)
  */
 export async function startEdge(options = {}) {
@@ -101,11 +110,7 @@ export async function startEdge(options = {}) {
       port: 0,
       durableObjects: { ROOMS: { className: "Room", useSQLite: true } },
       kvNamespaces: { RATE_LIMIT: kvNamespace(options.kvUrl) },
-      assets: {
-        directory: join(root, "client/public"),
-        binding: "ASSETS",
-        routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true },
-      },
+      ...(options.withoutPages ? {} : { assets: PAGES }),
       bindings,
       resourcePersistencePath: options.stateDir,
       handleStructuredLogs: (/** @type {{message: string}} */ { message }) => logs.push(message),

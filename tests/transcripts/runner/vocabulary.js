@@ -16,6 +16,7 @@ import { showPayload } from "./payload.js";
  * @property {string} [target]
  * @property {string} [value]
  * @property {Show} [show] of the value
+ * @property {boolean} [zeros] whether a target and a value of 0 are shown
  * @property {string} [data] empty: it needs no name
  * @property {string} [extra]
  */
@@ -30,7 +31,7 @@ const EFFECTS = {
   dropSegment: { target: "slot" },
   putState: { target: "id", data: "" },
   load: {},
-  scheduleFlush: { show: showDelay },
+  scheduleFlush: { target: "looks", value: "after", show: showDelay, zeros: false },
   timer: { value: "after", show: showDelay },
   alarm: { value: "at", show: showTime },
   forward: { target: "attempt", value: "timeout", show: showDelay, data: "body", extra: "key" },
@@ -101,10 +102,11 @@ export function showEffect(effect, baseMs) {
   // Of a type that has no words of its own everything is shown.
   const words = (name && EFFECTS[name]) || { target: "target", value: "value" };
   const line = ["<", name ?? `effect${effect.type}`];
-  if (words.target || effect.target !== 0) {
+  const { zeros = true } = words;
+  if ((words.target && zeros) || effect.target !== 0) {
     line.push(`${words.target ?? "target"}=${effect.target}`);
   }
-  if (words.value || !Object.is(effect.value, 0)) {
+  if ((words.value && zeros) || !Object.is(effect.value, 0)) {
     const show = words.show ?? showNumber;
     line.push(`${words.value ?? "value"}=${show(effect.value, baseMs)}`);
   }
