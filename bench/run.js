@@ -163,7 +163,8 @@ async function measure(scenarios, extras) {
     await writeFile(path, `${JSON.stringify(results, null, 1)}\n`);
   };
   for (const scenario of scenarios) {
-    results.scenarios[scenario.name] = await scenario.run(bench);
+    const systems = bench.systems.filter(({ only }) => only?.includes(scenario.name) ?? true);
+    results.scenarios[scenario.name] = await scenario.run({ ...bench, systems });
     await save();
   }
   await sink.close();

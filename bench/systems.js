@@ -15,6 +15,7 @@ import { ROOT } from "../scripts/command.js";
  * @property {"edgeroom" | "json" | "socket.io" | "raw"} dialect
  * @property {boolean} workerd
  * @property {string} does what it does with a message
+ * @property {string[]} [only] scenarios in which it takes part; without it, in all
  * @property {{hundred: number, thousand: number}} guess where a search begins, in messages a second
  */
 
@@ -37,6 +38,16 @@ export const SYSTEMS = [
     workerd: true,
     does: "numbers it; a row and a frame for all that came in a turn; hibernates",
     guess: { hundred: 4000, thousand: 800 },
+  },
+  {
+    name: "second-look",
+    letter: "a3",
+    title: "JavaScript room, batching with a second look",
+    dialect: "json",
+    workerd: true,
+    does: "the same, and looks twice for what has arrived",
+    only: ["capacity-1000", "crowd"],
+    guess: { hundred: 4000, thousand: 1600 },
   },
   {
     name: "party",

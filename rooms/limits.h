@@ -117,8 +117,8 @@ inline constexpr size_t kEpochBytesMax = 64;
 inline constexpr double kDedupMs = 5 * 60 * 1000.0;
 
 // A confirmation rides in the next frame that there is anyhow. A frame of its own, which costs some
-// 20 us for each connection (bench/README.md), it gets only when none has told of one for so long:
-// so these take at most a twentieth of the room's time, and small rooms are told at once.
+// 45 us for each connection (bench/README.md), it gets only when none has told of one for so long:
+// so these take about a tenth of the room's time at most, and small rooms are told at once.
 inline constexpr size_t kConfirmationConnections = 50;
 inline constexpr double kConfirmationIntervalMs = 20;  // for each so many connections
 inline constexpr double kConfirmationIntervalMaxMs = 1000;

@@ -21,6 +21,7 @@ const { sinkUrl = "http://127.0.0.1:9", vars = {} } = JSON.parse(json);
 const SYSTEMS = {
   plain: () => startRoom("plain"),
   batching: () => startRoom("batching"),
+  "second-look": () => startRoom("second-look"),
   party: () => startRoom("party"),
   ws: startWs,
   "socket.io": startSocketIo,

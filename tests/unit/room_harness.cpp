@@ -97,7 +97,10 @@ void RoomHarness::apply(const EffectList& effects) {
         storage.rows_written++;
         break;
       case EffectType::kLoad: load(effects, effect); break;
-      case EffectType::kScheduleFlush: flush_scheduled = true; break;
+      case EffectType::kScheduleFlush:
+        flush_scheduled = true;
+        scheduled_flush = {.looks = effect.target, .after_ms = effect.value};
+        break;
       case EffectType::kTimer:
         timer_delay_ms = effect.value < 0 ? std::nullopt : std::optional(effect.value);
         break;

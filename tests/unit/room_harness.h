@@ -29,6 +29,14 @@ struct Answer {
   std::string next;  // of an answer in parts: the operation that asks for the rest
 };
 
+// How a turn is to end (EffectType::kScheduleFlush).
+struct ScheduledFlush {
+  uint32_t looks = 0;
+  double after_ms = 0;
+
+  bool operator==(const ScheduledFlush&) const = default;
+};
+
 // What survives the room's sleep.
 struct Storage {
   std::map<uint32_t, std::string> state;
@@ -116,6 +124,7 @@ class RoomHarness {
   std::optional<double> timer_delay_ms;
   std::optional<double> alarm_at_ms;
   bool flush_scheduled = false;
+  ScheduledFlush scheduled_flush;  // how, the last time
 
  private:
   void apply(const EffectList& effects);

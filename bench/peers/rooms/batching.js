@@ -34,7 +34,12 @@ export class Room extends DurableObject {
     const { content } = JSON.parse(String(frame));
     const seq = ++this.#seq;
     this.#queue.push(JSON.stringify({ type: "new_message", seq, ts: Date.now(), content }));
-    if (this.#queue.length === 1) setTimeout(() => this.#flush(), 0);
+    if (this.#queue.length === 1) this.atTurnsEnd(() => this.#flush());
+  }
+
+  /** @param {() => void} flush */
+  atTurnsEnd(flush) {
+    setTimeout(flush, 0);
   }
 
   #flush() {
