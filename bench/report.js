@@ -155,7 +155,7 @@ function roomsSection(results) {
       trouble(result),
     ]),
     notes: [
-      "Two sockets a room, 400 messages/s over all rooms. Memory is resident memory of the server with all joined, less that without, and has the two sockets in it.",
+      "Two sockets a room, 200 messages/s over all rooms. Memory is resident memory of the server with all joined, less that without, and has the two sockets in it.",
     ],
   };
 }

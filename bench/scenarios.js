@@ -248,8 +248,8 @@ export const SCENARIOS = [
       fixed(
         bench,
         "2,000 rooms",
-        // In the warm-up, each room has its first message.
-        () => ({ sockets: 4000, rooms: 2000, rate: 400, seconds: 5, warm: 5 }),
+        // In the warm-up, each room has its first message; then one every ten seconds.
+        () => ({ sockets: 4000, rooms: 2000, rate: 200, seconds: 5, warm: 10 }),
         ({ name }) => !bench.quick || ["plain", "wasi"].includes(name),
       ),
   },
