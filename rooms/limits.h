@@ -35,9 +35,9 @@ inline constexpr size_t kOutboundFrameBytesMax = 1U << 20U;
 inline constexpr size_t kSegmentBytesMax = 1U << 20U;
 
 // A turn that follows another closely is longer, so that its flush has more to tell: a flush costs
-// some 45 us for each connection (bench/README.md), whatever it holds, and so takes at most a quarter
-// of the time. Measured from flush to flush: after a quiet while a turn ends at once. In larger rooms
-// a flush takes longer than the maximum, and what comes meanwhile is the next turn.
+// some 45 us for each connection (bench/README.md), whatever it holds, and so takes at most a
+// quarter of the time. Measured from flush to flush: after a quiet while a turn ends at once. In
+// larger rooms a flush takes longer than the maximum, and what comes meanwhile is the next turn.
 inline constexpr double kFlushIntervalMs = 0.2;  // for each connection
 inline constexpr double kFlushIntervalMaxMs = 20;
 // So long after a flush its frames may still be on their way to the sockets, and those that came

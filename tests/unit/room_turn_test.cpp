@@ -1,5 +1,5 @@
-// When a turn ends: at once after a quiet while, and in a busy room as late as makes the flush, which
-// costs so much for each connection, worth it.
+// When a turn ends: at once after a quiet while, and in a busy room as late as makes the flush,
+// which costs so much for each connection, worth it.
 
 #include <doctest/doctest.h>
 
