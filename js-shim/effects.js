@@ -130,10 +130,16 @@ function load(room, effect) {
 function scheduleFlush(room, effect) {
   if (room.flushScheduled) return;
   room.flushScheduled = true;
-  // A zero timer runs after the messages that have already arrived: they share the flush. Those that
-  // the platform has read but not yet handed over come before the next one.
-  const end = () => room.flush();
-  setTimeout(effect.target === 0 ? end : () => setTimeout(end, 0), effect.value);
+  endTurn(room, effect.target, effect.value);
+}
+
+/**
+ * A timer, even one of no time, runs after the messages that have already arrived: they share the
+ * flush. Those that the platform has read but not yet handed over come before the next timer.
+ * @param {RoomRuntime} room @param {number} looks further ones @param {number} ms
+ */
+function endTurn(room, looks, ms) {
+  setTimeout(() => (looks === 0 ? room.flush() : endTurn(room, looks - 1, 0)), ms);
 }
 
 /** @param {RoomRuntime} room @param {AppliedEffect} effect */

@@ -44,7 +44,7 @@ export async function startEdgeroom(bundle, sinkUrl, vars) {
   const edge = await startEdge({
     centralUrl: sinkUrl,
     // As the other rooms have none.
-    withoutPages: !process.env.PAGES,
+    withoutPages: true,
     vars: {
       RATE_LIMITS: '[{"name":"ip","key":"ip","limit":1000000,"window_s":60}]',
       MESSAGE_LIMITS:

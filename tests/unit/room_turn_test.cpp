@@ -34,6 +34,12 @@ struct Crowd {
     return room.scheduled_flush;
   }
 
+  // The same, so long after the end of the turn.
+  ScheduledFlush next_turn_after(double ms) {
+    room.turn();
+    return message_after(ms);
+  }
+
   RoomHarness room;
   std::vector<uint32_t> handles;
 };
@@ -51,36 +57,28 @@ TEST_CASE("after a quiet while a turn ends when what has arrived is in it") {
 TEST_CASE("a turn that follows closely is as long as the last flush was dear") {
   Crowd crowd(50);
   crowd.message_after(0);
-  crowd.room.turn();
-  CHECK(crowd.message_after(1) == ScheduledFlush{.looks = 1, .after_ms = 9});
-  crowd.room.turn();
-  CHECK(crowd.message_after(9) == ScheduledFlush{.looks = 1, .after_ms = 1});
-  crowd.room.turn();
+  CHECK(crowd.next_turn_after(1) == ScheduledFlush{.looks = 1, .after_ms = 9});
+  CHECK(crowd.next_turn_after(9) == ScheduledFlush{.looks = 1, .after_ms = 1});
   // The flush is paid for, but what came with it may still be on its way to the room.
-  CHECK(crowd.message_after(30) == ScheduledFlush{.looks = 1, .after_ms = 0});
-  crowd.room.turn();
-  CHECK(crowd.message_after(50) == ScheduledFlush{.looks = 0, .after_ms = 0});
+  CHECK(crowd.next_turn_after(30) == ScheduledFlush{.looks = 1, .after_ms = 0});
+  CHECK(crowd.next_turn_after(50) == ScheduledFlush{.looks = 0, .after_ms = 0});
 }
 
 TEST_CASE("no turn is made longer than the maximum") {
   Crowd crowd(2000);
   crowd.message_after(0);
-  crowd.room.turn();
-  CHECK(crowd.message_after(0) == ScheduledFlush{.looks = 1, .after_ms = kFlushIntervalMaxMs});
+  CHECK(crowd.next_turn_after(0) == ScheduledFlush{.looks = 1, .after_ms = kFlushIntervalMaxMs});
 }
 
 TEST_CASE("two who talk at once wait for nothing but a second look") {
   Crowd crowd(2);
   crowd.message_after(0);
-  crowd.room.turn();
-  CHECK(crowd.message_after(1) == ScheduledFlush{.looks = 1, .after_ms = 0});
-  crowd.room.turn();
-  CHECK(crowd.message_after(10) == ScheduledFlush{.looks = 0, .after_ms = 0});
+  CHECK(crowd.next_turn_after(1) == ScheduledFlush{.looks = 1, .after_ms = 0});
+  CHECK(crowd.next_turn_after(10) == ScheduledFlush{.looks = 0, .after_ms = 0});
 }
 
 TEST_CASE("a clock that goes back makes no turn longer") {
   Crowd crowd(100);
   crowd.message_after(0);
-  crowd.room.turn();
-  CHECK(crowd.message_after(-3'600'000) == ScheduledFlush{.looks = 1, .after_ms = 20});
+  CHECK(crowd.next_turn_after(-3'600'000) == ScheduledFlush{.looks = 1, .after_ms = 20});
 }
