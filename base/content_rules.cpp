@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/heap_sort.h"
 #include "base/json_array.h"
 #include "base/json_scanner.h"
 #include "base/utf8.h"
@@ -86,7 +87,7 @@ Result<ContentRules> ContentRules::parse(std::string_view json) {
 }
 
 void ContentRules::build(std::vector<Word> words) {
-  std::sort(words.begin(), words.end(),
+  heap_sort(words.begin(), words.end(),
             [](const Word& a, const Word& b) { return a.text < b.text; });
   // Of each node, the words that begin with it.
   struct Range {

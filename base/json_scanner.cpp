@@ -1,11 +1,10 @@
 #include "base/json_scanner.h"
 
-#include <cstring>
-
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/plain_run.h"
 #include "base/utf8.h"
+#include "base/valid_utf8.h"
 
 namespace edgeroom {
 
@@ -35,20 +34,6 @@ int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-// The size of the well-formed UTF-8 sequence at the start of `text`, found by four bytes at once; 0
-// when fewer are left, or when it has to be looked at closely: its lead or its second byte is one
-// of those with rules of their own, or it is none.
-size_t common_sequence(std::string_view text) {
-  uint32_t bytes = 0;  // the first one lowest: all that this is built for is little-endian
-  if (text.size() < sizeof bytes) return 0;
-  std::memcpy(&bytes, text.data(), sizeof bytes);
-  const uint32_t lead = bytes & 0xffU;
-  if ((bytes & 0xc0e0U) == 0x80c0U) return lead >= 0xc2 ? 2 : 0;
-  if ((bytes & 0xc0c0f0U) == 0x8080e0U) return lead != 0xe0 && lead != 0xed ? 3 : 0;
-  if ((bytes & 0xc0c0c0f8U) == 0x808080f0U) return lead >= 0xf1 && lead <= 0xf3 ? 4 : 0;
-  return 0;
 }
 
 uint32_t hex4_value(std::string_view digits) {
@@ -183,20 +168,41 @@ bool JsonCursor::string() {
   if (!expect('"', "expected a string")) return false;
   for (;;) {
     position_ += plain_run(text_.substr(position_));
-    if (at_end()) return fail("unterminated string");
-    const uint8_t byte = byte_of(text_[position_]);
-    if (byte == '"') {
-      position_++;
-      return true;
-    }
-    if (byte == '\\') {
-      if (!escape()) return false;
-    } else if (byte < 0x20) {
-      return fail("control character in a string");
-    } else if (!utf8_sequences()) {
-      return false;
-    }
+    if (peek() == '"') break;
+    if (byte_of(peek()) >= 0x80) return string_beyond_ascii();
+    if (!between_runs()) return false;
   }
+  position_++;
+  return true;
+}
+
+// The rest of a string: where it ends first, and then whether all of it is UTF-8, for both are
+// found by blocks. What is wrong is sought anew, sequence after sequence.
+bool JsonCursor::string_beyond_ascii() {
+  const JsonCursor start = *this;
+  bool ends = false;
+  do {
+    position_ += unescaped_run(text_.substr(position_));
+    ends = peek() == '"';
+  } while (!ends && between_runs());
+  if (ends && is_valid_utf8(since(start.position_))) {
+    position_++;
+    return true;
+  }
+  *this = start;
+  for (;;) {
+    position_ += plain_run(text_.substr(position_));
+    CHECK(peek() != '"');
+    const bool goes_on = byte_of(peek()) >= 0x80 ? utf8_sequence() : between_runs();
+    if (!goes_on) return false;
+  }
+}
+
+// What ends a run of characters in a string but not the string: an escape, or a fault.
+bool JsonCursor::between_runs() {
+  if (at_end()) return fail("unterminated string");
+  if (byte_of(peek()) < 0x20) return fail("control character in a string");
+  return escape();
 }
 
 bool JsonCursor::hex4(uint32_t& unit) {
@@ -227,16 +233,6 @@ bool JsonCursor::escape() {
   position_ += 2;
   if (!hex4(unit)) return false;
   return (unit >= 0xdc00 && unit <= 0xdfff) || fail("lone surrogate");
-}
-
-// As many as there are without anything between them.
-bool JsonCursor::utf8_sequences() {
-  do {
-    const size_t size = common_sequence(text_.substr(position_));
-    position_ += size;
-    if (size == 0 && !utf8_sequence()) return false;
-  } while (byte_of(peek()) >= 0x80);
-  return true;
 }
 
 // Unicode 15, table 3-7, "Well-Formed UTF-8 Byte Sequences".

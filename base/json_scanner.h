@@ -69,8 +69,9 @@ class JsonCursor {
   bool literal(std::string_view word);
   bool escape();
   bool hex4(uint32_t& unit);
+  bool string_beyond_ascii();
+  bool between_runs();
   bool utf8_sequence();
-  bool utf8_sequences();
   bool member_name();
 
   std::string_view text_;

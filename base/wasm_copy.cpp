@@ -1,5 +1,9 @@
-// memcpy for WebAssembly. The C libraries of both toolchains copy word by word in a loop, as the
-// first engines wanted it; most of what a room copies is either a few bytes long or kilobytes.
+// memcpy and memmove for WebAssembly. The C libraries of both toolchains copy word by word in a
+// loop, as the first engines wanted it, or byte by byte in what Emscripten links for size; most of
+// what a room copies is either a few bytes long or kilobytes.
+//
+// The two belong together: Emscripten's memmove for size calls memcpy where the pieces overlap, and
+// counts on its going forward byte by byte.
 #ifdef __wasm__
 
 #include <wasm_simd128.h>
@@ -20,7 +24,7 @@ void copy_one(char* to, const char* from) {
   __builtin_memcpy_inline(to, &value, sizeof value);
 }
 
-// From sizeof(T) to twice as many: the two may overlap.
+// From sizeof(T) to twice as many. Both are read before one is written: the pieces may overlap.
 template <typename T>
 void copy_ends(char* to, const char* from, size_t size) {
   T first;
@@ -45,7 +49,9 @@ void copy_few(char* to, const char* from, size_t size) {
 
 }  // namespace
 
-extern "C" void* memcpy(void* __restrict to_bytes, const void* __restrict from_bytes, size_t size) {
+extern "C" {
+
+void* memcpy(void* __restrict to_bytes, const void* __restrict from_bytes, size_t size) {
   char* to = static_cast<char*>(to_bytes);
   const char* from = static_cast<const char*>(from_bytes);
   if (size <= kBlockBytes) {
@@ -59,5 +65,16 @@ extern "C" void* memcpy(void* __restrict to_bytes, const void* __restrict from_b
   }
   return to_bytes;
 }
+
+void* memmove(void* to_bytes, const void* from_bytes, size_t size) {
+  if (size <= kBlockBytes) {
+    copy_few(static_cast<char*>(to_bytes), static_cast<const char*>(from_bytes), size);
+  } else {
+    __builtin_memmove(to_bytes, from_bytes, size);
+  }
+  return to_bytes;
+}
+
+}  // extern "C"
 
 #endif  // __wasm__

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/heap_sort.h"
 #include "rooms/effects.h"
 #include "rooms/limits.h"
 
@@ -122,7 +123,7 @@ std::vector<uint64_t> DeadLetters::unstored() const {
 uint32_t DeadLetters::free_slot() const {
   std::vector<uint32_t> taken = removed_slots_;
   for (const DeadLetter& letter : letters_) taken.push_back(letter.slot);
-  std::sort(taken.begin(), taken.end());
+  heap_sort(taken.begin(), taken.end());
   uint32_t slot = kDeadLetterSlotFirst;
   for (const uint32_t each : taken) {
     if (each == slot) slot++;

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/heap_sort.h"
 #include "base/random.h"
 #include "base/settings.h"
 #include "rooms/epoch.h"
@@ -149,7 +150,7 @@ bool Log::restore_segment(uint32_t slot, std::string_view head) {
 }
 
 bool Log::restored(double now_ms) {
-  std::sort(restoring_.begin(), restoring_.end(),
+  heap_sort(restoring_.begin(), restoring_.end(),
             [](const StoredSegment& a, const StoredSegment& b) {
               return a.head.first_seq < b.head.first_seq;
             });

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/heap_sort.h"
 #include "rooms/limits.h"
 #include "rooms/room.h"
 
@@ -86,7 +87,7 @@ std::vector<uint32_t> Room::slow_readers(const std::map<uint32_t, Backlog>& back
     }
   }
   // Of all that wait, those with the most.
-  std::sort(waiting.begin(), waiting.end());
+  heap_sort(waiting.begin(), waiting.end());
   while (total_bytes > kBacklogTotalBytesMax) {
     total_bytes -= waiting.back().first;
     slow.push_back(waiting.back().second);

@@ -1,5 +1,7 @@
 #include "worker/limit_keys.h"
 
+#include <iterator>
+
 #include "base/check.h"
 #include "worker/limits.h"
 
@@ -8,27 +10,19 @@ namespace edgeroom {
 LimitKey& LimitKeys::use(uint64_t id, uint32_t policy) {
   const auto found = by_id_.find(id);
   if (found != by_id_.end()) {
-    unlink(found->second);
-    link_as_newest(found->second);
-    return slots_[found->second].key;
+    latest_first_.splice(latest_first_.begin(), latest_first_, found->second);
+    return latest_first_.front();
   }
-  uint32_t index = free_;
-  if (index == kNone) {
-    index = static_cast<uint32_t>(slots_.size());
-    slots_.emplace_back();
-  } else {
-    free_ = slots_[index].older;
-  }
-  slots_[index].key.id = id;
-  slots_[index].key.policy = policy;
-  by_id_.emplace(id, index);
-  link_as_newest(index);
-  return slots_[index].key;
+  LimitKey& key = latest_first_.emplace_front();
+  key.id = id;
+  key.policy = policy;
+  by_id_.emplace(id, latest_first_.begin());
+  return key;
 }
 
 LimitKey* LimitKeys::find(uint64_t id) {
   const auto found = by_id_.find(id);
-  return found == by_id_.end() ? nullptr : &slots_[found->second].key;
+  return found == by_id_.end() ? nullptr : &*found->second;
 }
 
 bool LimitKeys::share(LimitKey& key, const LimitShape& shape, uint32_t isolate, double now_ms) {
@@ -41,15 +35,14 @@ bool LimitKeys::share(LimitKey& key, const LimitShape& shape, uint32_t isolate, 
 // Looks at the keys that have been shared for longest: one that is gone or idle goes.
 bool LimitKeys::make_room_to_share(double now_ms) {
   for (size_t i = 0; i < kEvictionCandidates; i++) {
-    const uint64_t id = shared_.front();
-    shared_.pop_front();
-    LimitKey* key = find(id);
-    if (key == nullptr || key->sharing == nullptr) return true;
-    if (now_ms - key->window.last_ms() >= kSharingIdleMs) {
-      key->sharing.reset();
+    LimitKey* key = find(shared_.front());
+    const bool is_shared = key != nullptr && key->sharing != nullptr;
+    if (!is_shared || now_ms - key->window.last_ms() >= kSharingIdleMs) {
+      if (is_shared) key->sharing.reset();
+      shared_.pop_front();
       return true;
     }
-    shared_.push_back(id);
+    shared_.splice(shared_.end(), shared_, shared_.begin());
   }
   return false;
 }
@@ -60,40 +53,23 @@ void LimitKeys::trim() {
 
 void LimitKeys::clear() { *this = LimitKeys(); }
 
-void LimitKeys::unlink(uint32_t index) {
-  const Slot& slot = slots_[index];
-  (slot.newer == kNone ? newest_ : slots_[slot.newer].older) = slot.older;
-  (slot.older == kNone ? oldest_ : slots_[slot.older].newer) = slot.newer;
-}
-
-void LimitKeys::link_as_newest(uint32_t index) {
-  slots_[index].newer = kNone;
-  slots_[index].older = newest_;
-  (newest_ == kNone ? oldest_ : slots_[newest_].newer) = index;
-  newest_ = index;
-}
-
 // Forgets the oldest key, but spares one that is shared when an unshared one is near: a flood of
 // new addresses must not wash away what is known of those that are being limited.
 void LimitKeys::evict() {
-  uint32_t victim = oldest_;
-  uint32_t candidate = oldest_;
-  for (size_t i = 0; i < kEvictionCandidates && candidate != newest_; i++) {
-    if (slots_[candidate].key.sharing == nullptr) {
+  CHECK(size() > 1);
+  const auto oldest = std::prev(latest_first_.end());
+  auto victim = oldest;
+  auto candidate = oldest;
+  for (size_t i = 0; i < kEvictionCandidates && candidate != latest_first_.begin(); i++) {
+    if (candidate->sharing == nullptr) {
       victim = candidate;
       break;
     }
-    candidate = slots_[candidate].newer;
+    candidate--;
   }
-  CHECK(victim != kNone && victim != newest_);
-  unlink(victim);
-  Slot& slot = slots_[victim];
-  entries_ -= slot.key.window.held();
-  by_id_.erase(slot.key.id);
-  slot.key = LimitKey();
-  slot.newer = kNone;
-  slot.older = free_;
-  free_ = victim;
+  entries_ -= victim->window.held();
+  by_id_.erase(victim->id);
+  latest_first_.erase(victim);
 }
 
 }  // namespace edgeroom

@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
+#include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "worker/shared_counts.h"
 #include "worker/window.h"
@@ -74,27 +74,15 @@ class LimitKeys {
   [[nodiscard]] size_t window_entries() const { return entries_; }
 
  private:
-  static constexpr uint32_t kNone = UINT32_MAX;
+  using Keys = std::list<LimitKey>;
 
-  struct Slot {
-    LimitKey key;
-    uint32_t newer = kNone;
-    uint32_t older = kNone;
-  };
-
-  void unlink(uint32_t index);
-  void link_as_newest(uint32_t index);
   void evict();
-
   bool make_room_to_share(double now_ms);
 
-  std::deque<Slot> slots_;
-  std::unordered_map<uint64_t, uint32_t> by_id_;
-  uint32_t newest_ = kNone;
-  uint32_t oldest_ = kNone;
-  uint32_t free_ = kNone;  // unused slots, linked by `older`
+  Keys latest_first_;
+  std::map<uint64_t, Keys::iterator> by_id_;
   size_t entries_ = 0;
-  std::deque<uint64_t> shared_;  // ids of keys that are shared, or were
+  std::list<uint64_t> shared_;  // ids of keys that are shared, or were, the first shared first
 };
 
 }  // namespace edgeroom

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/valid_utf8.h"
+
 namespace edgeroom {
 
 namespace {
@@ -31,39 +33,6 @@ int escaped_byte(std::string_view text) {
 }
 
 constexpr char upper(char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 32) : c; }
-
-bool is_continuation(std::string_view text, size_t i, uint8_t low, uint8_t high) {
-  if (i >= text.size()) return false;
-  const auto byte = static_cast<uint8_t>(text[i]);
-  return byte >= low && byte <= high;
-}
-
-// The size of the well-formed sequence at `i`; 0 when there is none.
-size_t utf8_sequence_size(std::string_view text, size_t i) {
-  const auto lead = static_cast<uint8_t>(text[i]);
-  if (lead < 0x80) return 1;
-  size_t size = 0;
-  uint8_t low = 0x80;
-  uint8_t high = 0xbf;
-  if (lead >= 0xc2 && lead <= 0xdf) {
-    size = 2;
-  } else if (lead >= 0xe0 && lead <= 0xef) {
-    size = 3;
-    if (lead == 0xe0) low = 0xa0;
-    if (lead == 0xed) high = 0x9f;
-  } else if (lead >= 0xf0 && lead <= 0xf4) {
-    size = 4;
-    if (lead == 0xf0) low = 0x90;
-    if (lead == 0xf4) high = 0x8f;
-  } else {
-    return 0;
-  }
-  if (!is_continuation(text, i + 1, low, high)) return 0;
-  for (size_t k = 2; k < size; k++) {
-    if (!is_continuation(text, i + k, 0x80, 0xbf)) return 0;
-  }
-  return size;
-}
 
 }  // namespace
 
@@ -179,16 +148,6 @@ std::string percent_encode_text(std::string_view text) {
     out.push_back(kDigits[byte & 0xfU]);
   }
   return out;
-}
-
-bool is_valid_utf8(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    const size_t size = utf8_sequence_size(text, i);
-    if (size == 0) return false;
-    i += size;
-  }
-  return true;
 }
 
 Result<std::optional<std::string>> query_parameter(std::string_view query, std::string_view name) {

@@ -45,9 +45,6 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 // '%'.
 std::string percent_encode_text(std::string_view text);
 
-// Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_valid_utf8(std::string_view text);
-
 // The value of a query parameter, decoded and valid UTF-8; nothing when it is not there. An error
 // names the parameter and what is wrong with it.
 Result<std::optional<std::string>> query_parameter(std::string_view query, std::string_view name);

@@ -47,20 +47,6 @@ TEST_CASE("dot segments") {
   }
 }
 
-TEST_CASE("valid UTF-8") {
-  for (const char* text : {"", "abc", "\xc3\xa9", "\xe0\xa0\x80", "\xed\x9f\xbf",
-                           "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
-    CAPTURE(text);
-    CHECK(is_valid_utf8(text));
-  }
-  for (const char* text : {"\x80", "\xc0\xaf", "\xc1\xbf", "\xc3", "\xe0\x9f\xbf", "\xed\xa0\x80",
-                           "\xe2\x82", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-                           "\xff", "a\xc3", "\xc3(", "\xe2\x28\xa1"}) {
-    CAPTURE(text);
-    CHECK_FALSE(is_valid_utf8(text));
-  }
-}
-
 TEST_CASE("query parameters") {
   const auto value = [](const char* query) { return query_parameter(query, "user"); };
   CHECK_FALSE(value("").value().has_value());
