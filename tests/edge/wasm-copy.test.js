@@ -22,7 +22,7 @@ describe("copying in a module", () => {
 
   before(async () => {
     const module = await readFile(`${root}/build/${toolchain}-test/base/copy.wasm`);
-    const { instance } = await WebAssembly.instantiate(module);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(module));
     copy = /** @type {typeof copy} */ (/** @type {unknown} */ (instance.exports));
     const { memory } = /** @type {{memory: WebAssembly.Memory}} */ (
       /** @type {unknown} */ (instance.exports)
