@@ -13,7 +13,12 @@ const COLORS = [
   "#aa3377",
   "#000000",
   "#bb5500",
+  "#999999",
 ];
+/** Of a plot, with room for the longest name of a system. */
+const BARS_WIDTH = 820;
+const BARS_LEFT = 290;
+const LINES_WIDTH = 850;
 
 /** @param {string} text */
 function escaped(text) {
@@ -66,8 +71,8 @@ function scale(values, from, to) {
  */
 export function barPlot(title, unit, bars) {
   const drawn = bars.filter(({ value }) => value > 0);
-  const left = 190;
-  const width = 720;
+  const left = BARS_LEFT;
+  const width = BARS_WIDTH;
   const step = 26;
   const bottom = 44 + drawn.length * step;
   const { at, ticks } = scale(
@@ -100,7 +105,7 @@ export function barPlot(title, unit, bars) {
  */
 export function linePlot(title, xUnit, yUnit, lines) {
   const drawn = lines.filter(({ points }) => points.length > 0);
-  const [left, right, top, bottom, width] = [64, 520, 56, 360, 720];
+  const [left, right, top, bottom, width] = [64, 520, 56, 360, LINES_WIDTH];
   const all = drawn.flatMap(({ points }) => points);
   const x = scale(
     all.map(([value]) => value),
