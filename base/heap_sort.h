@@ -1,6 +1,5 @@
-// Sorting with a twentieth of the code of std::sort, which every element type would bring anew into
-// the modules: about three kilobytes each. Slower by a factor of two or so, which nothing that is
-// sorted here is long or frequent enough for.
+// Sorting with less code than std::sort, which brought some three kilobytes into a module for each
+// type of element. Nothing that is sorted with it is long, or sorted often.
 #pragma once
 
 #include <algorithm>

@@ -14,10 +14,9 @@ namespace {
 
 constexpr size_t kEntriesAtFirst = 16;
 
-// A full window forgets several ids at once, so that the processor fetches their cells together:
-// one by one, waiting for memory was a tenth of what a message costs. A thousandth of them at most.
-constexpr size_t kDropsAtOnce = 32;
-constexpr size_t kDropsFraction = 1000;
+// The cells of so many ids that are to go next are fetched together: one by one, waiting for memory
+// was a tenth of what a message costs.
+constexpr size_t kFetchedAtOnce = 32;
 
 uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash); }
 
@@ -88,9 +87,7 @@ std::optional<uint64_t> DedupWindow::find(uint64_t hash) const {
 void DedupWindow::add(uint64_t hash, uint64_t seq, double ts_ms) {
   messages_++;
   if (hash == kNoIdHash) return;
-  if (size_ == entries_max_) {
-    drop_oldest(std::clamp<size_t>(entries_max_ / kDropsFraction, 1, kDropsAtOnce));
-  }
+  if (size_ == entries_max_) drop_oldest();
   if (size_ == ring_.size()) grow();
   const size_t place_of_new = place(size_);
   // A hash that is known already is an id that was used again after it had been forgotten: stored
@@ -105,7 +102,7 @@ void DedupWindow::expire(double now_ms) {
     const bool in_history = oldest().ordinal + history_size_ > messages_;
     const bool young = now_ms - oldest().ts_ms < kDedupMs;
     if (in_history || young) return;
-    drop_oldest(1);
+    drop_oldest();
   }
 }
 
@@ -126,20 +123,24 @@ uint64_t DedupWindow::hash_at(uint64_t seq) const {
 
 uint64_t DedupWindow::oldest_seq() const { return size_ == 0 ? UINT64_MAX : oldest().seq; }
 
-void DedupWindow::drop_oldest(size_t count) {
-  CHECK(count <= size_);
+// Reads the home cells of the oldest entries, so that the processor has them at hand.
+void DedupWindow::fetch_oldest() const {
   const size_t mask = cells_.size() - 1;
-  uint32_t touched = 0;
-  for (size_t i = 0; i < count; i++) touched ^= cells_[tag_of(ring_[place(i)].hash) & mask].tag;
+  const size_t count = std::min(size_, kFetchedAtOnce);
+  uint32_t read = 0;
+  for (size_t i = 0; i < count; i++) read ^= cells_[tag_of(ring_[place(i)].hash) & mask].tag;
   // So that the reads are not left out.
-  [[maybe_unused]] volatile uint32_t sink = touched;
-  for (size_t i = 0; i < count; i++) {
-    const size_t cell = cell_of(oldest().hash);
-    // A newer message with the same hash stays.
-    if (cells_[cell].place_1 == first_ + 1) erase(cell);
-    first_ = place(1);
-    size_--;
-  }
+  [[maybe_unused]] volatile uint32_t sink = read;
+}
+
+void DedupWindow::drop_oldest() {
+  CHECK(size_ > 0);
+  if (first_ % kFetchedAtOnce == 0) fetch_oldest();
+  const size_t cell = cell_of(oldest().hash);
+  // A newer message with the same hash stays.
+  if (cells_[cell].place_1 == first_ + 1) erase(cell);
+  first_ = place(1);
+  size_--;
 }
 
 }  // namespace edgeroom

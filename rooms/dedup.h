@@ -16,8 +16,7 @@ inline constexpr uint64_t kNoIdHash = 0;       // a message without an id
 inline constexpr uint64_t kNoMessageHash = 1;  // no message
 
 // Remembers an id while its message is among the newest `history_size` messages or younger than
-// kDedupMs, but never more than `entries_max` ids (contract, section 3): of a full window up to a
-// thousandth, the oldest, goes at once.
+// kDedupMs, but never more than `entries_max` ids (contract, section 3).
 //
 // It holds a 64-bit keyed hash of (user, id). With 100,000 ids the chance that any two of them
 // share one is below 3e-10, and nobody without the room's key can bring it about.
@@ -63,7 +62,8 @@ class DedupWindow {
   void put(uint64_t hash, size_t place);
   void erase(size_t cell);
   void grow();
-  void drop_oldest(size_t count);
+  void fetch_oldest() const;
+  void drop_oldest();
 
   SipHashKey key_;
   size_t history_size_;
