@@ -8,6 +8,7 @@ import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT, run } from "../scripts/command.js";
+import { clock, Progress } from "../scripts/progress.js";
 import { NGINX } from "./peers/nginx-server.js";
 import { PEERS } from "./peers/packages.js";
 import { checks, markdown, sections, writeDocs } from "./report.js";
@@ -65,19 +66,11 @@ function chosen(all, names, asked) {
 }
 
 const startedMs = performance.now();
-let width = 0;
+const progress = new Progress({ intervalMs: 0 });
 
-/** One line that is replaced on a terminal, lines without one. @param {string} what */
+/** @param {string} what */
 function tell(what) {
-  const s = Math.round((performance.now() - startedMs) / 1000);
-  const line = `[${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}] ${what}`;
-  if (!process.stderr.isTTY) {
-    process.stderr.write(`${line}\n`);
-    return;
-  }
-  const short = line.slice(0, (process.stderr.columns ?? 80) - 1);
-  process.stderr.write(`\r${short.padEnd(width)}`);
-  width = short.length;
+  progress.tell(`[${clock(performance.now() - startedMs)}] ${what}`);
 }
 
 /** @param {string} program @param {...string} args */
@@ -185,7 +178,7 @@ async function measure(scenarios, extras) {
   }
   results.seconds = Math.round((performance.now() - startedMs) / 1000);
   await save();
-  if (process.stderr.isTTY) process.stderr.write("\n");
+  progress.clear();
   return results;
 }
 

@@ -20,9 +20,10 @@ export const ROOT = resolve(import.meta.dirname, "..");
  * @param {Record<string, string | undefined>} [options.env] beside our own environment
  * @param {number} options.timeoutMs then it is ended
  * @param {boolean} [options.visible] its messages (standard error) are shown as well, as they come
+ * @param {(text: string) => void} [options.onOutput] hears what it writes on standard output, as it comes
  * @returns {Promise<Ending>}
  */
-export async function run(program, args, { env, timeoutMs, visible = false }) {
+export async function run(program, args, { env, timeoutMs, visible = false, onOutput }) {
   const startedMs = performance.now();
   const child = spawn(program, args, {
     cwd: ROOT,
@@ -32,6 +33,7 @@ export async function run(program, args, { env, timeoutMs, visible = false }) {
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text) => {
     output += text;
+    onOutput?.(text);
   });
   child.stderr.setEncoding("utf8").on("data", (text) => {
     output += text;

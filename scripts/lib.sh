@@ -22,25 +22,46 @@ usage_error() {
   exit 2
 }
 
-# logged LOG COMMAND...: runs a command that talks much. Its output goes to LOG; every few seconds
-# the newest line is shown, and when the command fails, all of the output is.
+# logged LOG COMMAND...: runs a command that talks much. Its output goes to LOG. How far it is shows on
+# one line of a terminal; without one, the newest line does every few seconds. When the command fails,
+# all of the output is shown.
 progress_interval_s=5
 logged() {
-  local log="$1" line shown=$SECONDS status=0
+  local log="$1" line shown=$SECONDS status=0 terminal=""
   shift
   mkdir -p "$(dirname "$log")"
+  if [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; then terminal="$(tput cols 2>/dev/null || echo 80)"; fi
   "$@" </dev/null 2>&1 | while IFS= read -r line || [ -n "$line" ]; do
     printf '%s\n' "$line"
-    if [ -n "$line" ] && [ $((SECONDS - shown)) -ge "$progress_interval_s" ]; then
+    if [ -z "$line" ]; then
+      continue
+    elif [ -n "$terminal" ]; then
+      show_progress "$terminal" "$line"
+    elif [ $((SECONDS - shown)) -ge "$progress_interval_s" ]; then
       say "    … ${line:0:110}"
       shown=$SECONDS
     fi
   done >"$log" || status=$?
+  if [ -n "$terminal" ]; then printf '\r\033[K' >&2; fi
   if [ "$status" -ne 0 ]; then
     cat "$log" >&2
     say "error: failed with exit code $status: $*"
     return "$status"
   fi
+}
+
+# show_progress COLUMNS LINE: ninja's lines, "[41/192] Building …", as a bar, others as they are.
+progress_width=24
+show_progress() {
+  local columns="$1" text="  ... $2" built all bar rest
+  if [[ "$2" =~ ^\[([0-9]+)/([0-9]+)\]\ (.*) ]]; then
+    built="${BASH_REMATCH[1]}"
+    all="${BASH_REMATCH[2]}"
+    printf -v bar '%*s' $((built * progress_width / all)) ""
+    printf -v rest '%*s' $((progress_width - ${#bar})) ""
+    text="  [${bar// /#}${rest// /.}]  $built of $all  ${BASH_REMATCH[3]##*/}"
+  fi
+  printf '\r\033[K%s' "${text:0:$((columns - 1))}" >&2
 }
 
 # locked NAME COMMAND...: one such command at a time in this working tree, as two of ours may build
