@@ -184,6 +184,7 @@ RoomSummary Room::summary() const {
   summary.pending = forwarder_.pending();
   summary.oldest_ms = oldest_pending_ms(log_.segments(), forwarder_.confirmed(), now_ms_);
   summary.dead = dead_letters_.size();
+  summary.replaying = forwarder_.replaying();
   summary.blocked = forwarder_.blocked();
   summary.attempts = forwarder_.failures();
   summary.breaker = forwarder_.breaker(now_ms_);

@@ -21,6 +21,7 @@ void append_room_summary(JsonObjectWriter& object, std::string& out, const RoomS
   outbox.integer("pending", summary.pending);
   outbox.integer("oldest_ms", summary.oldest_ms);
   outbox.integer("dead", summary.dead);
+  if (summary.replaying > 0) outbox.integer("replaying", summary.replaying);
   outbox.boolean("blocked", summary.blocked);
   outbox.integer("attempts", summary.attempts);
   outbox.string("breaker", summary.breaker);

@@ -22,6 +22,7 @@ struct RoomSummary {
   uint64_t pending = 0;
   uint64_t oldest_ms = 0;
   size_t dead = 0;
+  size_t replaying = 0;  // of these, those that are tried again
   bool blocked = false;
   uint32_t attempts = 0;  // in a row that have failed
   // "closed": batches are sent; "open": none is before the end of a pause; "half_open": one at a

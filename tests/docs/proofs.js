@@ -131,6 +131,10 @@ export const PROOFS = {
       test: "tests/deploy/deploy.test.js",
       has: '"--rollback"',
     },
+    "scripts/dead-letters https://… lobby --replay": {
+      run: [["https://…", '"$EDGE"']],
+      says: /lobby: 0 dead letters/,
+    },
     'curl -H "authorization: Bearer $MODERATOR_TOKEN" https://…/api/rooms/lobby/dead-letters': {
       run: [["https://…", '"$EDGE"']],
       says: /"dead":\[\]/,

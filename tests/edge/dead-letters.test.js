@@ -2,6 +2,8 @@
 // those see of it who watch over all rooms.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { after, before, describe, it } from "node:test";
 import { CentralProxy, handOn } from "./central-proxy.js";
 import { central, newRoom, STORE_PATIENCE_MS, startEdge, until } from "./harness.js";
@@ -39,6 +41,20 @@ async function deadLetters(edge, room, query = "") {
 function replay(edge, room) {
   const path = `/api/rooms/${room}/dead-letters/replay`;
   return edge.json(path, { method: "POST", headers: MODERATOR });
+}
+
+/** @param {string[]} args @param {string} [token] */
+async function script(args, token = "test-moderator") {
+  const child = spawn("scripts/dead-letters", args, {
+    env: { ...process.env, MODERATOR_TOKEN: token },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    output += text;
+  });
+  const [code] = await once(child, "close");
+  return { code, output };
 }
 
 describe("dead letters", { timeout: 300_000 }, () => {
@@ -119,6 +135,26 @@ describe("dead letters", { timeout: 300_000 }, () => {
       const { body } = await edge.json(`/api/rooms/${room}`);
       assert.deepEqual([body.confirmed, body.outbox.dead], [8, 2]);
     }
+  });
+
+  it("are listed, and tried again, by scripts/dead-letters", async () => {
+    const { room, ana } = await roomWithDead();
+    const listed = await script([edge.url, room]);
+    assert.deepEqual(listed, {
+      code: 1,
+      output: "2\tINVALID\tmessage\tana\n4\tINVALID\tmessage\tana\n",
+    });
+    proxy.meet(room, refusePoison);
+    const again = await script([edge.url, room, "--replay"]);
+    assert.deepEqual(again, listed);
+    proxy.meet(room, handOn);
+    const mended = await script([edge.url, room, "--replay"]);
+    assert.deepEqual(mended, { code: 0, output: "" });
+    await ana.next("message_confirmed", ({ stored }) => stored?.length === 2);
+    const { body } = await edge.json(`/api/rooms/${room}`);
+    assert.deepEqual([body.outbox.dead, body.outbox.replaying], [0, undefined]);
+    assert.equal((await script([edge.url, room], "wrong")).code, 3);
+    assert.equal((await script(["http://127.0.0.1:9", room])).code, 3);
   });
 
   it("are among the room's metrics, for moderators alone", async () => {
