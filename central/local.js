@@ -214,8 +214,14 @@ function readPort(text) {
   return port;
 }
 
-async function main() {
-  const central = await startCentral(readSettings(process.env));
+/**
+ * Runs until a signal ends it.
+ *
+ * @param {NodeJS.ProcessEnv} environment
+ * @throws {StartError}
+ */
+export async function runCentral(environment) {
+  const central = await startCentral(readSettings(environment));
   const end = () => {
     // A second signal finds no listener and ends the process at once.
     for (const signal of SIGNALS) process.off(signal, end);
@@ -237,5 +243,5 @@ function fail(error) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) {
-  main().catch(fail);
+  runCentral(process.env).catch(fail);
 }

@@ -20,7 +20,7 @@ export { Room } from "./room-object.js";
 /**
  * @typedef {object} Bindings
  * @property {DurableObjectNamespace} ROOMS
- * @property {Fetcher} ASSETS
+ * @property {Fetcher} [ASSETS] without it there are no pages
  * @property {KVNamespace} RATE_LIMIT
  * @property {AnalyticsEngineDataset} [ANALYTICS]
  */
@@ -126,8 +126,8 @@ async function carryOut(decision, request, env, ctx) {
     case EdgeAction.assets:
       return askStore(originOf(decision, env), request, ctx);
     case EdgeAction.page: {
-      const file = await env.ASSETS.fetch(request);
-      return file.status === 404 ? problemOf(404, body) : file;
+      const file = await env.ASSETS?.fetch(request);
+      return file && file.status !== 404 ? file : problemOf(404, body);
     }
     default:
       return new Response(body === "" ? null : body, { status });

@@ -14,7 +14,7 @@ import { tidy } from "../tidy.js";
 
 const TIMEOUT_MS = 10 * 60_000;
 
-const TYPED_FOLDERS = [".", "js-shim", "client", "tests/e2e", "bench/peers/rooms"];
+const TYPED_FOLDERS = [".", "js-shim", "client", "tests/e2e", "tests/package", "bench/peers/rooms"];
 
 /** @param {string} program @param {string[]} args @returns {Promise<Finding>} */
 const check = (program, ...args) => runProgram(program, args, { timeoutMs: TIMEOUT_MS });
@@ -63,7 +63,7 @@ async function lockFile() {
   for (const path of ["package-lock.json", "bench/peers/package-lock.json"]) {
     const lock = JSON.parse(await readFile(join(ROOT, path), "utf8"));
     const resolved = Object.entries(lock.packages)
-      .filter(([, entry]) => entry.resolved !== undefined)
+      .filter(([, entry]) => entry.resolved !== undefined && !entry.link)
       .map(([name]) => name);
     if (resolved.length > 0) output += `${path} says "resolved" for: ${resolved.join(", ")}\n`;
   }

@@ -222,7 +222,8 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {string} [user] the name to take, where authentication is off
  * @property {string | (() => string | undefined | Promise<string | undefined>)} [token] one token, or
  *   a function that gives a fresh one: it is asked for each connection, and before the token ends
- * @property {string} [url] of the edge, `https://…`; the page's own origin by default
+ * @property {string} [url] of the edge, `https://…`, with the path it is mounted at, if it is; the
+ *   page's own origin by default
  * @property {Partial<Timing>} [timing]
  */
 /**
@@ -613,7 +614,9 @@ export class EdgeRoom extends EventTarget {
     if (["", ".", ".."].includes(this.#room)) {
       throw new TypeError(`"${this.#room}" is not the name of a room`);
     }
-    return new URL(`${path}/${encodeURIComponent(this.#room)}`, base);
+    const { origin, pathname } = new URL(base);
+    const mount = pathname.replace(/\/+$/, "");
+    return new URL(`${origin}${mount}${path}/${encodeURIComponent(this.#room)}`);
   }
 
   #socketUrl() {
