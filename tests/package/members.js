@@ -6,6 +6,9 @@ import assert from "node:assert/strict";
 /** @typedef {ReturnType<Client["connect"]>} Member */
 /** @typedef {import("../../client/public/client/edgeroom.js").RoomEvents} RoomEvents */
 
+/** For what a member does; a room on this machine takes milliseconds. */
+const TIMEOUT_MS = 20_000;
+
 export class Members {
   #connect;
 
@@ -29,9 +32,19 @@ export class Members {
    */
   async in(url, user, act) {
     const member = this.#connect("lobby", { url, user });
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    const late = /** @type {Promise<never>} */ (
+      new Promise((_, failed) => {
+        timer = setTimeout(() => {
+          failed(new Error(`${user} at ${url} is ${member.state} after ${TIMEOUT_MS} ms`));
+        }, TIMEOUT_MS);
+      })
+    );
     try {
-      return await act(member);
+      return await Promise.race([act(member), late]);
     } finally {
+      clearTimeout(timer);
       member.close();
     }
   }

@@ -2,6 +2,9 @@
 
 /** @typedef {import("./project.js").Project} Project */
 
+/** Then it is ended by force. */
+const STOP_MS = 10_000;
+
 export class Program {
   /** What it wrote, on both streams. */
   output = "";
@@ -39,7 +42,9 @@ export class Program {
 
   async stop() {
     this.#child.kill("SIGTERM");
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
     await this.#ended;
+    clearTimeout(timer);
   }
 }
 
