@@ -34,13 +34,19 @@ function isInstalled(name) {
   }
 }
 
-/** @param {string} folder @returns {Promise<NodeJS.Dict<string>>} */
-async function devVars(folder) {
+/**
+ * What the Worker has, it has from .dev.vars alone, whatever AWS credentials the shell exports.
+ *
+ * @param {string} folder
+ * @returns {Promise<NodeJS.ProcessEnv>}
+ */
+async function environment(folder) {
   try {
-    return parseEnv(await readFile(join(folder, ".dev.vars"), "utf8"));
+    const devVars = parseEnv(await readFile(join(folder, ".dev.vars"), "utf8"));
+    return { ...process.env, AWS_SESSION_TOKEN: undefined, ...devVars };
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-    return {};
+    return process.env;
   }
 }
 
@@ -50,7 +56,7 @@ export async function run(folder) {
   const { runCentral } = await import("../central/local.js");
   const { StartError } = await import("../central/local/start-error.js");
   try {
-    await runCentral({ ...(await devVars(folder)), ...process.env });
+    await runCentral(await environment(folder));
   } catch (error) {
     throw error instanceof StartError ? new UserError(`central: ${error.message}`) : error;
   }

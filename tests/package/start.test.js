@@ -89,6 +89,8 @@ describe("a project by `npx edgeroom init`", () => {
     assert.ok(wanted, refused.stderr);
     succeeded(await project.run("npm", "install", "--prefer-offline", "-D", ...wanted.split(" ")));
 
+    // The settings are those of .dev.vars, whatever account the shell is in.
+    Object.assign(project.env, { AWS_ACCESS_KEY_ID: "another", AWS_SESSION_TOKEN: "another" });
     project.env.CENTRAL_PORT = "0";
     const central = new Program(project, "edgeroom", ["central"]);
     try {
