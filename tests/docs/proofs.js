@@ -17,6 +17,17 @@
  *   | { account: string }} Proof
  */
 
+/** From an empty folder to rooms. @type {Record<string, Proof>} */
+const FROM_NPM = {
+  "npm init -y": { test: "tests/package/packed.js", has: '"npm", "init", "-y"' },
+  "npm install edgeroom-0.1.0.tgz wrangler": {
+    test: "tests/package/packed.js",
+    has: '"npm", "install"',
+  },
+  "npx edgeroom init": { test: "tests/package/start.test.js", has: '"npx", "edgeroom", "init"' },
+  "npx wrangler dev": { test: "tests/package/start.test.js", has: "withWorker(project," },
+};
+
 /** @type {Record<string, Record<string, Proof>>} */
 export const PROOFS = {
   "README.md": {
@@ -30,6 +41,7 @@ export const PROOFS = {
     "scripts/dev": { test: "tests/e2e/dev.test.js", has: "new RunningDev(" },
     "scripts/test": { suite: "unit" },
     "scripts/deploy staging --dry-run": { run: [], says: /dry run/i },
+    ...FROM_NPM,
   },
   "bench/README.md": {
     "scripts/bench [--quick] [--only SCENARIO,...] [--systems SYSTEM,...] [--write-docs]": {
@@ -141,6 +153,19 @@ export const PROOFS = {
     },
     'curl -X POST -H "authorization: Bearer $MODERATOR_TOKEN" https://…/api/rooms/lobby/dead-letters/replay':
       { run: [["https://…", '"$EDGE"']], says: /"replaying":0/ },
+  },
+  "docs/PACKAGE.md": {
+    ...FROM_NPM,
+    "npx edgeroom central": { test: "tests/package/start.test.js", has: '"edgeroom", ["central"]' },
+    "npx wrangler secret put AWS_ACCESS_KEY_ID": { account: "Wrangler's own command" },
+    "npx wrangler deploy": {
+      test: "tests/package/start.test.js",
+      has: '"deploy", "--dry-run"',
+    },
+    "WRANGLER_BUILD_CONDITIONS=workerd,worker,browser,emscripten npx wrangler dev": {
+      test: "tests/package/mount.test.js",
+      has: '"workerd,worker,browser,emscripten"',
+    },
   },
   "docs/RATE_LIMITING.md": {
     "scripts/test sim": { suite: "sim" },
