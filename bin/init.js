@@ -15,6 +15,12 @@ const FILES = {
 };
 const IGNORED = join(TEMPLATE, "gitignore");
 
+/** Other names of a configuration. Wrangler would read them instead of ours. */
+const OTHER_CONFIGURATIONS = ["wrangler.json", "wrangler.jsonc"];
+
+/** What a Worker's name has to fit into to have an address below workers.dev. */
+const NAME_LENGTH_MAX = 54;
+
 const NEXT = `
 next:
   npx wrangler dev        http://127.0.0.1:8787/?room=lobby is a room: open it in two tabs
@@ -27,8 +33,10 @@ function workerName(folder) {
   const name = basename(folder)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-|-$/g, "");
-  return name.slice(0, 54) || "rooms";
+    .replace(/^-/, "")
+    .slice(0, NAME_LENGTH_MAX)
+    .replace(/-$/, "");
+  return name || "rooms";
 }
 
 /** @param {string} file */
@@ -44,7 +52,9 @@ async function exists(file) {
 /** @param {string} folder */
 export async function run(folder) {
   const there = [];
-  for (const name of Object.keys(FILES)) if (await exists(join(folder, name))) there.push(name);
+  for (const name of [...Object.keys(FILES), ...OTHER_CONFIGURATIONS]) {
+    if (await exists(join(folder, name))) there.push(name);
+  }
   if (there.length > 0) {
     throw new UserError(
       `${there.join(", ")}: there already, and nothing is overwritten. In a Worker that you have,\n` +
@@ -53,7 +63,9 @@ export async function run(folder) {
   }
   for (const [name, source] of Object.entries(FILES)) {
     const text = await readFile(source, "utf8");
-    await writeFile(join(folder, name), text.replaceAll("WORKER_NAME", workerName(folder)));
+    await writeFile(join(folder, name), text.replaceAll("WORKER_NAME", workerName(folder)), {
+      flag: "wx",
+    });
   }
   process.stdout.write(`wrote ${Object.keys(FILES).join(", ")}${await ignoreState(folder)}\n`);
   process.stdout.write(NEXT);

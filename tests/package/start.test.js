@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { endStartedProcesses } from "../../scripts/process-tree.js";
@@ -41,9 +41,14 @@ describe("a project by `npx edgeroom init`", () => {
     assert.match(told, /^ {2}npx wrangler dev /m);
     const written = await readFile(join(project.folder, "wrangler.toml"), "utf8");
     assert.match(written, /^name = "my-rooms"$/m);
+    await project.write({ "wrangler.jsonc": "{}" });
     const again = await project.run("npx", "edgeroom", "init");
+    await rm(join(project.folder, "wrangler.jsonc"));
     assert.equal(again.code, 1);
-    assert.match(again.stderr, /wrangler\.toml, index\.js, \.dev\.vars: there already/);
+    assert.match(
+      again.stderr,
+      /wrangler\.toml, index\.js, \.dev\.vars, wrangler\.jsonc: there already/,
+    );
   });
 
   test("has the date of the platform that the repository is tested with", async () => {
