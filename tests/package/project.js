@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** A real installation over a slow line. */
-const TIMEOUT_MS = 120_000;
+/** A real installation over a slow line, or all of the tutorial. */
+const TIMEOUT_MS = 300_000;
 
 /** All that is on the PATH. npm runs programs of packages by sh. */
 const PROGRAMS = ["node", "npm", "npx", "sh"];
