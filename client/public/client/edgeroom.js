@@ -1,11 +1,13 @@
 // @ts-check
 /**
- * The browser client of edgeroom: one room, one WebSocket, protocol version 1.
+ * The client of edgeroom: one room, one WebSocket, protocol version 1. docs/SDK.md tells how to
+ * use it, and which states it goes through.
  *
  *     import { connect } from "/client/edgeroom.js";
  *     const room = connect("lobby", { user: "ana" });
  *     room.on("record", (record) => console.log(record.seq, record));
- *     const { seq } = await room.publish("hello");
+ *     const receipt = await room.publish("hello"); // stored by the room
+ *     await receipt.confirmed(); // stored by the central API
  *
  * What it promises:
  * - Records arrive in the order of `seq`, each once, over any number of connections. When the room
@@ -13,19 +15,21 @@
  *   arrives.
  * - No page of history brings back what was deleted before it came.
  * - A publication is sent again with the same id until the room has answered it, so a lost
- *   connection neither loses nor doubles it.
+ *   connection neither loses nor doubles it. Its receipt tells when the central API has it, too.
  * - A connection that died in silence is noticed and replaced.
  *
  * It needs nothing but the platform: WebSocket, fetch, EventTarget and crypto. It runs in browsers
  * and in Node.
  */
 
+import { abortable } from "./abortable.js";
 import { askedWaitMs, isFinalStatus, RoomError, readProblem } from "./problem.js";
 import { Requests } from "./requests.js";
 
-/** @import { Problem } from "./problem.js" */
-
 export { RoomError };
+
+/** @typedef {import("./problem.js").ErrorCode} ErrorCode */
+/** @typedef {import("./problem.js").Problem} Problem */
 
 /**
  * Every time and every limit of the client.
@@ -73,7 +77,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 /** The room closes the connection (1009) at a larger frame, so it could never be published. */
 const FRAME_BYTES_MAX = 1024 * 1024;
 /** Waiting publications. Half of the burst that a room allows by default, so all may be resent. */
-const PENDING_MAX = 200;
+const QUEUE_MAX = 200;
 /** A publication that has no answer after so many tries is given up. */
 const PUBLISH_SENDS_MAX = 8;
 /** Messages asked for on joining; the room's own default. */
@@ -88,30 +92,27 @@ const PROTOCOL = "edgeroom.v1";
 const CLOSE_NORMAL = 1000;
 const CLOSE_FRAME_TOO_LARGE = 1009;
 const CLOSE_TOKEN_EXPIRED = 4001;
+const CLOSE_REMOVED = 4003;
+const CLOSE_FLOODING = 4029;
 
 /**
- * What a close code of the room means. `final`: coming back is of no use; `penalty`: coming back
- * soon is of none.
+ * What the room's close codes mean. It says in words why, too.
  *
- * @type {Readonly<Record<number, { code: string, detail: string, final?: true, penalty?: true }>>}
+ * @type {Readonly<Record<number, ErrorCode>>}
  */
-const CLOSES = Object.freeze({
-  [CLOSE_FRAME_TOO_LARGE]: {
-    code: "frame_too_large",
-    detail: "a frame was too large for the room",
-    penalty: true,
-  },
-  1011: { code: "room_failed", detail: "the room failed" },
-  1012: { code: "restart", detail: "the room restarts" },
-  [CLOSE_TOKEN_EXPIRED]: {
-    code: "token_expired",
-    detail: "the token is no longer valid",
-    final: true,
-  },
-  4003: { code: "removed", detail: "a moderator closed the connection", final: true },
-  4008: { code: "too_slow", detail: "this client read too slowly" },
-  4029: { code: "flooding", detail: "this client sent too much", penalty: true },
-});
+const CLOSES = {
+  [CLOSE_FRAME_TOO_LARGE]: "frame_too_large",
+  1011: "room_failed",
+  1012: "restart",
+  [CLOSE_TOKEN_EXPIRED]: "token_expired",
+  [CLOSE_REMOVED]: "removed",
+  4008: "too_slow",
+  [CLOSE_FLOODING]: "flooding",
+};
+/** Coming back is of no use. */
+const FINAL_CLOSES = [CLOSE_TOKEN_EXPIRED, CLOSE_REMOVED];
+/** Coming back soon is of none. */
+const PENALTY_CLOSES = [CLOSE_FRAME_TOO_LARGE, CLOSE_FLOODING];
 
 /** Errors after which the same publication may succeed. */
 const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
@@ -148,6 +149,7 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {string} [reason]
  * @property {number} ts
  */
+/** @typedef {"kick" | "ban" | "unban" | "mute" | "unmute"} Action */
 /** @typedef {NewMessage | MessageDeleted | Moderation} RoomRecord */
 /**
  * @typedef {object} Welcome
@@ -195,6 +197,14 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {boolean} duplicate it was in the room before
  * @property {string} conn the connection that sent it last: without authentication the only one
  *   that may delete it
+ * @property {(options?: { signal?: AbortSignal }) => Promise<void>} confirmed resolves when the
+ *   central API has stored it; rejects with a RoomError when that cannot be known any more, or for
+ *   now: what is a `dead_letter` may be stored yet, and each call looks anew
+ */
+/**
+ * Grows with what the room tells, and no more once another epoch has come.
+ *
+ * @typedef {{ through: number, refused: Set<number> }} Confirmations
  */
 /**
  * What `on` can listen to, with what the listener gets.
@@ -217,13 +227,16 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  *   for now, and will be sent again
  * @property {Problem} error one that no publication and no request is rejected with
  */
+/** @typedef {() => string | undefined | Promise<string | undefined>} GiveToken */
 /**
  * @typedef {object} ConnectOptions
  * @property {string} [user] the name to take, where authentication is off
- * @property {string | (() => string | undefined | Promise<string | undefined>)} [token] one token, or
+ * @property {string | GiveToken} [token] one token, or
  *   a function that gives a fresh one: it is asked for each connection, and before the token ends
  * @property {string} [url] of the edge, `https://…`, with the path it is mounted at, if it is; the
  *   page's own origin by default
+ * @property {AbortSignal} [signal] aborted: the room is left, as by `close()`
+ * @property {number} [queueMax] how many publications may wait for an answer, or for a connection
  * @property {Partial<Timing>} [timing]
  */
 /**
@@ -236,6 +249,7 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {(receipt: Receipt) => void} resolve
  * @property {(error: RoomError) => void} reject
  */
+/** @typedef {"retry" | "welcome" | "ping" | "answer" | "hold" | "presence" | "renewal"} Timer */
 /** A random id for a publication: 32 hexadecimal digits, also where the page is not secure. */
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -259,20 +273,27 @@ export function connect(room, options = {}) {
  * @returns {Array<{ type: string }> | null}
  */
 function parseFrame(data) {
-  if (typeof data !== "string") return null;
   let value;
   try {
-    value = JSON.parse(data);
+    value = JSON.parse(/** @type {string} */ (data));
   } catch {
     return null;
   }
-  if (!Array.isArray(value) || value.length === 0) return null;
-  const typed = value.every((object) => typeof object?.type === "string");
-  return typed ? value : null;
+  const isFrame =
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((object) => typeof object?.type === "string");
+  return isFrame ? value : null;
 }
 
-function isTooLong(/** @type {string} */ frame) {
-  return new TextEncoder().encode(frame).length > FRAME_BYTES_MAX;
+/**
+ * @param {string} frame
+ * @param {string} [id] of the publication
+ */
+function checkLength(frame, id) {
+  if (new TextEncoder().encode(frame).length <= FRAME_BYTES_MAX) return;
+  const detail = `the frame is over ${FRAME_BYTES_MAX} bytes`;
+  throw new RoomError({ code: "too_large", detail, id });
 }
 
 /**
@@ -290,12 +311,30 @@ function messageFrame(content, id) {
     throw new RoomError({ code: "bad_content", detail, id });
   }
   const frame = `{"type":"message","id":${JSON.stringify(id)},"content":${json}}`;
-  if (isTooLong(frame)) {
-    const detail = `the message is over ${FRAME_BYTES_MAX} bytes`;
-    throw new RoomError({ code: "too_large", detail, id });
-  }
+  checkLength(frame, id);
   return frame;
 }
+
+/**
+ * Whether the record is what a frame of ours asked for.
+ *
+ * @param {Record<string, any>} frame
+ * @param {MessageDeleted | Moderation} record
+ */
+function asksFor(frame, record) {
+  if (record.type === "message_deleted") {
+    return frame.type === "delete" && frame.seq === record.target;
+  }
+  const { action, user, ts, until = ts, reason = "" } = record;
+  const { for_s = 0, reason: given = "" } = frame;
+  const isSame = frame.action === action && frame.user === user && given === reason;
+  return isSame && until - ts === for_s * 1000;
+}
+
+/** @type {Problem} */
+const CLOSED = { code: "closed", detail: "the room is closed" };
+/** @type {Problem} */
+const EPOCH_CHANGED = { code: "epoch_changed", detail: "the room goes on under another epoch" };
 
 /** One member of one room. See the head of this file. */
 export class EdgeRoom extends EventTarget {
@@ -305,16 +344,17 @@ export class EdgeRoom extends EventTarget {
   /** @type {State} */ #state = "connecting";
   /** @type {WebSocket | null} */ #socket = null;
   /** @type {Welcome | null} of the connection that is open */ #welcome = null;
-  #user = "";
-  #conn = "";
-  #isModerator = false;
+  /** @type {Pick<Welcome, "user" | "conn" | "role">} who we are, as the room has said last */
+  #self = { user: "", conn: "" };
   /** @type {string | null} */ #epoch = null;
   /** The last record seen; recovery goes on after it. */
   #seq = 0;
   /** Where the history asked for on joining ends; null once it has come. */
   /** @type {number | null} */ #historyBefore = null;
-  #confirmedThrough = 0;
-  /** @type {Set<number>} records that the central API refused */ #refused = new Set();
+  /** What the central API has of the epoch. @type {Confirmations} */
+  #confirmations = { through: 0, refused: new Set() };
+  /** @type {Set<(closed?: Problem) => void>} look whether what they wait for is known */
+  #lookouts = new Set();
   #count = { count: 0, users: 0 };
   /** @type {Map<string, string>} the user of each connection */ #members = new Map();
   /** @type {Map<string, Publication>} in the order of publishing */ #pending = new Map();
@@ -329,15 +369,10 @@ export class EdgeRoom extends EventTarget {
   #retryNotBeforeMs = 0;
   /** What a `reconnect` asked for, until the socket closes. */
   #reconnectAfterMs = 0;
-  #presenceAskedAtMs = Number.NEGATIVE_INFINITY;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #retryTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #connectTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #heartbeatTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #deathTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #holdTimer;
+  #presenceAskedAtMs = 0;
+  /** @type {Map<Timer, ReturnType<typeof setTimeout>>} that run; of a connection, but for `retry` */
+  #timers = new Map();
   #holdUntilMs = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #presenceTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #renewTimer;
   /** @type {string | undefined} the one in use */ #token;
   /** Ends the listeners on the page, and a question that is under way. */
   #ended = new AbortController();
@@ -353,8 +388,11 @@ export class EdgeRoom extends EventTarget {
     this.#timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#requests = new Requests((frame) => this.#send(frame), this.#timing.answerTimeoutMs);
     this.#watchPage();
+    const { signal } = options;
+    signal?.addEventListener("abort", () => this.close(), { signal: this.#ended.signal });
     // The first try is a microtask away, so that listeners hear of its failure too.
     queueMicrotask(() => {
+      if (signal?.aborted) this.close();
       if (this.#state !== "closed") this.#open();
     });
   }
@@ -367,14 +405,14 @@ export class EdgeRoom extends EventTarget {
   }
   /** The name the room knows us by; empty before the first welcome. */
   get user() {
-    return this.#user;
+    return this.#self.user;
   }
   get conn() {
-    return this.#conn;
+    return this.#self.conn;
   }
   /** Whether the room lets us moderate, as far as it has said. */
   get isModerator() {
-    return this.#isModerator;
+    return this.#self.role === "moderator";
   }
   get epoch() {
     return this.#epoch;
@@ -396,12 +434,12 @@ export class EdgeRoom extends EventTarget {
 
   /** Whether the central API has stored this record. */
   isConfirmed(/** @type {number} */ seq) {
-    return seq <= this.#confirmedThrough && !this.#refused.has(seq);
+    return seq <= this.#confirmations.through && !this.isRefused(seq);
   }
 
   /** Whether the central API has refused this record; it may still be stored later. */
   isRefused(/** @type {number} */ seq) {
-    return this.#refused.has(seq);
+    return this.#confirmations.refused.has(seq);
   }
 
   /**
@@ -420,23 +458,29 @@ export class EdgeRoom extends EventTarget {
   }
 
   /**
-   * Publishes a message; resolves when it is durable in the room. Give the `id` of a publication
-   * that failed to try it again without risk of publishing twice.
+   * Publishes a message; resolves when it is durable in the room. While there is no connection it
+   * waits in the queue. Give the `id` of a publication that failed to try it again without risk of
+   * publishing twice.
+   *
+   * Aborted before it was sent, it never is. Aborted later, it is not sent again, and whether the
+   * room has stored it is unknown.
    *
    * @param {unknown} content anything with a JSON form
-   * @param {{ id?: string }} [options]
-   * @returns {Promise<Receipt>} rejects with a RoomError
+   * @param {{ id?: string, signal?: AbortSignal }} [options]
+   * @returns {Promise<Receipt>} rejects with a RoomError, or with the signal's reason
    */
-  async publish(content, { id = newId() } = {}) {
+  async publish(content, { id = newId(), signal } = {}) {
     const frame = messageFrame(content, id);
-    if (this.#state === "closed") throw new RoomError(this.#closedProblem(id));
+    if (this.#state === "closed") throw new RoomError({ ...CLOSED, id });
     if (this.#pending.has(id)) throw new TypeError(`the id ${id} is being published already`);
-    if (this.#pending.size >= PENDING_MAX) {
-      const detail = `${PENDING_MAX} messages are waiting to be sent`;
+    const { queueMax = QUEUE_MAX } = this.#options;
+    if (this.#pending.size >= queueMax) {
+      const detail = `${queueMax} messages are waiting to be sent`;
       throw new RoomError({ code: "queue_full", detail, id });
     }
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, {
+    return abortable(signal, (resolve, reject) => {
+      /** @type {Publication} */
+      const publication = {
         id,
         frame,
         sends: 0,
@@ -444,8 +488,10 @@ export class EdgeRoom extends EventTarget {
         answerTimer: undefined,
         resolve,
         reject,
-      });
+      };
+      this.#pending.set(id, publication);
       this.#sendPending();
+      return () => this.#forget(publication);
     });
   }
 
@@ -458,33 +504,26 @@ export class EdgeRoom extends EventTarget {
    */
   signal(name, content) {
     const frame = { type: "event", name, content };
-    if (isTooLong(JSON.stringify(frame))) {
-      throw new RoomError({
-        code: "too_large",
-        detail: `"${name}" is over ${FRAME_BYTES_MAX} bytes`,
-      });
-    }
+    checkLength(JSON.stringify(frame));
     return this.#send(frame);
   }
 
   /**
    * Asks for messages before or after a record; both bounds are exclusive.
    *
-   * @param {{ before?: number, after?: number, limit?: number }} [range]
-   * @returns {Promise<History>} rejects with a RoomError
+   * @param {{ before?: number, after?: number, limit?: number, signal?: AbortSignal }} [range]
+   * @returns {Promise<History>} rejects with a RoomError, or with the signal's reason
    */
-  async history({ before, after, limit } = {}) {
+  async history({ before, after, limit, signal } = {}) {
     this.#reading += 1;
     try {
       /** @type {History} */
-      const { messages, more, partial } = await this.#requests.ask({
-        type: "history",
-        before,
-        after,
-        limit,
-      });
+      const { messages, more, partial } = await this.#requests.ask(
+        { type: "history", before, after, limit },
+        signal,
+      );
       const kept = messages.map((message) => this.#withoutDeleted(message));
-      return partial ? { messages: kept, more, partial } : { messages: kept, more };
+      return { messages: kept, more, ...(partial && { partial }) };
     } finally {
       this.#reading -= 1;
       if (this.#reading === 0) this.#deletedMeanwhile.clear();
@@ -492,19 +531,56 @@ export class EdgeRoom extends EventTarget {
   }
 
   /**
-   * Deletes a message, for everybody and for good; resolves when that is durable.
+   * Older and older messages, page by page, each page in the order of `seq`. Ends at the beginning
+   * of the room, or with a page that is `partial`.
+   *
+   * @param {{ before?: number, limit?: number, signal?: AbortSignal }} [range] from the newest on,
+   *   without `before`
+   * @returns {AsyncGenerator<History, void, void>} throws as `history` rejects
+   */
+  async *pages({ before, limit, signal } = {}) {
+    const epoch = this.#epoch;
+    for (;;) {
+      const page = await this.history({ before, limit, signal });
+      // Under another epoch the same seqs are other messages.
+      if (this.#epoch !== epoch) throw new RoomError(EPOCH_CHANGED);
+      if (page.messages.length > 0 || page.partial) yield page;
+      if (!page.more) return;
+      before = page.messages[0].seq;
+    }
+  }
+
+  /**
+   * Deletes a message, for everybody and for good; resolves when that is durable. When the
+   * connection is lost, or the signal aborted, meanwhile, the outcome is unknown until its record
+   * comes.
    *
    * @param {number} seq
-   * @returns {Promise<MessageDeleted>} rejects with a RoomError
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<MessageDeleted>} rejects with a RoomError, or with the signal's reason
    */
-  delete(seq) {
-    return this.#requests.ask({ type: "delete", seq });
+  delete(seq, { signal } = {}) {
+    return this.#requests.ask({ type: "delete", seq }, signal);
+  }
+
+  /**
+   * For moderators. Resolves when it is durable; otherwise as `delete`.
+   *
+   * @param {Action} action
+   * @param {string} user
+   * @param {{ forS?: number, reason?: string, signal?: AbortSignal }} [options] `forS`: how many
+   *   seconds a ban or a mute holds; for good without
+   * @returns {Promise<Moderation>} rejects with a RoomError, or with the signal's reason
+   */
+  moderate(action, user, { forS, reason, signal } = {}) {
+    const question = { type: "moderation", action, user, for_s: forS, reason };
+    return this.#requests.ask(question, signal);
   }
 
   /** While waiting: tries again at once, unless the edge asked for patience. */
   reconnect() {
     if (this.#state !== "waiting" || Date.now() < this.#retryNotBeforeMs) return;
-    clearTimeout(this.#retryTimer);
+    this.#stop("retry");
     this.#open();
   }
 
@@ -531,19 +607,9 @@ export class EdgeRoom extends EventTarget {
     }
   }
 
-  /** @param {() => string | undefined | Promise<string | undefined>} give */
-  async #freshToken(give) {
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    const { connectTimeoutMs } = this.#timing;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error("it took too long")), connectTimeoutMs);
-    });
-    try {
-      return /** @type {string | undefined} */ (await Promise.race([give(), late]));
-    } finally {
-      clearTimeout(timer);
-    }
+  #freshToken(/** @type {GiveToken} */ give) {
+    const inTime = AbortSignal.timeout(this.#timing.connectTimeoutMs);
+    return Promise.race([give(), abortable(inTime, () => () => {})]);
   }
 
   /** Asks for a fresh token before the one in use ends, if there is somebody to ask. */
@@ -551,20 +617,16 @@ export class EdgeRoom extends EventTarget {
     if (typeof this.#options.token !== "function") return;
     const leftMs = endMs - Date.now();
     const waitMs = leftMs - Math.min(this.#timing.renewBeforeMs, leftMs / 2);
-    clearTimeout(this.#renewTimer);
-    this.#renewTimer = setTimeout(
-      () => (waitMs > TIMER_MAX_MS ? this.#renewBefore(endMs) : this.#renew()),
-      Math.min(Math.max(waitMs, 0), TIMER_MAX_MS),
+    this.#after("renewal", Math.min(Math.max(waitMs, 0), TIMER_MAX_MS), () =>
+      waitMs > TIMER_MAX_MS ? this.#renewBefore(endMs) : this.#renew(),
     );
   }
 
   /** If it fails, the connection ends with its token, and the next one has another. */
   async #renew() {
     const socket = this.#socket;
-    const give = this.#options.token;
-    if (typeof give !== "function") return;
     try {
-      const token = await this.#freshToken(give);
+      const token = await this.#freshToken(/** @type {GiveToken} */ (this.#options.token));
       if (this.#socket !== socket || token === undefined) return;
       const { expires } = await this.#requests.ask({ type: "token", token });
       this.#token = token;
@@ -591,9 +653,9 @@ export class EdgeRoom extends EventTarget {
     }
     this.#socket = socket;
     let opened = false;
-    this.#connectTimer = setTimeout(() => {
-      this.#drop({ code: "timeout", detail: "the room did not answer in time" });
-    }, this.#timing.connectTimeoutMs);
+    this.#after("welcome", this.#timing.connectTimeoutMs, () =>
+      this.#drop({ code: "timeout", detail: "the room did not answer in time" }),
+    );
     socket.onopen = () => {
       opened = true;
     };
@@ -635,16 +697,8 @@ export class EdgeRoom extends EventTarget {
     const socket = this.#socket;
     this.#socket = null;
     this.#welcome = null;
-    clearTimeout(this.#connectTimer);
-    clearTimeout(this.#heartbeatTimer);
-    clearTimeout(this.#deathTimer);
-    clearTimeout(this.#holdTimer);
-    clearTimeout(this.#presenceTimer);
-    clearTimeout(this.#renewTimer);
-    this.#deathTimer = undefined;
-    this.#holdTimer = undefined;
+    for (const timer of this.#timers.keys()) this.#stop(timer);
     this.#holdUntilMs = 0;
-    this.#presenceTimer = undefined;
     for (const publication of this.#pending.values()) {
       clearTimeout(publication.answerTimer);
       publication.answerTimer = undefined;
@@ -666,19 +720,19 @@ export class EdgeRoom extends EventTarget {
    * @param {string} text
    */
   #takeClose(code, text) {
-    const known = CLOSES[code];
-    const detail = text || known?.detail || `the connection closed with ${code}`;
+    /** @type {Problem} */
+    const reason = {
+      code: CLOSES[code] ?? "disconnected",
+      detail: text || `the connection closed with ${code}`,
+    };
     const isRenewable = code === CLOSE_TOKEN_EXPIRED && typeof this.#options.token === "function";
-    if (known?.final && !isRenewable) {
-      this.#finish({ code: known.code, detail });
+    if (FINAL_CLOSES.includes(code) && !isRenewable) {
+      this.#finish(reason);
       return;
     }
     if (code === CLOSE_FRAME_TOO_LARGE) this.#failLargest();
-    this.#drop({
-      code: known?.code ?? "disconnected",
-      detail,
-      ...(known?.penalty ? { retry_after_ms: this.#timing.penaltyMs } : {}),
-    });
+    if (PENALTY_CLOSES.includes(code)) reason.retry_after_ms = this.#timing.penaltyMs;
+    this.#drop(reason);
   }
 
   /**
@@ -690,7 +744,7 @@ export class EdgeRoom extends EventTarget {
     const [largest] = due.sort((a, b) => b.frame.length - a.frame.length);
     if (largest === undefined) return;
     const detail = "the room closed the connection over it";
-    this.#fail(largest, { code: "too_large", detail, id: largest.id });
+    this.#fail(largest, { code: "too_large", detail });
   }
 
   /** A refused upgrade looks like a lost network, so the edge is asked over HTTP. */
@@ -743,25 +797,17 @@ export class EdgeRoom extends EventTarget {
     this.#reconnectAfterMs = 0;
     const retryAtMs = Date.now() + askedMs + jitterMs;
     this.#retryNotBeforeMs = askedMs > 0 ? retryAtMs : 0;
-    this.#retryTimer = setTimeout(() => this.#open(), askedMs + jitterMs);
+    this.#after("retry", askedMs + jitterMs, () => this.#open());
     this.#setState("waiting", reason, retryAtMs);
   }
 
   #finish(/** @type {Problem} */ reason) {
     if (this.#state === "closed") return;
-    clearTimeout(this.#retryTimer);
     this.#ended.abort();
     this.#detach();
     this.#setState("closed", reason);
-    for (const publication of this.#pending.values()) {
-      publication.reject(new RoomError({ ...reason, id: publication.id }));
-    }
-    this.#pending.clear();
-  }
-
-  /** @returns {Problem} */
-  #closedProblem(/** @type {string} */ id) {
-    return { code: "closed", detail: "the room is closed", id };
+    for (const publication of this.#pending.values()) this.#fail(publication, reason);
+    for (const look of this.#lookouts) look(reason);
   }
 
   /**
@@ -801,13 +847,12 @@ export class EdgeRoom extends EventTarget {
 
   /** Pings, and gives the connection up when nothing at all comes back. */
   #beat() {
-    clearTimeout(this.#heartbeatTimer);
-    this.#heartbeatTimer = setTimeout(() => this.#beat(), this.#timing.heartbeatIntervalMs);
-    if (this.#deathTimer !== undefined) return;
+    this.#after("ping", this.#timing.heartbeatIntervalMs, () => this.#beat());
+    if (this.#timers.has("answer")) return;
     this.#socket?.send(PING);
-    this.#deathTimer = setTimeout(() => {
-      this.#drop({ code: "silent", detail: "the connection went silent" });
-    }, this.#timing.heartbeatTimeoutMs);
+    this.#after("answer", this.#timing.heartbeatTimeoutMs, () =>
+      this.#drop({ code: "silent", detail: "the connection went silent" }),
+    );
   }
 
   // --- what the room says ---
@@ -817,8 +862,7 @@ export class EdgeRoom extends EventTarget {
    * @param {unknown} data
    */
   #takeFrame(socket, data) {
-    clearTimeout(this.#deathTimer);
-    this.#deathTimer = undefined;
+    this.#stop("answer");
     const objects = parseFrame(data);
     if (objects === null) {
       this.#distrust("a frame is not an array of typed objects");
@@ -834,6 +878,7 @@ export class EdgeRoom extends EventTarget {
 
   /** The room broke its protocol. A new connection gets what this one withheld. */
   #distrust(/** @type {string} */ detail) {
+    /** @type {Problem} */
     const problem = { code: "protocol", detail };
     this.#emit("error", problem);
     this.#drop(problem);
@@ -874,18 +919,22 @@ export class EdgeRoom extends EventTarget {
   }
 
   #takeWelcome(/** @type {Welcome} */ welcome) {
-    clearTimeout(this.#connectTimer);
+    this.#stop("welcome");
     const after = welcome.epoch === this.#epoch ? this.#seq : null;
     const continues = after !== null && after <= welcome.seq;
     const recovered = continues && (welcome.recovered || after === welcome.seq);
     this.#welcome = welcome;
-    this.#user = welcome.user;
-    this.#conn = welcome.conn;
-    this.#isModerator = welcome.role === "moderator";
-    this.#epoch = welcome.epoch;
+    this.#self = welcome;
     this.#openedAtMs = Date.now();
-    this.#confirmedThrough = welcome.confirmed;
-    this.#refused = new Set(welcome.dead ?? []);
+    if (welcome.epoch !== this.#epoch) {
+      this.#epoch = welcome.epoch;
+      this.#confirmations = { through: 0, refused: new Set() };
+    }
+    // After a fault the room may tell less than it had told: the highest is true.
+    if (welcome.confirmed >= this.#confirmations.through) {
+      this.#confirmations.through = welcome.confirmed;
+      this.#confirmations.refused = new Set(welcome.dead);
+    }
     if (!recovered) {
       this.#seq = welcome.seq;
       this.#historyBefore = welcome.seq + 1;
@@ -897,7 +946,7 @@ export class EdgeRoom extends EventTarget {
     this.#emit("welcome", welcome);
     if (!continues) this.#emit("reset", { epoch: welcome.epoch, seq: welcome.seq });
     else if (!recovered) this.#emit("gap", { after, seq: welcome.seq });
-    this.#emit("confirmed", { through: this.#confirmedThrough });
+    this.#tellConfirmed();
     this.#takeCount(welcome);
     // A listener may have left the room.
     if (this.#welcome === welcome) this.#askJoinHistory();
@@ -938,12 +987,11 @@ export class EdgeRoom extends EventTarget {
       this.#deletedMeanwhile.set(record.target, record.by);
     }
     this.#emit("record", record);
-    if (record.type === "message_deleted") {
-      const { target } = record;
-      this.#requests.answerWhere(({ type, seq }) => type === "delete" && seq === target, record);
+    if (record.type !== "new_message" && record.by === this.user) {
+      this.#requests.answerWhere((frame) => asksFor(frame, record), record);
     }
     // Ids are unique for a user only: another's record with the same id is not our answer.
-    if (record.type === "new_message" && record.id !== undefined && record.user === this.#user) {
+    if (record.type === "new_message" && record.id !== undefined && record.user === this.user) {
       this.#settle(record.id, record.seq, false);
     }
   }
@@ -951,10 +999,44 @@ export class EdgeRoom extends EventTarget {
   /** @param {{ epoch: string, through: number, except?: number[], stored?: number[] }} object */
   #takeConfirmed({ epoch, through, except = [], stored = [] }) {
     if (epoch !== this.#epoch) return;
-    this.#confirmedThrough = Math.max(this.#confirmedThrough, through);
-    for (const seq of except) this.#refused.add(seq);
-    for (const seq of stored) this.#refused.delete(seq);
-    this.#emit("confirmed", { through: this.#confirmedThrough });
+    const confirmations = this.#confirmations;
+    confirmations.through = Math.max(confirmations.through, through);
+    for (const seq of except) confirmations.refused.add(seq);
+    for (const seq of stored) confirmations.refused.delete(seq);
+    this.#tellConfirmed();
+  }
+
+  #tellConfirmed() {
+    this.#emit("confirmed", { through: this.#confirmations.through });
+    for (const look of this.#lookouts) look();
+  }
+
+  /**
+   * @param {{ id: string, seq: number }} record of the epoch that goes on
+   * @returns {Receipt["confirmed"]}
+   */
+  #confirmation({ id, seq }) {
+    const confirmations = this.#confirmations;
+    return ({ signal } = {}) =>
+      abortable(signal, (resolve, reject) => {
+        const look = (/** @type {Problem | undefined} */ closed) => {
+          const { through, refused } = confirmations;
+          /** @type {Problem | undefined} */
+          let problem;
+          if (refused.has(seq)) {
+            problem = { code: "dead_letter", detail: `the central API has refused record ${seq}` };
+          } else if (seq > through) {
+            problem = confirmations === this.#confirmations ? closed : EPOCH_CHANGED;
+            if (problem === undefined) return;
+          }
+          this.#lookouts.delete(look);
+          if (problem === undefined) resolve(undefined);
+          else reject(new RoomError({ ...problem, id }));
+        };
+        this.#lookouts.add(look);
+        look(this.#state === "closed" ? CLOSED : undefined);
+        return () => this.#lookouts.delete(look);
+      });
   }
 
   /** @param {{ count: number, users: number }} object */
@@ -963,14 +1045,13 @@ export class EdgeRoom extends EventTarget {
     this.#emit("count", this.count);
     // A room that was large for a while told nobody who came and went meanwhile.
     const stale = this.#members.size !== count && count <= PRESENCE_MAX;
-    if (stale && this.#presenceTimer === undefined) {
+    if (stale && !this.#timers.has("presence")) {
       const elapsedMs = performance.now() - this.#presenceAskedAtMs;
       const waitMs = Math.max(0, this.#timing.presenceRefreshMs - elapsedMs);
       const spreadMs = Math.random() * this.#timing.presenceRefreshMs;
-      this.#presenceTimer = setTimeout(() => {
-        this.#presenceTimer = undefined;
+      this.#after("presence", waitMs + spreadMs, () => {
         if (this.#members.size !== this.#count.count) this.#askPresence();
-      }, waitMs + spreadMs);
+      });
     }
   }
 
@@ -1008,7 +1089,7 @@ export class EdgeRoom extends EventTarget {
   }
 
   #takeError(/** @type {Problem} */ problem) {
-    const publication = problem.id === undefined ? undefined : this.#pending.get(problem.id);
+    const publication = this.#pending.get(/** @type {string} */ (problem.id));
     if (publication !== undefined) {
       this.#refuse(publication, problem);
       return;
@@ -1028,12 +1109,12 @@ export class EdgeRoom extends EventTarget {
   #sendPending() {
     const welcome = this.#welcome;
     // Records still to be replayed may answer what would be sent again.
-    if (welcome === null || this.#seq < welcome.seq || this.#holdTimer !== undefined) return;
+    if (welcome === null || this.#seq < welcome.seq || this.#timers.has("hold")) return;
     for (const publication of [...this.#pending.values()]) {
       if (publication.answerTimer !== undefined) continue;
       if (publication.sends >= PUBLISH_SENDS_MAX) {
         const detail = `the room did not answer in ${PUBLISH_SENDS_MAX} tries`;
-        this.#fail(publication, { code: "unanswered", detail, id: publication.id });
+        this.#fail(publication, { code: "unanswered", detail });
         continue;
       }
       publication.sends += 1;
@@ -1052,7 +1133,7 @@ export class EdgeRoom extends EventTarget {
    */
   #refuse(publication, problem) {
     if (!RETRYABLE_ERRORS.has(problem.code) || publication.sends >= PUBLISH_SENDS_MAX) {
-      this.#fail(publication, { ...problem, id: publication.id });
+      this.#fail(publication, problem);
       return;
     }
     clearTimeout(publication.answerTimer);
@@ -1069,13 +1150,11 @@ export class EdgeRoom extends EventTarget {
   #hold(/** @type {number} */ waitMs) {
     const untilMs = Date.now() + waitMs;
     if (untilMs <= this.#holdUntilMs) return;
-    clearTimeout(this.#holdTimer);
     this.#holdUntilMs = untilMs;
-    this.#holdTimer = setTimeout(() => {
-      this.#holdTimer = undefined;
+    this.#after("hold", waitMs, () => {
       this.#holdUntilMs = 0;
       this.#sendPending();
-    }, waitMs);
+    });
   }
 
   /**
@@ -1083,9 +1162,13 @@ export class EdgeRoom extends EventTarget {
    * @param {Problem} problem
    */
   #fail(publication, problem) {
-    clearTimeout(publication.answerTimer);
-    this.#pending.delete(publication.id);
-    publication.reject(new RoomError(problem));
+    this.#forget(publication);
+    publication.reject(new RoomError({ ...problem, id: publication.id }));
+  }
+
+  #forget(/** @type {Publication} */ { id, answerTimer }) {
+    clearTimeout(answerTimer);
+    this.#pending.delete(id);
   }
 
   /**
@@ -1096,10 +1179,31 @@ export class EdgeRoom extends EventTarget {
   #settle(id, seq, duplicate) {
     const publication = this.#pending.get(id);
     if (publication === undefined) return;
-    clearTimeout(publication.answerTimer);
-    this.#pending.delete(id);
+    this.#forget(publication);
     const epoch = /** @type {string} */ (this.#epoch);
-    publication.resolve({ id, epoch, seq, duplicate, conn: publication.conn });
+    const receipt = { id, epoch, seq, duplicate, conn: publication.conn };
+    // Not enumerable: a receipt can be cloned and compared as the plain data that it is.
+    Object.defineProperty(receipt, "confirmed", { value: this.#confirmation(receipt) });
+    publication.resolve(/** @type {Receipt} */ (receipt));
+  }
+
+  /**
+   * @param {Timer} timer in place of one of this name that runs
+   * @param {number} waitMs
+   * @param {() => void} act
+   */
+  #after(timer, waitMs, act) {
+    this.#stop(timer);
+    const due = () => {
+      this.#timers.delete(timer);
+      act();
+    };
+    this.#timers.set(timer, setTimeout(due, waitMs));
+  }
+
+  #stop(/** @type {Timer} */ timer) {
+    clearTimeout(this.#timers.get(timer));
+    this.#timers.delete(timer);
   }
 
   /** @returns {boolean} false when there is no welcomed connection */

@@ -5,6 +5,7 @@
  *
  * @import { Problem } from "./problem.js"
  */
+import { abortable } from "./abortable.js";
 import { askedWaitMs, RoomError } from "./problem.js";
 
 /**
@@ -18,7 +19,7 @@ import { askedWaitMs, RoomError } from "./problem.js";
  */
 
 export class Requests {
-  /** @type {Map<string, Request>} by ref */ #waiting = new Map();
+  /** @type {Map<string | undefined, Request>} by ref */ #waiting = new Map();
   #refs = 0;
   /** @type {(frame: object) => boolean} */ #send;
   /** @type {number} */ #timeoutMs;
@@ -34,23 +35,24 @@ export class Requests {
 
   /**
    * @param {Record<string, unknown>} question
-   * @returns {Promise<any>} the answer; rejects with a RoomError
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<any>} the answer; rejects with a RoomError, or the signal's reason
    */
-  ask(question) {
-    return new Promise((resolve, reject) => {
+  ask(question, signal) {
+    return abortable(signal, (resolve, reject) => {
       this.#refs += 1;
       const ref = `r-${this.#refs}`;
       const frame = { ...question, ref };
-      if (!this.#send(frame)) {
-        reject(new RoomError({ code: "not_connected", detail: "the room is not connected" }));
-        return;
-      }
       const timer = setTimeout(() => {
         const detail = `the room did not answer in ${this.#timeoutMs / 1000} s`;
         this.refuse({ code: "unanswered", detail, ref });
       }, this.#timeoutMs);
       const deadlineMs = performance.now() + this.#timeoutMs;
       this.#waiting.set(ref, { frame, deadlineMs, timer, resendTimer: undefined, resolve, reject });
+      if (!this.#send(frame)) {
+        this.refuse({ code: "not_connected", detail: "the room is not connected", ref });
+      }
+      return () => this.#take(ref);
     });
   }
 
@@ -63,15 +65,14 @@ export class Requests {
   }
 
   /**
-   * Answers every question that something else than a frame of its own answers.
+   * Answers the oldest question that something else than a frame of its own answers.
    *
-   * @param {(frame: Record<string, unknown>) => boolean} fits
+   * @param {(frame: Record<string, any>) => boolean} fits
    * @param {unknown} value
    */
   answerWhere(fits, value) {
-    for (const [ref, { frame }] of [...this.#waiting]) {
-      if (fits(frame)) this.answer(ref, value);
-    }
+    const [ref] = [...this.#waiting].find(([, { frame }]) => fits(frame)) ?? [];
+    this.answer(ref, value);
   }
 
   /**
@@ -79,7 +80,7 @@ export class Requests {
    * @returns {boolean} whether it is about a question of ours
    */
   refuse(problem) {
-    const request = problem.ref === undefined ? undefined : this.#waiting.get(problem.ref);
+    const request = this.#waiting.get(problem.ref);
     if (request === undefined) return false;
     const waitMs = askedWaitMs(problem.retry_after_ms);
     const inTime = performance.now() + waitMs < request.deadlineMs;
@@ -94,17 +95,16 @@ export class Requests {
 
   /** The connection is gone, and the answers with it. */
   refuseAll(/** @type {Problem} */ problem) {
-    for (const ref of [...this.#waiting.keys()]) {
+    for (const ref of this.#waiting.keys()) {
       this.#take(ref)?.reject(new RoomError({ ...problem, ref }));
     }
   }
 
   #take(/** @type {string | undefined} */ ref) {
-    const request = ref === undefined ? undefined : this.#waiting.get(ref);
-    if (ref === undefined || request === undefined) return undefined;
+    const request = this.#waiting.get(ref);
     this.#waiting.delete(ref);
-    clearTimeout(request.timer);
-    clearTimeout(request.resendTimer);
+    clearTimeout(request?.timer);
+    clearTimeout(request?.resendTimer);
     return request;
   }
 }
