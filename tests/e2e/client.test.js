@@ -1,73 +1,20 @@
 // @ts-check
 /**
- * What the browser client promises, shown against a room that misbehaves on purpose. It runs on
- * the WebSocket of Node, which is the browsers' by interface and by rules.
+ * What the client promises, shown against a room that misbehaves on purpose. It runs on the
+ * WebSocket of Node, which is the browsers' by interface and by rules.
  */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { connect } from "../../client/public/client/edgeroom.js";
-import { newMessage, startScriptedRoom } from "./scripted-room.js";
+import { collectSeqs, limits, next, Scene, timing } from "./client-scene.js";
+import { newMessage } from "./scripted-room.js";
 
-/** @import { ConnectOptions, RoomEvents } from "../../client/public/client/edgeroom.js" */
-
-const limits = { timeout: 20_000 };
-
-/** Quick enough for tests; what a test is about it sets itself. */
-const timing = { backoffFloorMs: 5, backoffStartMs: 10, backoffCeilingMs: 20 };
-
-/** @type {Awaited<ReturnType<typeof startScriptedRoom>>} */
-let server;
-/** @type {ReturnType<typeof connect>[]} */
-let rooms;
-
-beforeEach(async () => {
-  server = await startScriptedRoom();
-  rooms = [];
-});
-
-afterEach(async () => {
-  for (const room of rooms) room.close();
-  await server.stop();
-});
-
-/** @param {ConnectOptions} [options] */
-function join(options = {}) {
-  const room = connect("lobby", { url: server.url, user: "ana", timing, ...options });
-  rooms.push(room);
-  return room;
-}
-
-/**
- * The next event of a kind that fits.
- *
- * @template {keyof RoomEvents} K
- * @param {ReturnType<typeof connect>} room
- * @param {K} type
- * @param {(detail: RoomEvents[K]) => boolean} [fits]
- * @returns {Promise<RoomEvents[K]>}
- */
-function next(room, type, fits = () => true) {
-  return new Promise((resolve) => {
-    const stop = room.on(type, (detail) => {
-      if (!fits(detail)) return;
-      stop();
-      resolve(detail);
-    });
-  });
-}
-
-/** The seqs of all records, as they come. */
-function collectSeqs(/** @type {ReturnType<typeof connect>} */ room) {
-  /** @type {number[]} */
-  const seqs = [];
-  room.on("record", (record) => seqs.push(record.seq));
-  return seqs;
-}
+const scene = new Scene();
 
 test("a fresh join asks for the history up to its welcome, and no further", limits, async () => {
-  const room = join();
+  const room = scene.join();
   const history = next(room, "history");
-  const peer = await server.peers.take();
+  const peer = await scene.server.peers.take();
   assert.equal(peer.url.pathname, "/rooms/lobby");
   assert.equal(peer.url.search, "?user=ana");
   peer.welcome({ seq: 7 });
@@ -82,15 +29,15 @@ test("a fresh join asks for the history up to its welcome, and no further", limi
 });
 
 test("records go on after a lost connection, in order and each once", limits, async () => {
-  const room = join();
+  const room = scene.join();
   const seqs = collectSeqs(room);
-  const first = await server.peers.take();
+  const first = await scene.server.peers.take();
   first.welcome({ seq: 0 });
   first.say(newMessage(1), newMessage(2));
   await next(room, "record", ({ seq }) => seq === 2);
   first.socket.terminate();
 
-  const second = await server.peers.take();
+  const second = await scene.server.peers.take();
   assert.equal(second.url.searchParams.get("epoch"), "e-1");
   assert.equal(second.url.searchParams.get("after"), "2");
   // More than what was missed: what is known already is not told again.
@@ -101,14 +48,14 @@ test("records go on after a lost connection, in order and each once", limits, as
 });
 
 test("a gap is not passed on: a new connection fills it", limits, async () => {
-  const room = join();
+  const room = scene.join();
   const seqs = collectSeqs(room);
   const problem = next(room, "error");
-  const first = await server.peers.take();
+  const first = await scene.server.peers.take();
   first.welcome({ seq: 0 });
   first.say(newMessage(1), newMessage(3));
   assert.equal((await problem).code, "protocol");
-  const second = await server.peers.take();
+  const second = await scene.server.peers.take();
   assert.equal(second.url.searchParams.get("after"), "1");
   second.welcome({ seq: 3, recovered: true });
   second.say(newMessage(2), newMessage(3));
@@ -120,8 +67,8 @@ test(
   "a room that cannot continue says reset, and the history is asked for anew",
   limits,
   async () => {
-    const room = join();
-    const first = await server.peers.take();
+    const room = scene.join();
+    const first = await scene.server.peers.take();
     first.welcome({ seq: 9, confirmed: 9 });
     const { ref } = await first.frames.take();
     first.say({ type: "history", messages: [], more: false, ref });
@@ -129,7 +76,7 @@ test(
     first.socket.terminate();
 
     const reset = next(room, "reset");
-    const second = await server.peers.take();
+    const second = await scene.server.peers.take();
     second.welcome({ epoch: "e-2", seq: 2, confirmed: 1 });
     assert.deepEqual(await reset, { epoch: "e-2", seq: 2 });
     assert.equal((await second.frames.take()).before, 3);
@@ -138,9 +85,9 @@ test(
 );
 
 test("what was not replayed is a gap, unless nothing was missed", limits, async () => {
-  const room = join();
+  const room = scene.join();
   const seqs = collectSeqs(room);
-  const first = await server.peers.take();
+  const first = await scene.server.peers.take();
   first.welcome({ seq: 0 });
   first.say(newMessage(1), newMessage(2));
   await next(room, "record", ({ seq }) => seq === 2);
@@ -149,7 +96,7 @@ test("what was not replayed is a gap, unless nothing was missed", limits, async 
   // Too much was missed to be replayed.
   room.on("reset", () => assert.fail("the log is the same"));
   const gap = next(room, "gap");
-  const second = await server.peers.take();
+  const second = await scene.server.peers.take();
   second.welcome({ seq: 200, recovered: false });
   assert.deepEqual(await gap, { after: 2, seq: 200 });
   const { ref, ...asked } = await second.frames.take();
@@ -159,7 +106,7 @@ test("what was not replayed is a gap, unless nothing was missed", limits, async 
   second.socket.terminate();
 
   room.on("gap", () => assert.fail("nothing was missed"));
-  const third = await server.peers.take();
+  const third = await scene.server.peers.take();
   third.welcome({ seq: 201, recovered: false });
   third.say(newMessage(202));
   await next(room, "record", ({ seq }) => seq === 202);
@@ -171,8 +118,8 @@ test("what was not replayed is a gap, unless nothing was missed", limits, async 
 });
 
 test("answers to history may come in any order, late, or never", limits, async () => {
-  const room = join({ timing: { ...timing, answerTimeoutMs: 300 } });
-  const peer = await server.peers.take();
+  const room = scene.join({ timing: { ...timing, answerTimeoutMs: 300 } });
+  const peer = await scene.server.peers.take();
   peer.welcome();
   await next(room, "history");
   const asked = [room.history({ before: 40 }), room.history({ after: 90, limit: 5 })];
@@ -204,9 +151,9 @@ test("answers to history may come in any order, late, or never", limits, async (
 });
 
 test("a request refused for now is asked again, and for good is rejected", limits, async () => {
-  const room = join();
+  const room = scene.join();
   room.on("error", () => assert.fail("whoever asked hears of it"));
-  const peer = await server.peers.take();
+  const peer = await scene.server.peers.take();
   peer.welcome();
   await next(room, "welcome");
   const asked = room.history({ before: 40 });
@@ -220,8 +167,8 @@ test("a request refused for now is asked again, and for good is rejected", limit
 });
 
 test("a page of history never brings back what was deleted meanwhile", limits, async () => {
-  const room = join();
-  const peer = await server.peers.take();
+  const room = scene.join();
+  const peer = await scene.server.peers.take();
   peer.welcome({ seq: 3 });
   const joined = await peer.frames.take();
   const asked = [room.history({ before: 3 }), room.history({ before: 2 })];
@@ -248,10 +195,10 @@ test("a page of history never brings back what was deleted meanwhile", limits, a
 });
 
 test("a deletion is done when its record comes, or refused by ref", limits, async () => {
-  const room = join();
+  const room = scene.join();
   room.on("error", () => assert.fail("whoever asked hears of it"));
   const seqs = collectSeqs(room);
-  const peer = await server.peers.take();
+  const peer = await scene.server.peers.take();
   peer.welcome({ seq: 7 });
   await peer.frames.take();
   const deleted = room.delete(6);
@@ -272,14 +219,14 @@ test("a deletion is done when its record comes, or refused by ref", limits, asyn
 });
 
 test("a history lost with its connection is asked for again", limits, async () => {
-  const room = join();
-  const first = await server.peers.take();
+  const room = scene.join();
+  const first = await scene.server.peers.take();
   first.welcome({ seq: 5 });
   await first.frames.take();
   first.say(newMessage(6));
   await next(room, "record");
   first.socket.terminate();
-  const second = await server.peers.take();
+  const second = await scene.server.peers.take();
   second.welcome({ seq: 6, recovered: true });
   assert.equal((await second.frames.take()).before, 6);
 });
@@ -288,8 +235,8 @@ test(
   "an unanswered publication is sent again with its id until it is acknowledged",
   limits,
   async () => {
-    const room = join();
-    const first = await server.peers.take();
+    const room = scene.join();
+    const first = await scene.server.peers.take();
     first.welcome();
     const receipt = room.publish({ text: "hello" });
     const sent = await first.frames.take();
@@ -298,7 +245,7 @@ test(
     assert.match(sent.id, /^[0-9a-f]{32}$/);
     first.socket.terminate();
 
-    const second = await server.peers.take();
+    const second = await scene.server.peers.take();
     second.welcome({ conn: "c-2", recovered: true });
     assert.deepEqual(await second.frames.take(), sent);
     second.say({ type: "ack", id: sent.id, seq: 1, duplicate: true });
@@ -309,14 +256,14 @@ test(
 );
 
 test("what the replay answers is not sent again", limits, async () => {
-  const room = join();
-  const first = await server.peers.take();
+  const room = scene.join();
+  const first = await scene.server.peers.take();
   first.welcome();
   const receipt = room.publish("stored, but its answer is lost");
   const { id, content } = await first.frames.take();
   first.socket.terminate();
 
-  const second = await server.peers.take();
+  const second = await scene.server.peers.take();
   const replayed = newMessage(2, { user: "ana", id, content });
   // The replay comes in two frames, and the answer is in the second.
   second.welcome({ seq: 2, recovered: true });
@@ -332,9 +279,9 @@ test("what the replay answers is not sent again", limits, async () => {
 });
 
 test("publications refused for now go out again, in their order", limits, async () => {
-  const room = join();
+  const room = scene.join();
   room.on("error", () => assert.fail("whoever publishes hears of it"));
-  const peer = await server.peers.take();
+  const peer = await scene.server.peers.take();
   peer.welcome();
   const one = room.publish("one");
   const { id } = await peer.frames.take();
@@ -364,8 +311,8 @@ test("publications refused for now go out again, in their order", limits, async 
 });
 
 test("a publication refused for good is rejected with the room's code", limits, async () => {
-  const room = join();
-  const peer = await server.peers.take();
+  const room = scene.join();
+  const peer = await scene.server.peers.take();
   peer.welcome();
   const publication = room.publish("no");
   const { id } = await peer.frames.take();
@@ -377,8 +324,8 @@ test("a publication refused for good is rejected with the room's code", limits, 
 });
 
 test("an error that is about nothing of ours is told", limits, async () => {
-  const room = join();
-  const peer = await server.peers.take();
+  const room = scene.join();
+  const peer = await scene.server.peers.take();
   peer.welcome();
   await next(room, "welcome");
   const told = next(room, "error");
@@ -394,9 +341,9 @@ test("an error that is about nothing of ours is told", limits, async () => {
 });
 
 test("objects of later versions are ignored, moderation is a record", limits, async () => {
-  const room = join();
+  const room = scene.join();
   room.on("error", () => assert.fail("nothing is wrong with them"));
-  const peer = await server.peers.take();
+  const peer = await scene.server.peers.take();
   peer.welcome({ later: { than: "version 1" } });
   const moderation = {
     type: "moderation",
@@ -418,21 +365,23 @@ test("objects of later versions are ignored, moderation is a record", limits, as
 });
 
 test("a silent connection is noticed by exact pings, and replaced", limits, async () => {
-  const room = join({ timing: { ...timing, heartbeatIntervalMs: 20, heartbeatTimeoutMs: 500 } });
-  const first = await server.peers.take();
+  const room = scene.join({
+    timing: { ...timing, heartbeatIntervalMs: 20, heartbeatTimeoutMs: 500 },
+  });
+  const first = await scene.server.peers.take();
   first.welcome();
   assert.equal(await first.pings.take(), '{"type":"ping"}');
   assert.equal(await first.pings.take(), '{"type":"ping"}');
   const lost = next(room, "state", ({ state }) => state === "waiting");
   first.answersPings = false;
   assert.equal((await lost).reason?.code, "silent");
-  const second = await server.peers.take();
+  const second = await scene.server.peers.take();
   assert.equal(second.url.searchParams.get("after"), "0");
 });
 
 test("confirmation is a watermark with exceptions", limits, async () => {
-  const room = join();
-  const peer = await server.peers.take();
+  const room = scene.join();
+  const peer = await scene.server.peers.take();
   peer.welcome({ seq: 10, confirmed: 4, dead: [2] });
   await next(room, "welcome");
   assert.deepEqual(
@@ -452,8 +401,8 @@ test("confirmation is a watermark with exceptions", limits, async () => {
 });
 
 test("who is here follows joins and leaves", limits, async () => {
-  const room = join();
-  const peer = await server.peers.take();
+  const room = scene.join();
+  const peer = await scene.server.peers.take();
   peer.welcome();
   const [ana, bo] = [
     { user: "ana", conn: "c-1" },
@@ -473,8 +422,8 @@ for (const [code, reason] of /** @type {const} */ ([
   [4003, "removed"],
 ])) {
   test(`close code ${code} is final`, limits, async () => {
-    const room = join();
-    const peer = await server.peers.take();
+    const room = scene.join();
+    const peer = await scene.server.peers.take();
     peer.welcome();
     const publication = room.publish("too late");
     await peer.frames.take();
@@ -500,11 +449,11 @@ for (const [code, reason, penalty] of /** @type {const} */ ([
     `after close code ${code} the client comes back ${pause}, and says why`,
     limits,
     async () => {
-      const room = join({ timing: { ...timing, penaltyMs: 200 } });
-      const first = await server.peers.take();
+      const room = scene.join({ timing: { ...timing, penaltyMs: 200 } });
+      const first = await scene.server.peers.take();
       first.welcome();
       const waiting = next(room, "state", ({ state }) => state === "waiting");
-      const back = server.peers.take();
+      const back = scene.server.peers.take();
       if (code === 1006) first.socket.terminate();
       else first.socket.close(code);
       const change = await waiting;
@@ -521,14 +470,14 @@ for (const [code, reason, penalty] of /** @type {const} */ ([
 }
 
 test("a frame that the room does not take is not sent for ever", limits, async () => {
-  const room = join({ timing: { ...timing, penaltyMs: 20 } });
-  const first = await server.peers.take();
+  const room = scene.join({ timing: { ...timing, penaltyMs: 20 } });
+  const first = await scene.server.peers.take();
   first.welcome();
   const [small, large] = [room.publish("small"), room.publish("large".repeat(1000))];
   const sent = [await first.frames.take(), await first.frames.take()];
   first.socket.close(1009);
   await assert.rejects(large, { code: "too_large" });
-  const second = await server.peers.take();
+  const second = await scene.server.peers.take();
   second.welcome({ recovered: true });
   assert.deepEqual(await second.frames.take(), sent[0]);
   second.say(newMessage(1, { user: "ana", id: sent[0].id }));
@@ -540,9 +489,9 @@ test(
   "an announced restart: the connection is used to its end, then nothing is lost",
   limits,
   async () => {
-    const room = join();
+    const room = scene.join();
     const seqs = collectSeqs(room);
-    const first = await server.peers.take();
+    const first = await scene.server.peers.take();
     first.welcome();
     first.say({ type: "reconnect", after_ms: 150 }, newMessage(1));
     const early = room.publish("in time");
@@ -560,7 +509,7 @@ test(
     assert.deepEqual([reason?.code, patient], ["restart", true]);
     assert.ok((retryAtMs ?? 0) > Date.now() + 140);
     room.reconnect();
-    const second = await server.peers.take();
+    const second = await scene.server.peers.take();
     assert.ok(performance.now() - closedAtMs >= 145, "comes back no earlier than asked");
     assert.equal(second.url.searchParams.get("after"), "2");
     second.welcome({ seq: 3, recovered: true });
@@ -577,37 +526,41 @@ test(
 );
 
 test("a refusal is final, with the reason that the edge gives over HTTP", limits, async () => {
-  server.script.refusal = { status: 403, detail: "not for you" };
-  const room = join();
+  scene.server.script.refusal = { status: 403, detail: "not for you" };
+  const room = scene.join();
   const { reason } = await next(room, "state", ({ state }) => state === "closed");
   assert.deepEqual(reason, { code: "refused", status: 403, detail: "not for you" });
-  assert.deepEqual(server.questions, ["/api/rooms/lobby?user=ana"]);
+  assert.deepEqual(scene.server.questions, ["/api/rooms/lobby?user=ana"]);
 });
 
 test("429 is waited out for Retry-After, and no longer", limits, async () => {
-  server.script.refusal = { status: 429, headers: { "Retry-After": "1" }, detail: "too many" };
-  const room = join();
+  scene.server.script.refusal = {
+    status: 429,
+    headers: { "Retry-After": "1" },
+    detail: "too many",
+  };
+  const room = scene.join();
   const { reason, retryAtMs } = await next(room, "state", ({ state }) => state === "waiting");
   const refusedAtMs = performance.now();
   assert.equal(reason?.status, 429);
   assert.ok((retryAtMs ?? 0) > Date.now() + 900);
-  server.script.refusal = null;
+  scene.server.script.refusal = null;
   room.reconnect();
-  const peer = await server.peers.take();
+  const peer = await scene.server.peers.take();
   assert.ok(performance.now() - refusedAtMs >= 950, "impatience does not shorten it");
   peer.welcome();
   await next(room, "state", ({ state }) => state === "open");
 });
 
 test("names that no URL can carry are refused without a connection", limits, async () => {
-  const room = connect("..", { url: server.url });
+  const room = connect("..", { url: scene.server.url });
   const { reason } = await next(room, "state", ({ state }) => state === "closed");
   assert.equal(reason?.code, "bad_request");
 });
 
 test("a token travels as a subprotocol, never in the address", limits, async () => {
-  join({ token: "secret.part" });
-  const peer = await server.peers.take();
+  scene.join({ token: "secret.part" });
+  const peer = await scene.server.peers.take();
   assert.doesNotMatch(peer.url.href, /secret/);
   assert.equal(peer.socket.protocol, "edgeroom.v1");
 });
@@ -625,15 +578,15 @@ test(
   "who can give tokens is asked for each connection, and 4001 ends none for good",
   limits,
   async () => {
-    const room = join({ token: tokens() });
-    const first = await server.peers.take();
+    const room = scene.join({ token: tokens() });
+    const first = await scene.server.peers.take();
     assert.equal(first.offered, "edgeroom.v1, bearer.token-1");
     first.welcome();
     await next(room, "state", ({ state }) => state === "open");
     first.socket.close(4001, "the token has expired");
     const { reason } = await next(room, "state", ({ state }) => state === "waiting");
     assert.equal(reason?.code, "token_expired");
-    const second = await server.peers.take();
+    const second = await scene.server.peers.take();
     assert.equal(second.offered, "edgeroom.v1, bearer.token-2");
     second.welcome();
     await next(room, "state", ({ state }) => state === "open");
@@ -641,8 +594,8 @@ test(
 );
 
 test("a token is renewed before it ends, again and again", limits, async () => {
-  const room = join({ token: tokens(), timing: { ...timing, renewBeforeMs: 100 } });
-  const peer = await server.peers.take();
+  const room = scene.join({ token: tokens(), timing: { ...timing, renewBeforeMs: 100 } });
+  const peer = await scene.server.peers.take();
   const begunMs = Date.now();
   peer.welcome({ expires: begunMs + 400 });
   for (const token of ["token-2", "token-3"]) {
@@ -656,8 +609,8 @@ test("a token is renewed before it ends, again and again", limits, async () => {
 });
 
 test("a token that lives shorter than that is renewed after half its life", limits, async () => {
-  join({ token: tokens() });
-  const peer = await server.peers.take();
+  scene.join({ token: tokens() });
+  const peer = await scene.server.peers.take();
   const begunMs = Date.now();
   peer.welcome({ expires: begunMs + 600 });
   assert.equal((await peer.frames.take()).token, "token-2");
@@ -669,8 +622,8 @@ test(
   "a renewal that is refused is told, and the connection goes on to its end",
   limits,
   async () => {
-    const room = join({ token: tokens() });
-    const peer = await server.peers.take();
+    const room = scene.join({ token: tokens() });
+    const peer = await scene.server.peers.take();
     peer.welcome({ expires: Date.now() + 50 });
     const { ref } = await peer.frames.take();
     const problem = next(room, "error");
@@ -688,11 +641,11 @@ test("when no token can be had the client tries again", limits, async () => {
     if (asked < 3) throw new Error("the login is away");
     return "late";
   };
-  const room = join({ token });
+  const room = scene.join({ token });
   const { reason } = await next(room, "state", ({ state }) => state === "waiting");
   assert.equal(reason?.code, "no_token");
   assert.match(reason?.detail ?? "", /the login is away/);
-  const peer = await server.peers.take();
+  const peer = await scene.server.peers.take();
   assert.equal(peer.offered, "edgeroom.v1, bearer.late");
   assert.equal(asked, 3);
 });
@@ -700,12 +653,12 @@ test("when no token can be had the client tries again", limits, async () => {
 test("a room that is left while a token is fetched is not joined", limits, async () => {
   /** @type {(token: string) => void} */
   let give = () => {};
-  const room = join({ token: () => new Promise((resolve) => (give = resolve)) });
+  const room = scene.join({ token: () => new Promise((resolve) => (give = resolve)) });
   await next(room, "state", ({ state }) => state === "connecting");
   await new Promise((resolve) => setImmediate(resolve));
   room.close();
   give("late");
   await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(server.peers.size, 0);
+  assert.equal(scene.server.peers.size, 0);
   assert.equal(room.state, "closed");
 });
