@@ -2,7 +2,7 @@
 /** Moderation, paging and the queue, against a room whose every answer the test decides. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { collectSeqs, limits, next, Scene } from "./client-scene.js";
+import { collectSeqs, limits, next, Scene, timing } from "./client-scene.js";
 import { newMessage } from "./scripted-room.js";
 
 /** @import { Message } from "../../client/public/client/edgeroom.js" */
@@ -192,3 +192,35 @@ test("the queue has an end, on and off line", limits, async () => {
   const outcomes = await Promise.allSettled(many);
   assert.ok(outcomes.every(({ status }) => status === "rejected"));
 });
+
+for (const [resendWithinMs, isForgotten] of /** @type {const} */ ([
+  [60_000, false],
+  [-1, true],
+])) {
+  const what = isForgotten ? "is not sent again after a gap" : "is sent again after a gap as well";
+  const when = isForgotten ? "long ago" : "lately";
+  test(`a publication that was sent ${when} ${what}`, limits, async () => {
+    const { room, peer } = await scene.enter({ timing: { ...timing, resendWithinMs } });
+    const sent = Promise.allSettled([room.publish("stored, perhaps")]);
+    const frame = await peer.frames.take();
+    peer.socket.terminate();
+    const second = await scene.server.peers.take();
+    // While the log goes on its replay tells, however long it took.
+    second.welcome({ recovered: true });
+    assert.deepEqual(await second.frames.take(), frame);
+    second.socket.terminate();
+
+    const third = await scene.server.peers.take();
+    const unsent = room.publish("waits");
+    third.welcome({ seq: 500 });
+    assert.equal((await third.frames.take()).type, "history");
+    if (!isForgotten) assert.deepEqual(await third.frames.take(), frame);
+    const { id, content } = await third.frames.take();
+    assert.equal(content, "waits");
+    third.say(newMessage(501, { user: "ana", id: frame.id }), newMessage(502, { user: "ana", id }));
+    assert.equal((await unsent).seq, 502);
+    const [outcome] = await sent;
+    if (outcome.status === "fulfilled") assert.equal(isForgotten, false);
+    else assert.deepEqual([isForgotten, outcome.reason.code], [true, "unanswered"]);
+  });
+}

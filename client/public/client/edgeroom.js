@@ -46,6 +46,8 @@ export { RoomError };
  * @property {number} penaltyMs the shortest wait after the room closed the connection over what
  *   was sent
  * @property {number} stableAfterMs a connection this old has earned a fresh backoff
+ * @property {number} resendWithinMs a publication that was sent longer ago is not sent again after a
+ *   gap or a reset
  * @property {number} presenceRefreshMs the shortest time between two questions who is here
  * @property {number} renewBeforeMs how long before its end a token is renewed, if it lives for twice
  *   as long
@@ -67,6 +69,8 @@ export const DEFAULT_TIMING = Object.freeze({
   penaltyMs: 5_000,
   // A room that welcomes and drops at once must not be hammered.
   stableAfterMs: 10_000,
+  // For so long, at least, a room remembers the id.
+  resendWithinMs: 300_000,
   presenceRefreshMs: 3_000,
   renewBeforeMs: 60_000,
 });
@@ -244,6 +248,7 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {string} id
  * @property {string} frame
  * @property {number} sends
+ * @property {number} sentAtMs when it was sent first; 0 before
  * @property {string} conn the connection that it was sent on last
  * @property {ReturnType<typeof setTimeout> | undefined} answerTimer set while an answer is due
  * @property {(receipt: Receipt) => void} resolve
@@ -334,7 +339,7 @@ function asksFor(frame, record) {
 /** @type {Problem} */
 const CLOSED = { code: "closed", detail: "the room is closed" };
 /** @type {Problem} */
-const EPOCH_CHANGED = { code: "epoch_changed", detail: "the room goes on under another epoch" };
+const EPOCH_CHANGED = { code: "epoch_changed", detail: "the room's epoch has changed" };
 
 /** One member of one room. See the head of this file. */
 export class EdgeRoom extends EventTarget {
@@ -484,6 +489,7 @@ export class EdgeRoom extends EventTarget {
         id,
         frame,
         sends: 0,
+        sentAtMs: 0,
         conn: "",
         answerTimer: undefined,
         resolve,
@@ -699,10 +705,7 @@ export class EdgeRoom extends EventTarget {
     this.#welcome = null;
     for (const timer of this.#timers.keys()) this.#stop(timer);
     this.#holdUntilMs = 0;
-    for (const publication of this.#pending.values()) {
-      clearTimeout(publication.answerTimer);
-      publication.answerTimer = undefined;
-    }
+    for (const publication of this.#pending.values()) this.#queue(publication);
     this.#requests.refuseAll({ code: "disconnected", detail: "the connection was lost" });
     // Closing one that is closed, or still connecting, is harmless.
     socket?.close(CLOSE_NORMAL);
@@ -740,8 +743,7 @@ export class EdgeRoom extends EventTarget {
    * order, so the one that ended the connection has none.
    */
   #failLargest() {
-    const due = [...this.#pending.values()].filter(({ answerTimer }) => answerTimer !== undefined);
-    const [largest] = due.sort((a, b) => b.frame.length - a.frame.length);
+    const [largest] = this.#unanswered().sort((a, b) => b.frame.length - a.frame.length);
     if (largest === undefined) return;
     const detail = "the room closed the connection over it";
     this.#fail(largest, { code: "too_large", detail });
@@ -938,9 +940,10 @@ export class EdgeRoom extends EventTarget {
     if (!recovered) {
       this.#seq = welcome.seq;
       this.#historyBefore = welcome.seq + 1;
+      this.#failForgotten();
     }
     this.#beat();
-    if (welcome.expires !== undefined) this.#renewBefore(welcome.expires);
+    if (welcome.expires) this.#renewBefore(welcome.expires);
     this.#askPresence();
     this.#setState("open");
     this.#emit("welcome", welcome);
@@ -956,24 +959,19 @@ export class EdgeRoom extends EventTarget {
   async #askJoinHistory() {
     const before = this.#historyBefore;
     if (before === null) return;
-    if (before === 1) {
-      this.#historyBefore = null;
-      this.#emit("history", { before, messages: [], more: false });
-      return;
-    }
+    /** @type {History & { problem?: Problem }} */
+    let page = { messages: [], more: false };
     try {
-      const history = await this.history({ before, limit: HISTORY_LIMIT });
-      if (this.#historyBefore !== before) return;
-      this.#historyBefore = null;
-      this.#emit("history", { before, ...history });
+      if (before > 1) page = await this.history({ before, limit: HISTORY_LIMIT });
     } catch (error) {
-      // A lost connection is no news here: the next welcome asks again.
       const { problem } = /** @type {RoomError} */ (error);
-      const isLost = problem.code === "disconnected" || problem.code === "not_connected";
-      if (isLost || this.#historyBefore !== before) return;
-      this.#historyBefore = null;
-      this.#emit("history", { before, messages: [], more: true, problem });
+      // A lost connection is no news here: the next welcome asks again.
+      if (problem.code === "disconnected" || problem.code === "not_connected") return;
+      page = { messages: [], more: true, problem };
     }
+    if (this.#historyBefore !== before) return;
+    this.#historyBefore = null;
+    this.#emit("history", { before, ...page });
   }
 
   #takeRecord(/** @type {RoomRecord} */ record) {
@@ -1040,9 +1038,15 @@ export class EdgeRoom extends EventTarget {
   }
 
   /** @param {{ count: number, users: number }} object */
-  #takeCount({ count, users }) {
+  #setCount({ count, users }) {
     this.#count = { count, users };
     this.#emit("count", this.count);
+  }
+
+  /** @param {{ count: number, users: number }} object */
+  #takeCount(object) {
+    this.#setCount(object);
+    const { count } = object;
     // A room that was large for a while told nobody who came and went meanwhile.
     const stale = this.#members.size !== count && count <= PRESENCE_MAX;
     if (stale && !this.#timers.has("presence")) {
@@ -1068,10 +1072,9 @@ export class EdgeRoom extends EventTarget {
   }
 
   /** @param {{ members: Member[], count: number, users: number }} object */
-  #takePresence({ members, count, users }) {
-    this.#members = new Map(members.map(({ conn, user }) => [conn, user]));
-    this.#count = { count, users };
-    this.#emit("count", this.count);
+  #takePresence(object) {
+    this.#members = new Map(object.members.map(({ conn, user }) => [conn, user]));
+    this.#setCount(object);
     this.#emit("members", { members: this.members });
   }
 
@@ -1098,9 +1101,9 @@ export class EdgeRoom extends EventTarget {
     // With `internal` and no id the room cannot tell what became of what it had taken in: the same
     // id finds out.
     const unknown = problem.code === "internal" && problem.id === undefined;
-    const unsure = [...this.#pending.values()].filter(({ answerTimer }) => answerTimer);
-    if (unknown) for (const due of unsure) this.#refuse(due, problem);
-    if (!unknown || unsure.length === 0) this.#emit("error", problem);
+    const unsure = unknown ? this.#unanswered() : [];
+    for (const due of unsure) this.#refuse(due, problem);
+    if (unsure.length === 0) this.#emit("error", problem);
   }
 
   // --- publications ---
@@ -1118,12 +1121,23 @@ export class EdgeRoom extends EventTarget {
         continue;
       }
       publication.sends += 1;
+      publication.sentAtMs ||= Date.now();
       publication.conn = welcome.conn;
       publication.answerTimer = setTimeout(() => {
-        publication.answerTimer = undefined;
+        this.#queue(publication);
         this.#sendPending();
       }, this.#timing.answerTimeoutMs);
       this.#socket?.send(publication.frame);
+    }
+  }
+
+  /** No replay answers them, and a room that has forgotten their ids would store them twice. */
+  #failForgotten() {
+    const sinceMs = Date.now() - this.#timing.resendWithinMs;
+    for (const publication of this.#pending.values()) {
+      if (publication.sends === 0 || publication.sentAtMs > sinceMs) continue;
+      const detail = "the room did not answer in time";
+      this.#fail(publication, { code: "unanswered", detail });
     }
   }
 
@@ -1136,8 +1150,7 @@ export class EdgeRoom extends EventTarget {
       this.#fail(publication, problem);
       return;
     }
-    clearTimeout(publication.answerTimer);
-    publication.answerTimer = undefined;
+    this.#queue(publication);
     const { backoffFloorMs, backoffStartMs } = this.#timing;
     const askedMs = askedWaitMs(problem.retry_after_ms);
     // Nobody else waits for what this connection may send, so asked for is long enough.
@@ -1166,9 +1179,20 @@ export class EdgeRoom extends EventTarget {
     publication.reject(new RoomError({ ...problem, id: publication.id }));
   }
 
-  #forget(/** @type {Publication} */ { id, answerTimer }) {
-    clearTimeout(answerTimer);
-    this.#pending.delete(id);
+  /** Publications to which an answer is due. */
+  #unanswered() {
+    return [...this.#pending.values()].filter(({ answerTimer }) => answerTimer !== undefined);
+  }
+
+  #forget(/** @type {Publication} */ publication) {
+    this.#queue(publication);
+    this.#pending.delete(publication.id);
+  }
+
+  /** No answer is due any more. */
+  #queue(/** @type {Publication} */ publication) {
+    clearTimeout(publication.answerTimer);
+    publication.answerTimer = undefined;
   }
 
   /**
