@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { endStartedProcesses } from "./process-tree.js";
+import { task } from "./progress.js";
 
 export const ROOT = resolve(import.meta.dirname, "..");
 
@@ -25,6 +26,10 @@ export const ROOT = resolve(import.meta.dirname, "..");
  */
 export async function run(program, args, { env, timeoutMs, visible = false, onOutput }) {
   const startedMs = performance.now();
+  if (visible) {
+    task.clear();
+    task.isMuted = true;
+  }
   const child = spawn(program, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },
@@ -53,6 +58,7 @@ export async function run(program, args, { env, timeoutMs, visible = false, onOu
     });
   });
   clearTimeout(timer);
+  if (visible) task.isMuted = false;
   const seconds = (performance.now() - startedMs) / 1000;
   if (fault !== undefined) output += `\n${fault}\n`;
   return { ok: fault === undefined, output, seconds };

@@ -3,7 +3,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT, run } from "./command.js";
-import { clock, Progress } from "./progress.js";
+import { task } from "./progress.js";
 
 /** @import { Outcome } from "./test.js" */
 
@@ -13,7 +13,6 @@ const SUITE_TIMEOUT_MS = 30 * 60_000;
 
 /** A test that passed, as the reporter for people marks it. */
 const PASSED = /✔/g;
-const PROGRESS_INTERVAL_MS = 1_000;
 
 /**
  * Runs every *.test.js of a folder.
@@ -39,22 +38,15 @@ export async function nodeTests(name, folder, { env = {}, concurrency } = {}) {
   args.push(`--test-reporter=${join(ROOT, "scripts/count-reporter.js")}`);
   args.push(`--test-reporter-destination=${countsFile}`);
   if (concurrency !== undefined) args.push(`--test-concurrency=${concurrency}`);
-  const startedMs = performance.now();
-  const progress = new Progress();
   let passed = 0;
-  const tell = () => {
-    progress.tell(`… ${name}  ${passed} passed, ${clock(performance.now() - startedMs)}`);
-  };
-  const timer = setInterval(tell, PROGRESS_INTERVAL_MS);
   const { ok, output, seconds } = await run(process.execPath, [...args, ...files], {
     env,
     timeoutMs: SUITE_TIMEOUT_MS,
     onOutput: (text) => {
       passed += text.match(PASSED)?.length ?? 0;
+      task.detail = `${passed} passed`;
     },
   });
-  clearInterval(timer);
-  progress.clear();
   const counts = await readCounts(countsFile);
   const failed = counts.failed + counts.cancelled;
   // A run that ended badly has failed, whatever it counted.

@@ -2,6 +2,7 @@
 
 /** Without a terminal: enough to see that it goes on, and little to scroll past. */
 const LINES_INTERVAL_MS = 15_000;
+const TASK_INTERVAL_MS = 1_000;
 const CLEAR_LINE = "\r\u001b[K";
 const COLUMNS_WITHOUT_WORD = 80;
 
@@ -43,6 +44,41 @@ export class Progress {
     this.#isShown = false;
   }
 }
+
+/** What one command shows of all that it does, one thing after the other. */
+class Task {
+  #progress = new Progress();
+  #name = "";
+  #startedMs = 0;
+  /** How far it is, if it knows. */
+  detail = "";
+  /** Somebody else shows something on the same terminal. */
+  isMuted = false;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+
+  /** @param {string} name */
+  start(name) {
+    this.#name = name;
+    this.#startedMs = performance.now();
+    this.detail = "";
+    this.#timer ??= setInterval(() => this.#tell(), TASK_INTERVAL_MS).unref();
+  }
+
+  #tell() {
+    if (this.isMuted) return;
+    const detail = this.detail === "" ? "" : `, ${this.detail}`;
+    this.#progress.tell(`… ${this.#name}  ${clock(performance.now() - this.#startedMs)}${detail}`);
+  }
+
+  /** For what is to stay. */
+  clear() {
+    this.#progress.clear();
+  }
+}
+
+/** What this process is at. */
+export const task = new Task();
 
 /** One that can replace a line. @param {NodeJS.WriteStream} stream */
 function isTerminal(stream) {

@@ -4,6 +4,7 @@
  */
 
 import { endStartedProcesses } from "./process-tree.js";
+import { task } from "./progress.js";
 
 /**
  * What came of a suite, or of a part of it that runs by itself.
@@ -29,6 +30,7 @@ function checked(outcome) {
 
 /** @param {Outcome} outcome */
 function print({ name, passed, failed, skipped = 0, seconds, output }) {
+  task.clear();
   if (failed > 0) process.stdout.write(`\n${output.trimEnd()}\n\n`);
   const counts = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
   const mark = failed > 0 ? "FAILED" : "ok    ";
@@ -42,6 +44,7 @@ async function main() {
   for (const name of process.argv.slice(2)) {
     /** @type {Suite} */
     const suite = await import(`./suites/${name}.js`);
+    task.start(name);
     for await (const result of suite.run()) {
       // What was broken off has not failed.
       if (isStopping) return;

@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { build, ROOT, run } from "./command.js";
+import { task } from "./progress.js";
 
 /** @typedef {{ ok: boolean, output: string }} Finding */
 
@@ -41,6 +42,7 @@ export async function tidy(files, parallelism) {
   const worker = async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       findings.push(await tidyFile(file, ways.get(file), shared));
+      task.detail = `clang-tidy: ${findings.length} of ${files.length} files`;
     }
   };
   await Promise.all(Array.from({ length: parallelism }, worker));

@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, ROOT, run as runProgram } from "../command.js";
 import { failedBefore } from "../node-tests.js";
+import { task } from "../progress.js";
 
 /** @import { Outcome } from "../test.js" */
 
@@ -36,6 +37,7 @@ const FACTOR_MIN = 0.85;
 
 /** @param {string} workload @param {number} repetitions */
 async function collected(workload, repetitions) {
+  task.detail = workload;
   const args = ["--tool=callgrind", "--callgrind-out-file=/dev/null", PROGRAM, workload];
   const { ok, output } = await runProgram("valgrind", [...args, String(repetitions)], {
     timeoutMs: TIMEOUT_MS,

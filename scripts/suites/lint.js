@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ROOT, run as runProgram } from "../command.js";
 import { checkExcerpts } from "../excerpts.js";
+import { task } from "../progress.js";
 import { shellScripts, sourceFiles } from "../source-files.js";
 import { tidy } from "../tidy.js";
 
@@ -88,6 +89,7 @@ export async function* run() {
   let output = "";
   let failed = 0;
   for (const [name, find] of Object.entries(CHECKS)) {
+    task.detail = name;
     const finding = await find();
     if (finding.ok) continue;
     failed++;
