@@ -27,9 +27,11 @@ constexpr std::string_view kToolchain = "wasi";
 constexpr std::string_view kToolchain = "native";
 #endif
 
-// For the page and the SDK: nothing from elsewhere runs in them, and nobody puts them in a frame.
+// For the pages and the SDK: nothing from elsewhere runs in them, and nobody puts them in a frame.
+// Time travel compiles replay.wasm.
 constexpr std::string_view kContentSecurityPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' "
+    "data:; "
     "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr std::string_view kExposedHeaders = "Retry-After, RateLimit, RateLimit-Policy";
 constexpr std::string_view kPreflightMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";

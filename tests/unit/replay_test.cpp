@@ -17,6 +17,8 @@
 #include "base/siphash.h"
 #include "rooms/log_text.h"
 #include "tests/unit/room_harness.h"
+#include "tools/replay/file_source.h"
+#include "tools/replay/words.h"
 
 using edgeroom::hex_u64;
 using edgeroom::LogHeader;
@@ -221,6 +223,44 @@ TEST_SUITE("replay") {
     CHECK(end["replayed"] == 6);
     const auto few = lines_of(run(small_log(), {"--json", "--effects=none", "--from=5"}).out);
     CHECK(few.size() == 4);
+  }
+
+  TEST_CASE("machines get what people read, and the state only where it changes if they wish") {
+    const auto steps = [](std::string_view state) {
+      std::vector<json> records;
+      const auto lines = lines_of(run(small_log(), {"--json", state, "--to=4"}).out);
+      CHECK(json::parse(lines[1])["state"]["muted"].empty());
+      for (const std::string& line : lines) {
+        const json step = json::parse(line);
+        if (step["event"] == "record") records.push_back(step);
+      }
+      REQUIRE(records.size() == 4);
+      return records;
+    };
+    const auto all = steps("--state");
+    const auto changes = steps("--state=changes");
+    CHECK(all[0]["words"] == json{"ana", "message", "(deleted by ana)"});
+    CHECK(all[3]["words"] == json{"bob", "mute", "eve until 2027-01-15 08:01:00.040"});
+    for (size_t i = 0; i < 4; i++) {
+      CHECK(all[i]["state_before"] == changes[i]["state_before"]);
+      CHECK(all[i].contains("state"));
+      CHECK(changes[i].contains("state") == (i == 3));
+    }
+    CHECK(all[3]["state"] == changes[3]["state"]);
+    CHECK(changes[3]["state"]["digest"] != changes[3]["state_before"]);
+    const auto lines = lines_of(run(small_log(), {"--json", "--to=2", "--width=24"}).out);
+    json told;
+    for (const std::string& line : lines) {
+      const json step = json::parse(line);
+      if (!step.contains("effects")) continue;
+      for (const json& effect : step["effects"]) {
+        if (effect["type"] == "broadcast" && told.empty()) told = effect["words"];
+        if (effect["type"] == "scheduleFlush") CHECK(!effect.contains("words"));
+      }
+    }
+    REQUIRE(told.size() == 2);
+    CHECK(told[0] == "told");
+    CHECK(columns_of(told[1].get<std::string>()) <= 24);
   }
 
   TEST_CASE("a break shows the state and goes on, where there is nobody to ask") {

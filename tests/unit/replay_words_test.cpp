@@ -9,6 +9,7 @@
 #include "tools/replay/json_view.h"
 #include "tools/replay/options.h"
 #include "tools/replay/prompt.h"
+#include "tools/replay/record_words.h"
 #include "tools/replay/text_view.h"
 #include "tools/replay/words.h"
 
@@ -122,8 +123,10 @@ TEST_SUITE("replay words") {
           std::vector<std::string>{"< broadcast", "  | [{\"a\":1}]"});
     CHECK(effect_lines(records[1], effects) == std::vector<std::string>{"< timer after=never"});
     CHECK(effect_lines(records[2], effects) == std::vector<std::string>{"< load slots=0,7"});
-    CHECK(effect_json(records[0], effects, false) ==
+    CHECK(effect_json(records[0], effects, {}, false) ==
           "{\"type\":\"broadcast\",\"frame\":[{\"a\":1}]}");
+    CHECK(effect_json(records[1], effects, {"timer", "\"never\""}, false) ==
+          R"({"type":"timer","words":["timer","\"never\""]})");
   }
 }
 

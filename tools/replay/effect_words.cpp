@@ -1,4 +1,4 @@
-// Effects as text: in a few words, and in full.
+#include "tools/replay/effect_words.h"
 
 #include <algorithm>
 
@@ -6,7 +6,6 @@
 #include "rooms/dead_letters.h"
 #include "rooms/log.h"
 #include "rooms/segment.h"
-#include "tools/replay/text_view.h"
 #include "tools/replay/words.h"
 
 namespace edgeroom::replay {

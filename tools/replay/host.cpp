@@ -183,15 +183,15 @@ bool Host::event(EventType type, uint32_t target, uint32_t number, std::string_v
 
 bool Host::give(Step& step, uint32_t target, uint32_t number, std::string_view payload) {
   if (!give_one(step, target, number, payload)) return false;
-  std::string data;
   while (load_) {
     // What the loaded segments lead to may load others.
     const std::vector<uint32_t> slots = *std::exchange(load_, std::nullopt);
     for (const uint32_t slot : slots) {
-      if (!segments_.get(slot, data)) return fail("a segment cannot be read again");
+      const auto segment = segments_.get(slot);
+      if (!segment) return fail("the room reads slot " + std::to_string(slot) + ", which is empty");
       Step loaded;
       loaded.event = EventType::kLoaded;
-      if (!give_one(loaded, slot, 0, data)) return false;
+      if (!give_one(loaded, slot, 0, *segment)) return false;
     }
     Step end;
     end.event = EventType::kLoadEnd;
@@ -220,7 +220,7 @@ bool Host::apply(const Effect& effect, std::string_view data, std::string_view e
   switch (static_cast<EffectType>(effect.type)) {
     case EffectType::kPutSegment:
       if (segments_.put(effect.target, data, extra)) return true;
-      return fail("a segment cannot be stored: is the disk full?");
+      return fail("the room stores what is no segment");
     case EffectType::kLoad: {
       ByteReader reader(data);
       load_.emplace();

@@ -69,8 +69,8 @@ class Host {
   };
   Answer ask(std::string_view operation);
 
-  // What went wrong, when something above was false: the room has refused an event, or the disk
-  // a segment. Nothing can be done with the host after it.
+  // What went wrong, when something above was false: the room has refused an event, or asked for
+  // what makes no sense. Nothing can be done with the host after it.
   [[nodiscard]] const std::string& fault() const { return fault_; }
 
   [[nodiscard]] const RoomState& state() const { return room_.room()->state(); }

@@ -1,11 +1,14 @@
 #include "tools/replay/json_view.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "base/hex.h"
 #include "base/json_writer.h"
 #include "rooms/segment.h"
+#include "tools/replay/record_words.h"
 #include "tools/replay/state_view.h"
+#include "tools/replay/words.h"
 
 namespace edgeroom::replay {
 
@@ -39,9 +42,19 @@ void append_bytes(JsonObjectWriter& object, std::string_view bytes, bool full) {
   if (full) object.string("data", hex_encode(bytes));
 }
 
+void append_words(JsonObjectWriter& object, std::initializer_list<std::string_view> words) {
+  std::string list;
+  for (const std::string_view each : words) {
+    list.push_back(list.empty() ? '[' : ',');
+    append_json_string(list, each);
+  }
+  object.raw("words", list + "]");
+}
+
 }  // namespace
 
-std::string effect_json(const Effect& effect, const EffectList& effects, bool full) {
+std::string effect_json(const Effect& effect, const EffectList& effects, const EffectWords& words,
+                        bool full) {
   std::string out;
   JsonObjectWriter object(out);
   const std::string_view data = effects.data(effect);
@@ -84,13 +97,14 @@ std::string effect_json(const Effect& effect, const EffectList& effects, bool fu
     case EffectType::kFetch: object.string("path", data); break;
     default: break;
   }
+  if (!words.label.empty()) append_words(object, {words.label, words.text});
   object.close();
   return out;
 }
 
 void JsonView::put(std::string& line) {
   line.push_back('\n');
-  std::fwrite(line.data(), 1, line.size(), out_);
+  out_(line);
 }
 
 void JsonView::begin(const LogSummary& log) {
@@ -114,7 +128,16 @@ void JsonView::begin(const LogSummary& log) {
   put(line);
 }
 
-void JsonView::started(const Host& host) { digest_ = host.state().digest(); }
+void JsonView::started(const Host& host) {
+  digest_ = host.state().digest();
+  if (!options_.state) return;
+  std::string line;
+  JsonObjectWriter object(line);
+  object.string("event", "begin");
+  object.raw("state", state_json(look_at(host.state())));
+  object.close();
+  put(line);
+}
 
 void JsonView::on_step(const Step& step, const EffectList& effects, const Host& host) {
   const bool is_record = step.event == EventType::kRecord;
@@ -127,7 +150,12 @@ void JsonView::on_step(const Step& step, const EffectList& effects, const Host& 
   object.string("event", event_name(step.event));
   object.integer("at", whole(step.at_ms));
   if (step.seq >= first_) object.integer("seq", step.seq);
-  if (is_record) object.raw("record", step.line);
+  if (is_record) {
+    const Record& record = *step.record;
+    object.raw("record", step.line);
+    append_words(
+        object, {visible(record.user), record_kind(record), shown(record_text(record), columns())});
+  }
   if (step.event == EventType::kAttemptResult) {
     object.integer("first", step.first);
     object.integer("last", step.last);
@@ -137,14 +165,18 @@ void JsonView::on_step(const Step& step, const EffectList& effects, const Host& 
     line.push_back('[');
     for (const Effect& effect : effects.records()) {
       if (line.back() != '[') line.push_back(',');
-      line += effect_json(effect, effects, options_.effects == Detail::kFull);
+      line += effect_json(effect, effects, effect_words(effect, effects, step, host, columns()),
+                          options_.effects == Detail::kFull);
     }
     line.push_back(']');
   }
   if (is_record && options_.state) {
+    const std::string digest = host.state().digest();
     object.string("state_before", digest_);
-    object.raw("state", state_json(look_at(host.state())));
-    digest_ = host.state().digest();
+    if (!options_.state_changes || digest != digest_) {
+      object.raw("state", state_json(look_at(host.state())));
+    }
+    digest_ = digest;
   }
   object.close();
   put(line);

@@ -1,8 +1,6 @@
 #include "tools/replay/log_file.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/json_scanner.h"
@@ -18,8 +16,6 @@ constexpr size_t kReadBytes = 64U << 10U;
 
 // A record's line goes into the room by its input buffer, and so does the header.
 constexpr size_t kLineBytesMax = kInputBytesMax;
-
-Error system_error(const std::string& what) { return Error{what + ": " + std::strerror(errno)}; }
 
 // Whoever saved an answer that was an error has this in the file.
 std::string problem_in(std::string_view line) {
@@ -37,44 +33,12 @@ std::string problem_in(std::string_view line) {
   return "no log but an error, " + status + ": " + visible(detail);
 }
 
-Result<File> copy_of(std::FILE* from, const std::string& name) {
-  File copy(std::tmpfile());
-  if (!copy) return system_error("no temporary file for " + name);
-  std::string bytes(kReadBytes, '\0');
-  for (;;) {
-    const size_t got = std::fread(bytes.data(), 1, bytes.size(), from);
-    if (got == 0) break;
-    if (std::fwrite(bytes.data(), 1, got, copy.get()) != got) {
-      return system_error("the temporary file for " + name + " cannot be written");
-    }
-  }
-  if (std::ferror(from) != 0) return system_error(name + " cannot be read");
-  return copy;
-}
-
 }  // namespace
-
-void CloseFile::operator()(std::FILE* file) const {
-  if (file != stdin) std::fclose(file);
-}
-
-Result<LogFile> LogFile::open(const std::string& name) {
-  const bool is_input = name == "-";
-  File file(is_input ? stdin : std::fopen(name.c_str(), "rb"));
-  if (!file) return system_error(name);
-  // A pipe cannot go back. Standard input may be a file, but one that others have read from.
-  if (is_input || std::fseek(file.get(), 0, SEEK_END) != 0) {
-    auto copy = copy_of(file.get(), is_input ? "standard input" : name);
-    if (!copy.ok()) return copy.error();
-    file = std::move(copy.value());
-  }
-  return LogFile(std::move(file));
-}
 
 bool LogFile::refill() {
   buffer_.resize(kReadBytes);
   position_ = 0;
-  const size_t got = std::fread(buffer_.data(), 1, buffer_.size(), file_.get());
+  const size_t got = source_->read(buffer_.data(), buffer_.size());
   buffer_.resize(got);
   return got > 0;
 }
@@ -84,7 +48,7 @@ LogFile::Read LogFile::read_line() {
   line_.clear();
   for (;;) {
     if (position_ == buffer_.size() && !refill()) {
-      if (std::ferror(file_.get()) != 0) return Read::kFailed;
+      if (!source_->fault().empty()) return Read::kFailed;
       if (line_.empty()) return Read::kEnd;
       line_number_++;
       return Read::kUnfinishedLine;
@@ -112,12 +76,15 @@ Error LogFile::unreadable(Read read) const {
     return at_line("longer than " + std::to_string(kLineBytesMax) +
                    " bytes, the most that a line of a log can have");
   }
-  return system_error("the log cannot be read beyond line " + std::to_string(line_number_));
+  return Error{"the log cannot be read beyond line " + std::to_string(line_number_) + ": " +
+               source_->fault()};
 }
 
 Result<LogSummary> LogFile::check() {
   LogSummary summary;
-  if (!to_start()) return system_error("the log cannot be read from its beginning");
+  if (!to_start()) {
+    return Error{"the log cannot be read from its beginning: " + source_->fault()};
+  }
   if (auto error = check_header(summary)) return *error;
   if (auto error = check_records(summary)) return *error;
   records_left_ = summary.records;
@@ -214,8 +181,7 @@ bool LogFile::to_start() {
   buffer_.clear();
   position_ = 0;
   line_number_ = 0;
-  std::clearerr(file_.get());
-  return std::fseek(file_.get(), 0, SEEK_SET) == 0;
+  return source_->rewind();
 }
 
 bool LogFile::rewind() { return to_start() && read_line() != Read::kFailed; }

@@ -1,25 +1,22 @@
-// An exported log as a file: checked from its first line to its last, then read record by record.
+// An exported log, line by line: checked from its first line to its last, then read record by
+// record.
 //
 // No more than one line of it is in memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "rooms/log_text.h"
+#include "tools/replay/log_source.h"
 
 namespace edgeroom::replay {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const;
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
 
 // What check() has found.
 struct LogSummary {
@@ -35,11 +32,7 @@ struct LogSummary {
 
 class LogFile {
  public:
-  // `name`: a path, or "-" for standard input. What cannot be read twice is copied to a file
-  // without a name.
-  static Result<LogFile> open(const std::string& name);
-  // `file` can be read from its beginning, and again.
-  explicit LogFile(File file) : file_(std::move(file)) {}
+  explicit LogFile(std::unique_ptr<LogSource> source) : source_(std::move(source)) {}
 
   // Reads all of it, from the beginning. The error names the first line that is wrong, and what is
   // wrong with it; a file that was cut short is none.
@@ -66,8 +59,8 @@ class LogFile {
   [[nodiscard]] Error at_line(const std::string& what) const;
   [[nodiscard]] Error unreadable(Read read) const;
 
-  File file_;
-  std::string buffer_;   // what was read of the file…
+  std::unique_ptr<LogSource> source_;
+  std::string buffer_;   // what was read of the source…
   size_t position_ = 0;  // … and how far it was used
   std::string line_;
   uint64_t line_number_ = 0;

@@ -104,6 +104,7 @@ class Parser {
   bool flag(std::string_view name) {
     if (name == "--each") return options_.each = true;
     if (name == "--state") return options_.state = true;
+    if (name == "--state=changes") return options_.state = options_.state_changes = true;
     if (name == "--json") return options_.json = true;
     if (name == "--debugger") return options_.debugger = true;
     return false;

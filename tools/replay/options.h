@@ -24,6 +24,7 @@ struct Options {
   Detail effects = Detail::kWords;
   bool each = false;
   bool state = false;
+  bool state_changes = false;  // with --json: the state itself only when it has changed
   bool json = false;
   bool debugger = false;
   std::optional<size_t> width;   // columns; 0: nothing is cut

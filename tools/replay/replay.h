@@ -1,4 +1,4 @@
-// A replay from its first record to its last.
+// The replay that scripts/replay runs: on a terminal, or for a program.
 #pragma once
 
 #include <cstdio>
@@ -6,7 +6,7 @@
 #include <string>
 
 #include "tools/replay/options.h"
-#include "tools/replay/view.h"
+#include "tools/replay/text_view.h"
 
 namespace edgeroom::replay {
 

@@ -4,6 +4,7 @@
 
 #include "base/json_scanner.h"
 #include "base/json_writer.h"
+#include "tools/replay/effect_words.h"
 #include "tools/replay/words.h"
 
 namespace edgeroom::replay {
@@ -20,28 +21,10 @@ constexpr std::string_view kYellow = "33";
 constexpr size_t kUserColumnsMax = 20;
 constexpr size_t kOffsetColumns = 10;  // +99999999 s
 constexpr size_t kLabelColumns = 8;    // forwards
-constexpr size_t kKindColumns = 7;     // message
 constexpr size_t kGap = 2;
-
-// However narrow the terminal is.
-constexpr size_t kTextColumnsMin = 20;
 
 // Of a line that differs, before the place where it does.
 constexpr size_t kBeforeDifference = 24;
-
-size_t rest_of(size_t width, size_t used) {
-  if (width == 0) return 0;
-  return width < used + kTextColumnsMin ? kTextColumnsMin : width - used;
-}
-
-std::string kind_of(const Record& record) {
-  switch (record.kind) {
-    case RecordKind::kMessage: return "message";
-    case RecordKind::kDeletion: return "delete";
-    case RecordKind::kModeration: return std::string(moderation_action_name(record.action));
-  }
-  return "";
-}
 
 // A message of a page of history, as GET …/messages answers it.
 struct PageMessage {
@@ -66,31 +49,6 @@ struct PageMessage {
 };
 
 }  // namespace
-
-std::string record_text(const Record& record) {
-  switch (record.kind) {
-    case RecordKind::kMessage:
-      if (record.deleted) return "(deleted by " + std::string(record.by) + ")";
-      return std::string(record.content);
-    case RecordKind::kDeletion: return "message " + std::to_string(record.target);
-    case RecordKind::kModeration: break;
-  }
-  std::string text(record.subject);
-  const bool lasts =
-      record.action == ModerationAction::kBan || record.action == ModerationAction::kMute;
-  if (lasts) text += " " + until_words(record.until == 0 ? kForGood : record.until);
-  if (!record.reason.empty()) text.append(": ").append(record.reason);
-  return text;
-}
-
-std::string record_row(const Record& record, const Columns& columns) {
-  const std::string gap(kGap, ' ');
-  std::string row = right(std::to_string(record.seq), columns.seq) + gap + utc_time(record.ts) +
-                    gap + column(visible(record.user), columns.user) + gap +
-                    column(kind_of(record), kKindColumns) + gap;
-  row += shown(record_text(record), rest_of(columns.width, columns_of(row)));
-  return row;
-}
 
 void TextView::put(std::string_view line) {
   std::fwrite(line.data(), 1, line.size(), screen_.out);

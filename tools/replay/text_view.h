@@ -6,14 +6,23 @@
 //             +100 ms  forwards  seq 41, 240 bytes
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tools/replay/record_words.h"
 #include "tools/replay/state_view.h"
 #include "tools/replay/view.h"
 
 namespace edgeroom::replay {
+
+// Where it writes to.
+struct Screen {
+  std::FILE* out = nullptr;
+  size_t width = 0;  // columns; 0: nothing is cut
+  bool colour = false;
+};
 
 class TextView final : public View {
  public:
@@ -61,15 +70,5 @@ class TextView final : public View {
   std::string digest_;    // of the state before it
   std::vector<std::string> turn_;
 };
-
-// What an effect is in words; empty for one that only the host is concerned with.
-struct EffectWords {
-  std::string label;
-  std::string text;
-};
-EffectWords effect_words(const Effect& effect, const EffectList& effects, const Step& step,
-                         const Host& host, size_t columns);
-// All of an effect, as in the transcripts (tests/transcripts/README.md).
-std::vector<std::string> effect_lines(const Effect& effect, const EffectList& effects);
 
 }  // namespace edgeroom::replay

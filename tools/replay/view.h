@@ -1,9 +1,7 @@
 // What of a replay is shown, and how: one view for people, one for machines.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -33,22 +31,5 @@ class View : public StepListener {
   virtual void stopped(const Record& record, const Host& host) = 0;
   virtual void end(const Outcome& outcome) = 0;
 };
-
-// Where the text view writes to.
-struct Screen {
-  std::FILE* out = nullptr;
-  size_t width = 0;  // columns; 0: nothing is cut
-  bool colour = false;
-};
-
-// How a record is listed: its row, and what stands in it.
-struct Columns {
-  size_t seq = 1;
-  size_t user = 4;
-  size_t width = 0;
-};
-std::string record_row(const Record& record, const Columns& columns);
-// Content, or what was done to whom.
-std::string record_text(const Record& record);
 
 }  // namespace edgeroom::replay
