@@ -387,6 +387,12 @@ TEST_SUITE("replay") {
     CHECK(error({}, other).find("line 1: \"kind\" is dice, and this program knows chat only") !=
           std::string::npos);
     header.kind = "chat";
+    header.room = "lobby\n{}";
+    other.clear();
+    edgeroom::append_log_header(other, header);
+    CHECK(error({}, other) ==
+          "error: FILE: line 1: \"room\" is no room's name: it holds a line feed\n");
+    header.room = "lobby";
     header.snapshot = "\xFF";
     other.clear();
     edgeroom::append_log_header(other, header);

@@ -22,6 +22,10 @@ std::string unsuitable(const LogSummary& log, const Options& options) {
   if (!settings.ok()) return "--var: " + settings.error().detail;
   auto behaviour = make_behaviour(variables.value());
   if (!behaviour.ok()) return "--var: " + behaviour.error().detail;
+  // The room gets it as a line (rooms/abi.h, kStart).
+  if (log.header.room.find('\n') != std::string::npos) {
+    return "line 1: \"room\" is no room's name: it holds a line feed";
+  }
   const std::string kind(behaviour.value()->name());
   if (kind != log.header.kind) {
     return "line 1: \"kind\" is " + log.header.kind + ", and this program knows " + kind +
