@@ -114,10 +114,12 @@ describe("the Worker", () => {
     }
   });
 
-  it("serves the page and the SDK behind a strict policy", async () => {
+  it("serves the pages and the SDK behind a strict policy", async () => {
     for (const [path, type] of [
       ["/", "text/html"],
       ["/client/edgeroom.js", "text/javascript"],
+      ["/client/time-travel", "text/html"],
+      ["/client/replay.wasm", "application/wasm"],
     ]) {
       for (const method of ["GET", "HEAD"]) {
         const response = await edge.fetch(path, { method });
