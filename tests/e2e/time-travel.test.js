@@ -107,6 +107,11 @@ class Member {
     return seq;
   }
 
+  /** Until the central API has this record. @param {number} seq */
+  async confirmed(seq) {
+    await this.sees(({ type, through }) => type === "message_confirmed" && through >= seq);
+  }
+
   /** @param {number} target */
   async delete(target) {
     this.socket.send(JSON.stringify({ type: "delete", seq: target }));
@@ -131,6 +136,8 @@ async function converse() {
   await bo.delete(slip);
   await bo.say("Deleted that. Thanks for nothing, eve.");
   await moderate({ action: "ban", user: "eve", for_s: 3600, reason: "spam, again" });
+  const { seq: ban } = await bo.sees(({ action }) => action === "ban");
+  await bo.confirmed(ban);
   await ana.say(MARKUP);
   await bo.say("right to left: \u202eevil\u202c, and \u05e9\u05dc\u05d5\u05dd");
   await moderate({ action: "ban", user: "mallory" });
@@ -142,7 +149,7 @@ async function converse() {
   }
   await ana.sees((frame) => frame.content === "check 12 of 12: ok");
   const last = await bo.say("All green. Shipping.");
-  await bo.sees(({ type, through }) => type === "message_confirmed" && through >= last);
+  await bo.confirmed(last);
   for (const { socket } of [ana, bo, eve]) socket.close();
 }
 
@@ -261,6 +268,8 @@ class Traveller extends Visitor {
   async take(/** @type {string} */ name) {
     if (!SCREENSHOTS) return;
     await mkdir(SCREENSHOTS, { recursive: true });
+    // Without the ring around what has the keyboard.
+    await this.page.evaluate("document.activeElement.blur()");
     await this.page.screenshot({ path: join(SCREENSHOTS, `time-travel-${name}.png`) });
   }
 }

@@ -162,10 +162,15 @@ export class RecordList {
     const place = this.#placeOfSelected();
     if (this.#rowHeight === 0 || this.#selected < 0 || place >= this.count) return;
     const top = place * this.#rowHeight;
-    const bottom = top + this.#rowHeight;
     const { scrollTop, clientHeight } = this.#box;
-    if (top < scrollTop) this.#box.scrollTop = top;
-    else if (bottom > scrollTop + clientHeight) this.#box.scrollTop = bottom - clientHeight;
+    // How far it is beyond an edge. The next row comes in by its height, and one from afar into the
+    // middle, with what was said around it.
+    const above = scrollTop - top;
+    const below = top + this.#rowHeight - (scrollTop + clientHeight);
+    const isFar = Math.max(above, below) > 2 * this.#rowHeight;
+    if (isFar) this.#box.scrollTop = top - (clientHeight - this.#rowHeight) / 2;
+    else if (above > 0) this.#box.scrollTop -= above;
+    else if (below > 0) this.#box.scrollTop += below;
     this.#build();
   }
 
