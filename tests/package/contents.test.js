@@ -10,7 +10,7 @@ import { installed, packedFile, ROOT, succeeded } from "./packed.js";
 /** @import { Project } from "./project.js" */
 
 /** What is in it has grown by more than a tenth when it is larger. */
-const PACKED_BYTES_MAX = 550_000;
+const PACKED_BYTES_MAX = 730_000;
 
 /** @type {Project} */
 let project;
