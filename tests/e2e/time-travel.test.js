@@ -586,6 +586,22 @@ travel("a room that comes out otherwise is said to differ", async (t) => {
   assert.match(findings, /The state\.\s*recorded {2}0123456789abcdef\s+replayed {2}[0-9a-f]{16}/);
 });
 
+travel("the room can be run with other settings, and wrong ones are named", async (t) => {
+  await t.page.getByText("Other settings than the usual ones").click();
+  const variables = t.page.getByTestId("variables-input");
+  await variables.fill("HISTORY_SIZE:many");
+  await t.page.getByText("Other settings than the usual ones").click();
+  await t.give(log);
+  await t.error.getByText(/^--var: HISTORY_SIZE/).waitFor();
+  assert.equal(await variables.isVisible(), true);
+  await variables.fill("HISTORY_SIZE");
+  await t.give(log);
+  await t.error.getByText("--var takes NAME:VALUE, not 'HISTORY_SIZE'", { exact: true }).waitFor();
+  await variables.fill("HISTORY_SIZE:5\n\n  OUTBOX_RECORDS_MAX:50\n");
+  await t.open(log);
+  await t.page.getByText("As recorded").waitFor();
+});
+
 travel("a log without records is one", async (t) => {
   const lines = log.split("\n");
   const { first, last, ...header } = opened(lines[0] ?? "");

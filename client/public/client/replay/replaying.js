@@ -54,10 +54,11 @@ export class Replaying {
    *
    * @param {Blob} log
    * @param {string} name
+   * @param {string[]} variables of the Worker that the room reads, as NAME:VALUE
    * @param {(records: number, of: number) => void} onProgress
    * @returns {Promise<Replayed>}
    */
-  open(log, name, onProgress) {
+  open(log, name, variables, onProgress) {
     return new Promise((resolve, reject) => {
       this.#worker.addEventListener("error", ({ message }) => {
         reject(new Error(`the replay cannot run: ${message || "its script cannot be loaded"}`));
@@ -76,7 +77,7 @@ export class Replaying {
           rows: this.#rows,
         });
       });
-      this.#ask({ type: "open", log, name });
+      this.#ask({ type: "open", log, name, variables });
     });
   }
 

@@ -29,6 +29,8 @@ const choose = byId("choose", HTMLButtonElement);
 const fileInput = byId("file-input", HTMLInputElement);
 const roomForm = byId("room-form", HTMLFormElement);
 const roomInput = byId("room-input", HTMLInputElement);
+const settings = byId("settings", HTMLDetailsElement);
+const variablesInput = byId("variables-input", HTMLTextAreaElement);
 const tokenInput = byId("token-input", HTMLInputElement);
 const busyText = byId("busy-text", HTMLParagraphElement);
 const busyProgress = byId("busy-progress", HTMLProgressElement);
@@ -112,7 +114,7 @@ async function open(log, name) {
   const opened = new Replaying();
   replaying = opened;
   try {
-    const result = await opened.open(log, name, (records, of) => {
+    const result = await opened.open(log, name, variables(), (records, of) => {
       const done = `${records.toLocaleString("en")} of ${plural(of, "record", "records")}`;
       if (!signal.aborted) showBusy(`Replaying: ${done}`, records / of);
     });
@@ -149,6 +151,12 @@ async function fetchLog(room, token) {
   }
 }
 
+/** One a line; nothing is between two. */
+function variables() {
+  const lines = variablesInput.value.split("\n").map((line) => line.trim());
+  return lines.filter((line) => line !== "");
+}
+
 /** @param {unknown} failure */
 function refuse(failure) {
   close();
@@ -156,6 +164,8 @@ function refuse(failure) {
   const words = failure instanceof Error ? failure.message : String(failure);
   errorText.textContent = `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
   error.hidden = false;
+  // The option that the variables are given by.
+  if (words.startsWith("--var")) settings.open = true;
   choose.focus();
 }
 

@@ -8,9 +8,10 @@ import { fetchModule, LOG_BYTES_MAX, NoModule, Replay, tooLarge, UnusableLog } f
 import { RECORDS_MAX, Steps } from "./steps.js";
 
 /**
- * What the page asks. `open` comes once, `look` after `ended`.
+ * What the page asks. `open` comes once, `look` after `ended`. `variables`: NAME:VALUE.
  *
- * @typedef {{ type: "open", log: Blob, name: string } | { type: "look", index: number }} Question
+ * @typedef {{ type: "open", log: Blob, name: string, variables: string[] }
+ *   | { type: "look", index: number }} Question
  */
 /**
  * What it is told. `refused`: nothing can be replayed. `ended` comes with the lines of the log and
@@ -24,6 +25,7 @@ import { RECORDS_MAX, Steps } from "./steps.js";
  */
 
 const MODULE_URL = new URL("../replay.wasm", import.meta.url);
+const OPTIONS = ["--json", "--state=changes", "--width=160"];
 /** So often the page hears how far it is. */
 const TELL_MS = 100;
 /** Records given at once: few enough to be told in between, and as many as that allows. */
@@ -40,13 +42,15 @@ function tell(answer) {
 /**
  * @param {Blob} log
  * @param {string} name
+ * @param {string[]} variables
  */
-async function open(log, name) {
+async function open(log, name, variables) {
   if (log.size > LOG_BYTES_MAX) throw new UnusableLog(`${name}: ${tooLarge(log.size)}`);
   const replay = new Replay(await fetchModule(MODULE_URL));
   // As on a command line; a name has one line there too.
   const file = name.replaceAll("\n", " ");
-  const lines = await replay.begin(log, ["--json", "--state=changes", "--width=160", "--", file]);
+  const given = variables.map((variable) => `--var=${variable}`);
+  const lines = await replay.begin(log, [...OPTIONS, ...given, "--", file]);
   steps.add(lines);
   const { records } = JSON.parse(steps.frame.get("log") ?? "{}");
   if (records > RECORDS_MAX) {
@@ -105,7 +109,7 @@ function runAll(replay, of) {
 async function answer(question) {
   switch (question.type) {
     case "open":
-      return open(question.log, question.name);
+      return open(question.log, question.name, question.variables);
     case "look":
       return tell({
         type: "step",
