@@ -90,6 +90,15 @@ export const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than the pools of the usual clients keep a connection, so the client closes it first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
+/**
+ * In an outage on purpose a request waits so long for its end, as behind a gateway that queues. Rooms
+ * wait ever longer between two attempts, so in a short outage one is mostly here when it ends.
+ */
+export const OUTAGE_PATIENCE_MS = 2_000;
+
+/** What a caller is told to wait then: no longer than it would by itself. */
+export const OUTAGE_RETRY_AFTER_S = 1;
+
 /** Requests under way have this long when the local endpoint is told to end. */
 export const SHUTDOWN_GRACE_MS = 3_000;
 

@@ -25,6 +25,7 @@ import {
 import { refusal } from "./local/access.js";
 import { createLocalClient, openDatabase } from "./local/database.js";
 import { flatHeaders, httpEvent } from "./local/event.js";
+import { Outage } from "./local/outage.js";
 import { closeServer, listen } from "./local/server.js";
 import { StartError } from "./local/start-error.js";
 import { createLogger } from "./logger.js";
@@ -96,9 +97,10 @@ function createHttpServer(handler, access, logger) {
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
+  const outage = new Outage();
   return createServer(options, async (request, response) => {
     try {
-      send(response, await serve(request, handler, access, logger));
+      send(response, await serve(request, { handler, access, logger, outage }));
     } catch (error) {
       // The client went away before its request was complete: nobody is left to be answered.
       if (request.errored || response.destroyed) return;
@@ -110,12 +112,10 @@ function createHttpServer(handler, access, logger) {
 
 /**
  * @param {IncomingMessage} request
- * @param {Handler} handler
- * @param {Access} access
- * @param {Logger} logger
+ * @param {{ handler: Handler, access: Access, logger: Logger, outage: Outage }} endpoint
  * @returns {Promise<HttpAnswer>}
  */
-async function serve(request, handler, access, logger) {
+async function serve(request, { handler, access, logger, outage }) {
   const body = await readBody(request);
   if (body === undefined) {
     // The rest is thrown away as it comes: closing at once could cost the client its answer.
@@ -124,12 +124,16 @@ async function serve(request, handler, access, logger) {
   }
   const { method = "", url = "" } = request;
   const received = { method, url, headers: flatHeaders(request), body };
+  const chosen = outage.serve(received);
+  if (chosen !== undefined) return chosen;
   const isHealthCheck = method === "GET" && /^\/health(?:\?|$)/.test(url);
   const refused = isHealthCheck ? undefined : refusal(received, access, Date.now());
   if (refused !== undefined) {
     logger.warn("refused", { method, url, reason: refused });
     return answer(403, { message: "Forbidden" });
   }
+  const unavailable = isHealthCheck ? undefined : await outage.refusal();
+  if (unavailable !== undefined) return unavailable;
   return handler(httpEvent(received, request.socket.remoteAddress ?? ""));
 }
 

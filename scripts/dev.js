@@ -164,9 +164,27 @@ const WRANGLER_NOISE = [
   /^\[wrangler:info\] Ready on /,
 ];
 
-/** @param {Settings} settings */
-function startEdge({ port, centralPort, stateDir, toolchain, vars }) {
-  const own = { PERSIST_URL: `http://${HOST}:${centralPort}` };
+/**
+ * What we say of the Worker's variables, and --var may say otherwise.
+ *
+ * @param {Settings} settings
+ * @param {NodeJS.Dict<string>} devVars
+ * @returns {Promise<Record<string, string>>}
+ */
+async function ownVars({ centralPort }, devVars) {
+  const central = `http://${HOST}:${centralPort}`;
+  const wrangler = await readFile(join(ROOT, "wrangler.toml"), "utf8");
+  if (devVars.API_URL || /^\s*API_URL\s*=/m.test(wrangler)) return { PERSIST_URL: central };
+  // So the demo page can stop the central API: central/local/outage.js.
+  const apiUrl = JSON.stringify({ "/api/local-central/": central });
+  return { PERSIST_URL: central, API_URL: apiUrl };
+}
+
+/**
+ * @param {Settings} settings
+ * @param {Record<string, string>} own
+ */
+function startEdge({ port, stateDir, toolchain, vars }, own) {
   const given = new Set(vars.map((text) => text.slice(0, text.indexOf(":"))));
   const all = Object.entries(own)
     .filter(([name]) => !given.has(name))
@@ -301,7 +319,7 @@ async function main() {
   watch(central);
   await waitUntilHealthy(central, centralPort);
   if (isStopping) return;
-  const edge = startEdge(settings);
+  const edge = startEdge(settings, await ownVars(settings, devVars));
   watch(edge);
   await waitUntilHealthy(edge, port);
   if (isStopping) return;

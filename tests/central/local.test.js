@@ -131,6 +131,36 @@ describe("in this process", () => {
     assert.equal((await send(url, body)).status, 200);
   });
 
+  test("it can be told to stop answering, and what waits is served when it may again", async () => {
+    const answering = `${central.url}/api/local-central/answering`;
+    const choose = (/** @type {string} */ body, headers = { "content-type": "application/json" }) =>
+      fetch(answering, { method: "PUT", headers, body });
+    assert.deepEqual(await json(await fetch(answering)), { answering: true });
+    // What a form of any page could send.
+    const plain = await choose('{"answering":false}', { "content-type": "text/plain" });
+    assert.equal(plain.status, 415);
+    for (const body of ["", "{}", "null", '{"answering":0}']) {
+      assert.equal((await choose(body)).status, 400, body);
+    }
+    assert.equal((await fetch(answering, { method: "POST" })).status, 405);
+    assert.deepEqual(await json(await fetch(answering)), { answering: true });
+
+    const body = batchText("outage", [message(1)]);
+    assert.deepEqual(await json(await choose('{"answering":false}')), { answering: false });
+    const refused = await client.post(body);
+    assert.equal(refused.status, 503);
+    assert.equal(refused.headers.get("retry-after"), "1");
+    assert.equal((await fetch(`${central.url}/v1/batches`)).status, 403, "unsigned all the same");
+    assert.equal((await fetch(`${central.url}/health`)).status, 200);
+
+    const signed = await client.aws.sign(`${central.url}/v1/batches`, { method: "POST", body });
+    const waiting = fetch(signed);
+    // The endpoint has it when it answers another request that came later.
+    await fetch(`${central.url}/health`);
+    assert.deepEqual(await json(await choose('{"answering":true}')), { answering: true });
+    assert.deepEqual((await json(await waiting)).results, [{ seq: 1, status: "stored" }]);
+  });
+
   test("an old date is refused", async () => {
     const datetime = new Date(Date.now() - 6 * 60_000).toISOString().replace(/[:-]|\.\d{3}/g, "");
     const url = `${central.url}/v1/rooms/lobby/messages`;
