@@ -356,6 +356,100 @@ scene("another log takes the place of the one that was shown", async (s) => {
   );
 });
 
+// --- what is unread ---
+
+scene(
+  "what came while the connection was lost stands below a line, until one writes",
+  async (s) => {
+    const line = s.page.getByTestId("unread");
+    await s.enterWith(old(1, 10));
+    await s.comeBack({ seq: 14, recovered: true });
+    s.peer.say(live(11, { user: "ana", id: "ours" }), live(12), live(13));
+    s.peer.say({ type: "message_deleted", seq: 14, target: 13, by: "mod", ts: NOW_MS });
+    await line.getByText("2 new messages", { exact: true }).waitFor();
+    assert.equal(await s.page.locator("[data-seq='12']").evaluate(follows, "unread"), true);
+    // What comes now is not news, and a connection lost and found brings none.
+    s.peer.say(live(15));
+    await s.ana.message("message 15").waitFor();
+    assert.equal(await line.textContent(), "2 new messages");
+    await s.comeBack({ seq: 15, recovered: true });
+    await line.waitFor({ state: "detached" });
+    await s.comeBack({ seq: 16, recovered: true });
+    s.peer.say(live(16));
+    await line.getByText("1 new message", { exact: true }).waitFor();
+    await s.take("unread");
+    await s.ana.say("I see");
+    await line.waitFor({ state: "detached" });
+  },
+);
+
+scene("what came while the page was hidden stands below a line", async (s) => {
+  const line = s.page.getByTestId("unread");
+  await s.enterWith(old(1, 10));
+  await setHidden(s, true);
+  s.peer.say(live(11), live(12));
+  await s.ana.message("message 12").waitFor();
+  // Who is away twice at once is away once.
+  await s.comeBack({ seq: 13, recovered: true });
+  s.peer.say(live(13));
+  await s.ana.message("message 13").waitFor();
+  assert.equal(await line.count(), 0);
+  assert.match(await s.page.title(), /^\(3 new\) /);
+  await setHidden(s, false);
+  await line.getByText("3 new messages", { exact: true }).waitFor();
+  assert.equal(await s.page.locator("[data-seq='11']").evaluate(follows, "unread"), true);
+  assert.equal(await s.page.title(), "#lobby · edgeroom");
+});
+
+/** A browser without a window shows all its pages always, so the page is told. */
+async function setHidden(/** @type {Scene} */ s, /** @type {boolean} */ isHidden) {
+  await s.page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+    const visibilityState = hidden ? "hidden" : "visible";
+    Object.defineProperty(document, "visibilityState", {
+      configurable: true,
+      value: visibilityState,
+    });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+}
+
+scene("who has missed much reads on from the first of it", async (s) => {
+  const line = s.page.getByTestId("unread");
+  await s.enterWith(old(1, 10));
+  await s.comeBack({ seq: 60, recovered: true });
+  s.peer.say(...range(11, 60).map((seq) => live(seq)));
+  await line.getByText("50 new messages", { exact: true }).waitFor();
+  const place = await line.boundingBox();
+  const frame = await s.log.boundingBox();
+  assert.ok(place !== null && frame !== null);
+  assert.ok(Math.abs(place.y - frame.y) < 40, `the line is topmost: ${place.y - frame.y}`);
+  // A reader who has not read it all finds the line where it was.
+  await s.comeBack({ seq: 61, recovered: true });
+  s.peer.say(live(61));
+  await line.getByText("51 new messages", { exact: true }).waitFor();
+  assert.equal(await s.page.locator("[data-seq='11']").evaluate(follows, "unread"), true);
+  await s.page.getByTestId("new-messages").click();
+  await s.ana.message("message 61").waitFor();
+  await s.comeBack({ seq: 62, recovered: true });
+  s.peer.say(live(62));
+  await line.getByText("1 new message", { exact: true }).waitFor();
+});
+
+scene("of what was missed and has not come the line does not tell the number", async (s) => {
+  const line = s.page.getByTestId("unread");
+  await s.enterWith(old(1, 10));
+  await s.comeBack({ seq: 80, recovered: false });
+  await s.answer({ before: 81, limit: 50 }, old(31, 80), { more: true });
+  await line.getByText("New messages", { exact: true }).waitFor();
+  assert.equal(await s.page.getByTestId("gap").evaluate(follows, "unread"), true);
+  await s.answer({ before: 11, limit: 100 }, old(1, 10));
+  await s.button("Load them").click();
+  await s.answer({ after: 10 }, old(11, 30), { more: true });
+  await line.getByText("70 new messages", { exact: true }).waitFor();
+  assert.equal(await s.page.locator("[data-seq='11']").evaluate(follows, "unread"), true);
+});
+
 // --- deleted ---
 
 scene("deleted messages keep their place and lose their content, everywhere", async (s) => {

@@ -14,6 +14,7 @@ import { Gaps } from "./gaps.js";
 import { MessageView } from "./message-view.js";
 import { RoomError } from "./problem.js";
 import { dayWords } from "./times.js";
+import { UnreadLine } from "./unread-line.js";
 import { deletionWords, moderationWords, plural, problemWords } from "./words.js";
 
 /**
@@ -87,6 +88,7 @@ export class MessageList {
   #gaps = new Gaps();
   /** @type {Map<Gap, GapLine>} */ #gapLines = new Map();
   /** What a follower of the conversation has missed. @type {Gap | null} */ #missed = null;
+  #unread = new UnreadLine();
   #following = true;
   #unseenCount = 0;
   /** Whether there is a room. */
@@ -110,6 +112,10 @@ export class MessageList {
   /** The `seq` of the oldest message shown; null when there is none. */
   get oldestSeq() {
     return this.#stored[0]?.seq ?? null;
+  }
+
+  get #newestSeq() {
+    return this.#stored.at(-1)?.seq ?? 0;
   }
 
   /** Forgets the room. */
@@ -137,6 +143,7 @@ export class MessageList {
     this.#gaps.clear();
     this.#gapLines.clear();
     this.#missed = null;
+    this.#unread = new UnreadLine();
     this.#list.replaceChildren(...Array.from(this.#waiting.values(), ({ item }) => item));
     this.follow();
     this.#regroupAll();
@@ -147,6 +154,64 @@ export class MessageList {
     this.#following = true;
     this.#unseenCount = 0;
     this.#settle();
+  }
+
+  // --- what is unread ---
+
+  /** The reader is away: disconnected, or elsewhere. */
+  leave() {
+    if (this.#stored.length === 0) return;
+    this.#unread.leave(this.#newestSeq, this.#following);
+    this.#placeUnread();
+  }
+
+  /**
+   * The reader is back, and has missed what came up to this record, or is about to come.
+   *
+   * @param {number} [through]
+   */
+  comeBack(through = this.#newestSeq) {
+    this.#unread.comeBack(through);
+    this.#placeUnread();
+    this.#readOn();
+  }
+
+  /** What came meanwhile is told apart. */
+  #placeUnread() {
+    const { item } = this.#unread;
+    const missed = this.#stored.filter((entry) => this.#isUnread(entry));
+    const first = missed[0]?.item;
+    const next = this.#unreadGap()?.item ?? first;
+    this.#unread.setCount(next === first ? missed.length : null);
+    if (next === undefined ? !item.isConnected : item.nextSibling === next) return;
+    if (next === undefined) item.remove();
+    else this.#list.insertBefore(item, next);
+    this.#regroupAll();
+  }
+
+  #isUnread(/** @type {Entry} */ entry) {
+    const isOthers = entry instanceof MessageView && !entry.own;
+    return isOthers && entry.seq !== null && this.#unread.covers(entry.seq);
+  }
+
+  /** The line of messages that are missing among the unread ones, if any. */
+  #unreadGap() {
+    const { after } = this.#unread;
+    const gap = this.#gaps.all.find(
+      (each) => each.after >= after && this.#unread.covers(each.before - 1),
+    );
+    return gap && this.#gapLines.get(gap);
+  }
+
+  /** Who followed the conversation reads on from the first message that was missed. */
+  #readOn() {
+    this.#settle();
+    const { item } = this.#unread;
+    if (!this.#following || !item.isConnected) return;
+    const place = item.getBoundingClientRect().top - this.#log.getBoundingClientRect().top;
+    if (place >= 0) return;
+    this.#log.scrollTop += place;
+    this.#takeScroll();
   }
 
   // --- what is missing ---
@@ -244,6 +309,7 @@ export class MessageList {
     this.#log.setAttribute("aria-busy", "true");
     for (const message of missing) this.#put(message);
     this.#placeGaps();
+    this.#placeUnread();
     this.#gapLines.get(gap)?.setState(partial ? "partial" : "idle");
     this.#regroupAll();
     this.#log.removeAttribute("aria-busy");
@@ -291,7 +357,12 @@ export class MessageList {
     if (!own && !this.#following) this.#unseenCount += 1;
     this.#trim();
     this.#regroupEnd();
-    this.#settle();
+    if (!this.#unread.covers(message.seq)) {
+      this.#settle();
+      return;
+    }
+    this.#placeUnread();
+    this.#readOn();
   }
 
   /** @param {Moderation} record */
@@ -390,6 +461,8 @@ export class MessageList {
    * @param {unknown} content
    */
   addWaiting(id, user, content) {
+    this.#unread.forget();
+    this.#placeUnread();
     const view = new MessageView({ seq: 0, ts: Date.now(), user, content, id }, true);
     this.#waiting.set(id, view);
     this.#list.append(view.item);

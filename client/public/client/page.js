@@ -2,7 +2,7 @@
 /**
  * The demo page: joins a room and shows what happens in it.
  *
- * @import { EdgeRoom, RoomRecord, StateChange } from "./edgeroom.js"
+ * @import { EdgeRoom, RoomRecord, StateChange, Welcome } from "./edgeroom.js"
  * @import { Problem } from "./problem.js"
  */
 import { ConnectionBar } from "./connection-bar.js";
@@ -86,7 +86,7 @@ function join(name, user, token) {
 /** Nothing of a room that was left is shown in the next one. */
 function listen(/** @type {EdgeRoom} */ joined) {
   joined.on("state", (change) => joined === room && takeState(change));
-  joined.on("welcome", () => takeWelcome(joined));
+  joined.on("welcome", (welcome) => takeWelcome(joined, welcome));
   joined.on("reset", ({ seq }) => {
     uncheckedBefore = 0;
     messages.reset(seq);
@@ -110,8 +110,12 @@ function listen(/** @type {EdgeRoom} */ joined) {
 /** @param {StateChange} change */
 function takeState(change) {
   bar.show(change);
-  if (change.state === "open") enter();
-  else typing.clear();
+  if (change.state === "open") {
+    enter();
+  } else {
+    typing.clear();
+    messages.leave();
+  }
   if (change.state === "waiting" && !entered && change.reason !== null) {
     showError(problemWords(change.reason));
   }
@@ -247,9 +251,13 @@ function edit(/** @type {string} */ id) {
 
 // --- what was missed ---
 
-/** @param {EdgeRoom} joined */
-function takeWelcome(joined) {
+/**
+ * @param {EdgeRoom} joined
+ * @param {Welcome} welcome
+ */
+function takeWelcome(joined, { seq }) {
   messages.takeOpen();
+  if (!document.hidden) messages.comeBack(seq);
   // When all that comes with the welcome has been told.
   queueMicrotask(() => checkDeletions(joined));
 }
@@ -375,8 +383,12 @@ messageInput.addEventListener("input", () => typing.takeInput(messageInput.value
 byId("leave", HTMLButtonElement).addEventListener("click", leave);
 byId("error-close", HTMLButtonElement).addEventListener("click", hideError);
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
+  if (document.hidden) {
+    messages.leave();
+    return;
+  }
   unread = 0;
   showUnread();
+  if (room?.state === "open") messages.comeBack();
 });
 start();
