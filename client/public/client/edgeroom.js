@@ -242,6 +242,8 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {AbortSignal} [signal] aborted: the room is left, as by `close()`
  * @property {number} [queueMax] how many publications may wait for an answer, or for a connection
  * @property {Partial<Timing>} [timing]
+ * @property {new (url: URL, protocols: string[]) => WebSocket} [WebSocket] makes the connections in
+ *   place of the platform's own
  */
 /**
  * @typedef {object} Publication
@@ -651,7 +653,7 @@ export class EdgeRoom extends EventTarget {
     let socket;
     try {
       const protocols = token === undefined ? [] : [PROTOCOL, `bearer.${token}`];
-      socket = new WebSocket(this.#socketUrl(), protocols);
+      socket = new (this.#options.WebSocket ?? WebSocket)(this.#socketUrl(), protocols);
     } catch (error) {
       // A name or a token that no URL or header can carry: it will not get better.
       this.#finish({ code: "bad_request", detail: /** @type {Error} */ (error).message });
