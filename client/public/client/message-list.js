@@ -91,6 +91,7 @@ export class MessageList {
   #unread = new UnreadLine();
   #following = true;
   #unseenCount = 0;
+  #isSettling = false;
   /** Whether there is a room. */
   #isKnown = false;
 
@@ -106,7 +107,7 @@ export class MessageList {
       this.#log.focus();
     });
     // The composer grows and on-screen keyboards come and go: keep the end in sight.
-    new ResizeObserver(() => this.#settle()).observe(this.#log);
+    new ResizeObserver(() => this.#settleNow()).observe(this.#log);
   }
 
   /** The `seq` of the oldest message shown; null when there is none. */
@@ -205,7 +206,7 @@ export class MessageList {
 
   /** Who followed the conversation reads on from the first message that was missed. */
   #readOn() {
-    this.#settle();
+    this.#settleNow();
     const { item } = this.#unread;
     if (!this.#following || !item.isConnected) return;
     const place = item.getBoundingClientRect().top - this.#log.getBoundingClientRect().top;
@@ -644,8 +645,20 @@ export class MessageList {
     this.#showUnseen();
   }
 
-  /** After any change of the list or its size. */
+  /**
+   * After any change of the list: once for all that come in one turn, because each look at the size
+   * of the list costs as much as all of them.
+   */
   #settle() {
+    if (this.#isSettling) return;
+    this.#isSettling = true;
+    queueMicrotask(() => {
+      this.#isSettling = false;
+      this.#settleNow();
+    });
+  }
+
+  #settleNow() {
     if (this.#following) this.#log.scrollTop = this.#log.scrollHeight;
     this.#showUnseen();
   }

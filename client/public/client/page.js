@@ -10,6 +10,7 @@ import { byId } from "./dom.js";
 import { connect, newId, RoomError } from "./edgeroom.js";
 import { MessageList } from "./message-list.js";
 import { People } from "./people.js";
+import { Scenes } from "./scenes.js";
 import { Typing } from "./typing.js";
 import { plural, problemWords } from "./words.js";
 
@@ -49,7 +50,9 @@ let uncheckedBefore = 0;
 const unsent = new Map();
 
 const bar = new ConnectionBar(() => room?.reconnect());
-const people = new People();
+/** @type {Scenes} */
+const scenes = new Scenes(submit, () => people.makePlace());
+const people = new People(() => scenes.makePlace());
 const typing = new Typing(() => room?.signal("typing"));
 const messages = new MessageList({
   isOwn: (user) => user === room?.user,
@@ -76,9 +79,11 @@ function join(name, user, token) {
   const joined = connect(name, {
     ...(user === "" ? {} : { user }),
     ...(token === "" ? {} : { token }),
+    WebSocket: scenes.WebSocket,
   });
   room = joined;
   listen(joined);
+  scenes.enter(joined, token);
   bar.show({ state: "connecting", reason: null, retryAtMs: null, patient: false });
   remember({ room: name, user, withToken: token !== "" });
 }
@@ -160,6 +165,7 @@ function leave() {
   unsent.clear();
   messages.clear();
   people.clear();
+  scenes.leave();
   typing.clear();
   bar.clear();
   hideError();
@@ -216,28 +222,37 @@ function takeRecord(record) {
 /** Publishes, or tries again, what `unsent` holds under this id. */
 async function publish(/** @type {string} */ id) {
   const target = joinedRoom();
+  const sentAtMs = performance.now();
   try {
     const { seq, conn } = await target.publish(unsent.get(id), { id });
-    if (target !== room) return;
+    if (target !== room) return false;
     unsent.delete(id);
     messages.settleWaiting(id, seq, conn);
+    scenes.takeReceipt(seq, sentAtMs);
+    return true;
   } catch (failure) {
-    if (target !== room) return;
     if (!(failure instanceof RoomError)) throw failure;
+    if (target !== room) return false;
     messages.failWaiting(id, failure.problem, target.state === "closed");
+    return false;
   }
+}
+
+/** Shows and publishes a text; resolves to whether it is stored. */
+function submit(/** @type {string} */ text) {
+  const id = newId();
+  unsent.set(id, text);
+  messages.addWaiting(id, joinedRoom().user, text);
+  return publish(id);
 }
 
 function send() {
   // Half a character can come from a broken paste; the room would refuse the whole text.
   const text = messageInput.value.trim().toWellFormed();
   if (text === "" || room === null || room.state === "closed") return;
-  const id = newId();
-  unsent.set(id, text);
-  messages.addWaiting(id, room.user, text);
   messageInput.value = "";
   typing.takeSent();
-  publish(id);
+  submit(text);
 }
 
 /** Takes a message that was refused back into the composer. */

@@ -19,11 +19,19 @@ export class People {
   #users = 0;
   #named = 0;
 
-  constructor() {
+  /** @param {() => void} makePlace closes what else stands beside the conversation */
+  constructor(makePlace) {
     this.#show(matchMedia("(min-width: 50rem)").matches);
     this.#toggle.addEventListener("click", () => {
-      this.#show(this.#view.dataset.people === "closed");
+      const isOpen = this.#view.dataset.people === "open";
+      if (!isOpen) makePlace();
+      this.#show(!isOpen);
     });
+  }
+
+  /** Something else wants its place. */
+  makePlace() {
+    this.#show(false);
   }
 
   /** Forgets everybody. */

@@ -147,3 +147,10 @@ export function typingWords(names) {
 export function plural(number, one, many) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
+
+/** A short duration, as a figure. */
+export function durationWords(/** @type {number} */ ms) {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${Math.round(ms / 60_000)} min`;
+}
