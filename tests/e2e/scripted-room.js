@@ -133,8 +133,9 @@ async function readPage(path, policy) {
 export async function startScriptedRoom({ policy } = {}) {
   const peers = new Inbox();
   /** How upgrades and the question for the reason are refused; null lets everybody in. */
-  /** @type {{ refusal: { status: number, headers?: Record<string, string>, detail: string } | null }} */
-  const script = { refusal: null };
+  /** Who is not refused is told `room`, if there is one. */
+  /** @type {{ refusal: { status: number, headers?: Record<string, string>, detail: string } | null, room: { headers?: Record<string, string>, body: object } | null }} */
+  const script = { refusal: null, room: null };
   /** What was asked over HTTP. */
   /** @type {string[]} */
   const questions = [];
@@ -146,6 +147,12 @@ export async function startScriptedRoom({ policy } = {}) {
       return;
     }
     questions.push(request.url ?? "");
+    if (script.refusal === null && script.room !== null) {
+      const { headers = {}, body } = script.room;
+      response.writeHead(200, { "content-type": "application/json", ...headers });
+      response.end(JSON.stringify(body));
+      return;
+    }
     const { status, headers = {}, detail } = script.refusal ?? { status: 200, detail: "" };
     response.writeHead(status, { "content-type": "application/problem+json", ...headers });
     response.end(JSON.stringify({ type: "about:blank", title: "Refused", status, detail }));

@@ -14,6 +14,7 @@ import { plural } from "./words.js";
 /** Shorter than the client waits for a connection to come about, so that it does not start anew. */
 const OFFLINE_MS = 8_000;
 
+const NOTHING_YET = "What it does is said here, and shown by the ticks and the figures.";
 const OFFLINE_WORDS = `Go offline for ${OFFLINE_MS / 1000} s`;
 const FLOOD_WORDS = "Flood the room";
 
@@ -41,6 +42,7 @@ export class Breakage {
   constructor(publish, changed) {
     this.#publish = publish;
     this.#changed = changed;
+    this.#say(NOTHING_YET);
     this.#offlineButton.textContent = OFFLINE_WORDS;
     this.#floodButton.textContent = FLOOD_WORDS;
     byId("flood-words", HTMLLegendElement).textContent =
@@ -71,7 +73,7 @@ export class Breakage {
     this.#setFlood(null);
     this.#endQuestion();
     this.#mend();
-    this.#say("");
+    this.#say(NOTHING_YET);
   }
 
   /** Looks what there is to be broken. */

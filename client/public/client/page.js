@@ -153,7 +153,7 @@ function takeClosed(reason) {
   setComposing(false);
   forget();
   if (reason !== null) showError(problemWords(reason));
-  if (reason?.status === 401) tokenDetails.open = true;
+  if (reason?.status === 401 || reason?.code === "token_expired") tokenDetails.open = true;
 }
 
 function leave() {

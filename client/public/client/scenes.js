@@ -4,6 +4,7 @@
  * recover. While it is closed nothing is counted and nothing is asked.
  *
  * @import { EdgeRoom, StateChange } from "./edgeroom.js"
+ * @import { StatusReport } from "./room-status.js"
  */
 import { Breakage } from "./breakage.js";
 import { byId } from "./dom.js";
@@ -37,8 +38,10 @@ export class Scenes {
   #token = "";
   #connections = 0;
   #isOpen = isRemembered();
-  /** @type {StatusPoll | null} while somebody looks */ #poll = null;
+  /** Whether somebody looks. */
+  #isWatching = false;
   /** @type {(() => void)[]} end what is listened to meanwhile */ #listening = [];
+  /** @type {StatusPoll | null} */ #poll = null;
 
   /**
    * @param {(text: string) => Promise<boolean>} publish shows and sends a message of ours; whether
@@ -94,7 +97,7 @@ export class Scenes {
    * @param {number} sentAtMs as of performance.now()
    */
   takeReceipt(seq, sentAtMs) {
-    if (this.#poll === null) return;
+    if (!this.#isWatching) return;
     this.#figures.takeStored(seq, sentAtMs);
     this.#takeConfirmed();
   }
@@ -121,33 +124,32 @@ export class Scenes {
 
   /** Works while somebody looks, and there is something to look at. */
   #watch() {
-    const isCut = this.#breakage.cable.isCut;
     const isLive = this.#room?.state !== "closed" && this.#connections > 0;
-    const room = this.#isOpen && isLive && !document.hidden && !isCut ? this.#room : null;
-    if ((room !== null) === (this.#poll !== null)) return;
-    if (room === null) this.#rest();
-    else this.#work(room);
+    const room = this.#isOpen && isLive && !document.hidden ? this.#room : null;
+    if ((room !== null) !== this.#isWatching) this.#setWatching(room);
+    const askable = this.#breakage.cable.isCut ? null : room;
+    if ((askable !== null) !== (this.#poll !== null)) this.#setAsking(askable);
   }
 
-  #rest() {
+  #setWatching(/** @type {EdgeRoom | null} */ room) {
+    this.#isWatching = room !== null;
     for (const end of this.#listening.splice(0)) end();
-    this.#poll?.stop();
-    this.#poll = null;
     this.#figures.stop();
-  }
-
-  #work(/** @type {EdgeRoom} */ room) {
+    if (room === null) return;
+    this.#figures.start();
     this.#listening = [
       room.on("record", ({ type }) => {
         if (type === "new_message") this.#figures.takeMessage();
       }),
       room.on("confirmed", () => this.#takeConfirmed()),
     ];
-    this.#figures.start();
-    this.#poll = new StatusPoll(room.room, this.#token, (report) => {
-      this.#figures.takeReport(report);
-    });
     this.#breakage.look();
+  }
+
+  #setAsking(/** @type {EdgeRoom | null} */ room) {
+    this.#poll?.stop();
+    const tell = (/** @type {StatusReport} */ report) => this.#figures.takeReport(report);
+    this.#poll = room && new StatusPoll(room.room, this.#token, tell);
   }
 
   #takeConfirmed() {
