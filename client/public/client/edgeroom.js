@@ -54,7 +54,7 @@ export { RoomError };
  */
 
 /** @type {Readonly<Timing>} */
-export const DEFAULT_TIMING = Object.freeze({
+export const DEFAULT_TIMING = {
   connectTimeoutMs: 10_000,
   // Below the 60 s after which common proxies drop an idle connection. The room sleeps through it.
   heartbeatIntervalMs: 25_000,
@@ -73,7 +73,7 @@ export const DEFAULT_TIMING = Object.freeze({
   resendWithinMs: 300_000,
   presenceRefreshMs: 3_000,
   renewBeforeMs: 60_000,
-});
+};
 
 /** Timers count milliseconds in 31 bits. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -652,7 +652,7 @@ export class EdgeRoom extends EventTarget {
     this.#token = token;
     let socket;
     try {
-      const protocols = token === undefined ? [] : [PROTOCOL, `bearer.${token}`];
+      const protocols = token ? [PROTOCOL, `bearer.${token}`] : [];
       socket = new (this.#options.WebSocket ?? WebSocket)(this.#socketUrl(), protocols);
     } catch (error) {
       // A name or a token that no URL or header can carry: it will not get better.
@@ -670,6 +670,10 @@ export class EdgeRoom extends EventTarget {
     socket.onmessage = (event) => {
       if (this.#socket === socket) this.#takeFrame(socket, event.data);
     };
+    // Of a refused upgrade Node.js 22 tells nothing but an error.
+    socket.onerror = () => {
+      if (this.#socket === socket && !opened) this.#takeRefusal();
+    };
     socket.onclose = (event) => {
       if (this.#socket !== socket) return;
       if (opened) this.#takeClose(event.code, event.reason);
@@ -681,17 +685,17 @@ export class EdgeRoom extends EventTarget {
     const base = this.#options.url ?? globalThis.location?.origin;
     if (base === undefined) throw new TypeError("the option url is needed outside a page");
     // A URL drops these two as path segments, so the edge would never see them.
-    if (["", ".", ".."].includes(this.#room)) {
+    if (/^\.{0,2}$/.test(this.#room)) {
       throw new TypeError(`"${this.#room}" is not the name of a room`);
     }
-    const { origin, pathname } = new URL(base);
-    const mount = pathname.replace(/\/+$/, "");
-    return new URL(`${origin}${mount}${path}/${encodeURIComponent(this.#room)}`);
+    const url = new URL(base);
+    url.pathname = url.pathname.replace(/\/*$/, `${path}/${encodeURIComponent(this.#room)}`);
+    return url;
   }
 
   #socketUrl() {
     const url = this.#endpoint("/rooms");
-    url.protocol = url.protocol === "https:" || url.protocol === "wss:" ? "wss:" : "ws:";
+    url.protocol = url.protocol.replace("http", "ws");
     if (this.#options.user) url.searchParams.set("user", this.#options.user);
     if (this.#epoch !== null) {
       url.searchParams.set("epoch", this.#epoch);
@@ -746,9 +750,8 @@ export class EdgeRoom extends EventTarget {
    */
   #failLargest() {
     const [largest] = this.#unanswered().sort((a, b) => b.frame.length - a.frame.length);
-    if (largest === undefined) return;
     const detail = "the room closed the connection over it";
-    this.#fail(largest, { code: "too_large", detail });
+    if (largest) this.#fail(largest, { code: "too_large", detail });
   }
 
   /** A refused upgrade looks like a lost network, so the edge is asked over HTTP. */
@@ -769,7 +772,7 @@ export class EdgeRoom extends EventTarget {
       // What was refused may be not the room, but who wants to join it.
       if (user) url.searchParams.set("user", user);
       const response = await fetch(url, {
-        headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+        headers: token ? { Authorization: `Bearer ${token}` } : {},
         cache: "no-store",
         signal: AbortSignal.any([
           this.#ended.signal,
