@@ -15,6 +15,8 @@ import { launchBrowser, PHONE, Visitor } from "./visitor.js";
 const BASE_URL = process.env.EDGEROOM_URL ?? "";
 const CENTRAL_URL = process.env.EDGEROOM_CENTRAL_URL ?? "";
 const limits = { timeout: 90_000 };
+/** All of their messages are shown at once: a page keeps 500. */
+const FLOODS_MAX = 4;
 
 if (BASE_URL === "" || CENTRAL_URL === "") {
   throw new Error("EDGEROOM_URL and EDGEROOM_CENTRAL_URL are not set: give those of scripts/dev");
@@ -280,19 +282,27 @@ test("a flood is held back, and loses nothing", limits, async () => {
   await ana.page.getByTestId("flood").click();
   await ana.page.getByTestId("flood-cancel").click();
   assert.equal(await ana.messages.count(), 0);
-  await ana.page.getByTestId("flood").click();
-  await ana.page.getByTestId("flood-confirm").click();
   const note = ana.page.getByTestId("scenes-note");
-  await note.getByText(/^200 of 200 messages stored in /).waitFor();
-  assert.match((await note.textContent()) ?? "", /[1-9]\d* refusals? for now: sent again\.$/);
+  const wasRefused = async () =>
+    /[1-9]\d* refusals? for now/.test((await note.textContent()) ?? "");
+  let floods = 0;
+  // A machine that is slow enough is not refused anything.
+  for (; floods < FLOODS_MAX && !(await wasRefused()); floods += 1) {
+    await ana.page.getByTestId("flood").click();
+    await ana.page.getByTestId("flood-confirm").click();
+    await ana.messages.nth(floods * 100 + 99).waitFor();
+    await note.getByText(/^100 of 100 messages stored in /).waitFor();
+  }
+  assert.ok(await wasRefused(), `none of ${floods} floods was refused anything`);
   await ana.say("and on it goes");
   await bo.message("and on it goes").waitFor();
   const read = await texts(ana);
-  assert.equal(read.length, 201);
-  assert.equal(new Set(read).size, 201);
+  assert.equal(read.length, floods * 100 + 1);
+  const each = Array.from({ length: 100 }, (_, index) => `Flood, ${index + 1} of 100`);
+  for (const text of each) assert.equal(read.filter((words) => words === text).length, floods);
   // Everybody reads them in the same order.
   assert.deepEqual(await texts(bo), read);
-  await ana.withStatus("confirmed").nth(200).waitFor();
+  await ana.withStatus("stored").first().waitFor({ state: "detached" });
   assert.equal(await ana.page.getByTestId("note").count(), 0);
   await shows(ana, "fact-reconnections", /^0$/);
   await ana.page.getByRole("button", { name: "Flood the room" }).waitFor();

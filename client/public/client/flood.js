@@ -6,12 +6,12 @@
 
 /** What the room allows at once by default (MESSAGE_LIMITS). */
 export const FLOOD_SIGNALS = 400;
-export const FLOOD_MESSAGES = 200;
+export const FLOOD_MESSAGES = 100;
 /**
- * Messages under way at once. All of them may be refused together, four or five times; after a
- * hundred refusals a room closes the connection.
+ * Messages under way at once. All of them may be refused together, and the client waits so long then
+ * that about fifty are taken; after a hundred refusals a room would close the connection.
  */
-const UNDER_WAY_MAX = 12;
+const UNDER_WAY_MAX = 40;
 
 /**
  * @typedef {object} FloodState
