@@ -35,6 +35,15 @@ describe("scripts/dev", limits, () => {
     return { dev, ...addresses };
   }
 
+  /** Whether the central API answers; chooses so if told. @param {string} edge @param {boolean} [choice] */
+  async function answering(edge, choice) {
+    const body = JSON.stringify({ answering: choice });
+    const headers = { "content-type": "application/json" };
+    const init = choice === undefined ? {} : { method: "PUT", headers, body };
+    const answer = await fetch(`${edge}/api/local-central/answering`, init);
+    return answer.json();
+  }
+
   /** Says something in a room. @param {string} edge @returns {Promise<number>} its seq */
   async function publish(edge) {
     const socket = new WebSocket(`${edge.replace("http", "ws")}/rooms/kept?user=ana`);
@@ -60,13 +69,24 @@ describe("scripts/dev", limits, () => {
     assert.equal(first.edge, `http://127.0.0.1:${env.PORT}`);
     assert.equal(first.central, `http://127.0.0.1:${env.CENTRAL_PORT}`);
     assert.equal(await publish(first.edge), 1);
+    // The page may stop the central API, and a new start ends that too.
+    assert.deepEqual(await answering(first.edge, false), { answering: false });
     assert.equal(await first.dev.stop(), 0);
     assert.deepEqual(startedProcesses(), []);
 
     const second = await start();
     assert.equal(await publish(second.edge), 2);
+    assert.deepEqual(await answering(second.edge), { answering: true });
     assert.equal(await second.dev.stop(), 0);
     assert.deepEqual(startedProcesses(), []);
+  });
+
+  test("an API_URL of one's own stands", async () => {
+    const { dev, edge } = await start(["--var", `API_URL:{"/api/shop/":"http://127.0.0.1:1"}`]);
+    const answer = await fetch(`${edge}/api/local-central/answering`);
+    assert.equal(answer.status, 404);
+    assert.match((await answer.json()).detail, /no prefix in API_URL/);
+    assert.equal(await dev.stop(), 0);
   });
 
   test("a setting that the Worker refuses is one clear error", async () => {
