@@ -81,6 +81,7 @@ test("what was aborted before it began does not begin", limits, async () => {
 
 test("questions may be given up, and late answers are about nothing", limits, async () => {
   const { room, peer } = await scene.enter();
+  room.on("error", () => assert.fail("nobody waits for it"));
   for (const ask of [
     (/** @type {AbortSignal} */ signal) => room.history({ before: 9, signal }),
     (/** @type {AbortSignal} */ signal) => room.delete(9, { signal }),
@@ -94,6 +95,7 @@ test("questions may be given up, and late answers are about nothing", limits, as
     await assert.rejects(asked, { message: "enough" });
     assert.equal(listeners(giveUp.signal), 0);
     peer.say({ type: "history", messages: [], more: false, ref });
+    peer.say({ type: "error", code: "not_found", detail: "gone", ref });
   }
   const fresh = room.history({ before: 8 });
   const { ref } = await peer.frames.take();

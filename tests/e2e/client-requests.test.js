@@ -71,6 +71,26 @@ test("each record answers one question, the oldest", limits, async () => {
   await assert.rejects(deleted[1], { code: "not_found" });
 });
 
+test("a deletion that the replay answers is not answered twice", limits, async () => {
+  const { room, peer } = await scene.enter();
+  room.on("error", () => assert.fail("it was done"));
+  const lost = room.delete(1);
+  await peer.frames.take();
+  peer.socket.terminate();
+  await assert.rejects(lost, { code: "disconnected" });
+  const back = await scene.server.peers.take();
+  back.welcome({ seq: 1, recovered: true });
+  await next(room, "welcome");
+  // Asked again before the replay has come.
+  const again = room.delete(1);
+  const { ref } = await back.frames.take();
+  const deletion = { type: "message_deleted", seq: 1, target: 1, by: "ana", ts: TS };
+  back.say(deletion);
+  assert.deepEqual(await again, deletion);
+  back.say({ type: "error", code: "not_found", detail: "gone", ref }, newMessage(2));
+  await next(room, "record");
+});
+
 test("a moderation may be refused, and be lost with its connection", limits, async () => {
   const { room, peer } = await scene.enter();
   room.on("error", () => assert.fail("whoever asked hears of it"));

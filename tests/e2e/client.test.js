@@ -334,7 +334,6 @@ test("an error that is about nothing of ours is told", limits, async () => {
     code: "muted",
     detail: "until noon",
     id: "unknown",
-    ref: "unknown",
   };
   peer.say(error);
   assert.deepEqual(await told, error);

@@ -169,11 +169,14 @@ describe("the SDK", { timeout: 240_000 }, () => {
   let store;
   /** @type {Awaited<ReturnType<typeof startEdge>>} */
   let edge;
+  /** Ends the conversations that go on when one has failed. */
+  const over = new AbortController();
   before(async () => {
     store = await CentralProcess.start();
     edge = await startEdge({ centralUrl: store.url, withoutPages: true });
   });
   after(async () => {
+    over.abort();
     await edge.close();
     await store.kill();
   });
@@ -197,7 +200,7 @@ describe("the SDK", { timeout: 240_000 }, () => {
   async function play(cut) {
     const cable = await FrameCable.lay(edge.url, cut);
     const name = newRoom();
-    const deadline = AbortSignal.timeout(STORE_PATIENCE_MS);
+    const deadline = AbortSignal.any([over.signal, AbortSignal.timeout(STORE_PATIENCE_MS)]);
     const bo = new Visitor(edge.url, name, "bo", deadline);
     await bo.opened();
     const ana = new Visitor(cable.url, name, "ana", deadline);

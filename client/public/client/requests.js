@@ -77,11 +77,12 @@ export class Requests {
 
   /**
    * @param {Problem} problem
-   * @returns {boolean} whether it is about a question of ours
+   * @returns {boolean} whether it is about a question of ours, be it one that nobody waits for any
+   *   more: a record has answered it, or it was given up
    */
   refuse(problem) {
     const request = this.#waiting.get(problem.ref);
-    if (request === undefined) return false;
+    if (request === undefined) return problem.ref !== undefined;
     const waitMs = askedWaitMs(problem.retry_after_ms);
     const inTime = performance.now() + waitMs < request.deadlineMs;
     if (problem.code === "rate_limited" && waitMs > 0 && inTime) {
