@@ -10,10 +10,12 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
 #include "bench/guard/guard_room.h"
 #include "worker/edge.h"
+#include "worker/moderator.h"
 
 namespace edgeroom::guard {
 
@@ -24,6 +26,7 @@ constexpr double kTurnMs = 100;
 constexpr int kBusyTurns =
     20;  // before anything is counted: buffers have grown, segments are there
 constexpr size_t kFrameBytesMax = 4096;
+constexpr size_t kTokenBytes = 48;  // `openssl rand -hex 24`
 
 int next_id = 0;
 
@@ -134,6 +137,18 @@ void decide(int repetitions) {
   }
 }
 
+// A repetition is a look at a moderator's token that is wrong in one place.
+void look_at_token(int repetitions, size_t wrong_at) {
+  const std::vector<std::string> tokens{std::string(kTokenBytes, 'm')};
+  std::string token = tokens.front();
+  token[wrong_at] = 'x';
+  for (int i = 0; i < repetitions; i++) CHECK(!is_moderator_token(token, tokens));
+}
+
+void token_wrong_first(int repetitions) { look_at_token(repetitions, 0); }
+
+void token_wrong_last(int repetitions) { look_at_token(repetitions, kTokenBytes - 1); }
+
 #ifdef __clang__
 constexpr const char* kCompiler = "clang " __VERSION__;
 #else
@@ -145,7 +160,7 @@ struct Workload {
   void (*run)(int repetitions);
 };
 
-constexpr std::array<Workload, 7> kWorkloads = {{
+constexpr std::array<Workload, 9> kWorkloads = {{
     {"publish-64", publish_64},
     {"publish-512", publish_512},
     {"publish-4096", publish_4096},
@@ -153,6 +168,8 @@ constexpr std::array<Workload, 7> kWorkloads = {{
     {"resume-100", resume},
     {"restore-1000", restore},
     {"decide", decide},
+    {"token-wrong-first", token_wrong_first},
+    {"token-wrong-last", token_wrong_last},
 }};
 
 int run(std::string_view name, std::string_view number) {

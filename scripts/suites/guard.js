@@ -26,7 +26,12 @@ const WORKLOADS = {
   "resume-100": [10, 60],
   "restore-1000": [1, 11],
   decide: [2000, 6000],
+  "token-wrong-first": [100, 1100],
+  "token-wrong-last": [100, 1100],
 };
+
+/** Work that must take the same time, or the time tells a secret. @type {[string, string][]} */
+const ALIKE = [["token-wrong-first", "token-wrong-last"]];
 
 /** So many times the baseline's count is still as fast. */
 const FACTOR_MAX = 1.15;
@@ -73,8 +78,13 @@ function judge(now, baseline) {
     if (isSlow) failed++;
     const word = isSlow ? "SLOWER" : factor < FACTOR_MIN && isSame ? "faster: renew" : "ok";
     lines.push(
-      `${workload.padEnd(14)} ${String(instructions).padStart(9)} instructions, baseline ${before}, ${factor.toFixed(2)} × ${word}`,
+      `${workload.padEnd(17)} ${String(instructions).padStart(9)} instructions, baseline ${before}, ${factor.toFixed(2)} × ${word}`,
     );
+  }
+  for (const [one, other] of ALIKE) {
+    if (now.instructions[one] === now.instructions[other]) continue;
+    failed++;
+    lines.push(`${one} and ${other} differ: the time tells where a token is wrong`);
   }
   if (!isSame) {
     lines.push(
