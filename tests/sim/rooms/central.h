@@ -1,0 +1,67 @@
+// The central API of the simulated world, and all that goes wrong on the way to it and back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/sim/rooms/faults.h"
+#include "tests/sim/rooms/host.h"
+#include "tests/sim/rooms/model.h"
+#include "tests/sim/rooms/schedule.h"
+#include "tests/unit/dice.h"
+
+namespace edgeroom::roomsim {
+
+class Central {
+ public:
+  // `answer` is called with what the host hears of a request: it, a status and the payload.
+  using Answer = std::function<void(const CentralRequest&, uint32_t, const std::string&)>;
+
+  Central(test::Dice& dice, Model& model, Tally& tally, Schedule& schedule, Answer answer);
+
+  void ask(const CentralRequest& request);
+  // How it feels changes now and then.
+  void change_mood();
+  // From now on it does what it should.
+  void heal();
+
+ private:
+  struct Results {
+    std::string body;
+    std::vector<uint64_t> refused;
+  };
+
+  void post(const CentralRequest& request);
+  void post_badly(const CentralRequest& request);
+  void refuse(const CentralRequest& request);
+  void refuse_batch(const CentralRequest& request, uint32_t status);
+  void answer_garbled(const CentralRequest& request);
+  // Stores the records of a batch, `retried_in` of them to be tried again and `left_out_in` of them
+  // not spoken of.
+  Results store(const std::string& body, uint64_t retried_in, uint64_t left_out_in);
+  void store_and_answer(const CentralRequest& request, uint64_t retried_in, uint64_t left_out_in);
+  void check_batch(const Object& batch, const std::string& body) const;
+  void get(const CentralRequest& request);
+  std::string page(const std::string& path) const;
+  void append_message(std::string& out, uint64_t seq) const;
+  [[nodiscard]] bool is_poison(const Object& record) const;
+  [[nodiscard]] bool is_too_large(const CentralRequest& request) const;
+  void answer_later(double delay_ms, const CentralRequest& request, uint32_t status,
+                    std::string payload, std::vector<uint64_t> refused = {});
+  double way_ms();
+
+  test::Dice& dice_;
+  Model& model_;
+  Tally& tally_;
+  Schedule& schedule_;
+  Answer answer_;
+  uint64_t fails_in_;           // one request in so many goes wrong
+  uint64_t poison_in_;          // one message in so many is refused, 0 for none
+  uint64_t records_max_ = 100;  // in one batch
+  bool is_healthy_ = false;
+};
+
+}  // namespace edgeroom::roomsim

@@ -1,0 +1,64 @@
+#include "tests/sim/rooms/faults.h"
+
+#include <algorithm>
+
+namespace edgeroom::roomsim {
+
+namespace {
+
+constexpr std::array<std::string_view, kFaults> kNames = {
+    "commit failed",      "turn lost",         "object crashed",
+    "object evicted",     "trap in a frame",   "trap in a flush",
+    "trap in a load",     "trap in a request", "trap in background",
+    "trap in a restore",  "room held",         "timer late",
+    "alarm late",         "alarm doubled",     "alarm lost",
+    "clock stands still", "clock jumps ahead", "clock jumps back",
+    "request lost",       "answer lost",       "request late",
+    "request doubled",    "answer partial",    "records to be retried",
+    "record rejected",    "server error",      "throttled",
+    "bad batch",          "foreign refusal",   "forbidden",
+    "too large",          "answer malformed",  "answer of another epoch",
+    "read failed",        "read lost",         "page malformed",
+    "client vanished",    "slow reader",       "flood",
+    "malformed frame",    "binary frame",      "oversize frame",
+    "message too large",  "lying resume",      "foreign deletion",
+    "foreign moderation", "id used again",
+};
+
+}  // namespace
+
+std::string_view name_of(Fault fault) { return kNames[static_cast<size_t>(fault)]; }
+
+void Tally::add(const Tally& other) {
+  seeds += other.seeds;
+  events += other.events;
+  records += other.records;
+  dead_letters += other.dead_letters;
+  room_bytes_max = std::max(room_bytes_max, other.room_bytes_max);
+  for (size_t i = 0; i < kFaults; i++) faults[i] += other.faults[i];
+}
+
+std::string Tally::text() const {
+  std::string out = std::to_string(seeds) + " seeds, " + std::to_string(events) + " events, " +
+                    std::to_string(records) + " records, " + std::to_string(dead_letters) +
+                    " dead letters, at most " + std::to_string(room_bytes_max >> 10U) +
+                    " KiB in a room\n";
+  for (size_t i = 0; i < kFaults; i++) {
+    std::string count = std::to_string(faults[i]);
+    count.insert(0, 10 - std::min<size_t>(10, count.size()), ' ');
+    out += count + "  " + std::string(kNames[i]) + "\n";
+  }
+  return out;
+}
+
+std::string Tally::missing() const {
+  std::string out;
+  for (size_t i = 0; i < kFaults; i++) {
+    if (faults[i] > 0) continue;
+    if (!out.empty()) out += ", ";
+    out += kNames[i];
+  }
+  return out;
+}
+
+}  // namespace edgeroom::roomsim

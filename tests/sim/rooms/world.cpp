@@ -1,0 +1,347 @@
+#include "tests/sim/rooms/world.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "tests/sim/rooms/memory.h"
+
+namespace edgeroom::roomsim {
+
+namespace {
+
+// 15 January 2027.
+constexpr double kStartMs = 1'800'000'000'000;
+constexpr uint64_t kSteps = 220;
+constexpr double kHourMs = 3'600'000;
+// Of one room of these sizes, with all that waits for the end of its turn.
+constexpr size_t kRoomBytesMax = 8U << 20U;
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+Rules some_rules(test::Dice& dice) {
+  Rules rules;
+  rules.history = static_cast<uint32_t>(dice.between(1, dice.one_in(2) ? 8 : 40));
+  rules.dedup = static_cast<uint32_t>(dice.between(3, dice.one_in(2) ? 10 : 100));
+  rules.presence = static_cast<uint32_t>(dice.below(6));
+  rules.connections = static_cast<uint32_t>(dice.between(2, 8));
+  if (dice.one_in(3)) {
+    rules.rate = static_cast<uint32_t>(dice.between(2, 20));
+    rules.burst = static_cast<uint32_t>(dice.between(5, 30));
+  }
+  if (dice.one_in(4)) rules.outbox = dice.between(3, 30);
+  rules.has_ledger = dice.one_in(2);
+  return rules;
+}
+
+}  // namespace
+
+World::World(uint64_t seed, Tally& tally, std::vector<std::string>* trace)
+    : dice_(seed),
+      tally_(tally),
+      trace_(trace),
+      rules_(some_rules(dice_)),
+      model_(rules_),
+      host_(rules_.text(), *this),
+      central_(dice_, model_, tally_, schedule_,
+               [this](const CentralRequest& request, uint32_t status, const std::string& payload) {
+                 say("the central API answers " + std::to_string(status) + " to " +
+                     std::to_string(request.number));
+                 answers_++;
+                 host_.central_answered(request, status, payload);
+                 maybe_commit();
+               }),
+      tells_backlog_(dice_.one_in(2)),
+      wall_offset_ms_(kStartMs + static_cast<double>(dice_.below(1000))),
+      trap_in_(dice_.one_in(2) ? dice_.between(30, 300) : 0),
+      commit_in_(dice_.between(2, 6)) {
+  const size_t people = dice_.between(2, 7);
+  for (size_t i = 0; i < people; i++) {
+    Person& person = people_.emplace_back();
+    person.is_moderator = dice_.one_in(5);
+    person.is_reader = !person.is_moderator && dice_.one_in(10);
+    person.name = person.is_moderator ? "mod" + std::to_string(i)
+                                      : "user" + std::to_string(dice_.below(people));
+  }
+}
+
+void World::run() {
+  while (place_.step < kSteps) {
+    place_.step++;
+    step();
+  }
+  drain();
+  tally_.seeds++;
+  tally_.records += model_.seq();
+}
+
+void World::say(std::string_view what) {
+  if (trace_ == nullptr) return;
+  std::string line = std::to_string(place_.step);
+  line += " @" + std::to_string(static_cast<int64_t>(schedule_.now_ms())) + " ";
+  line += what;
+  trace_->push_back(std::move(line));
+}
+
+double World::wall_ms() {
+  double now = stands_at_ms_ > 0 ? stands_at_ms_ : wall_offset_ms_ + schedule_.now_ms();
+  now = std::floor(now);
+  if (now > wall_before_ms_) passed_ms_ += wall_before_ms_ > 0 ? now - wall_before_ms_ : 0;
+  wall_before_ms_ = now;
+  model_.wall_is(now);
+  return now;
+}
+
+bool World::traps(EventType type, bool is_restoring) {
+  if (is_calm_ || trap_in_ == 0) return false;
+  // A restore has many events, and a trap there holds the room for a minute.
+  const uint64_t rare = is_restoring ? 20 : 1;
+  if (!dice_.one_in(trap_in_ * rare)) return false;
+  say("trap on event " + std::to_string(static_cast<uint32_t>(type)));
+  if (is_restoring) {
+    tally_.count(Fault::kTrapInRestore);
+  } else if (type == EventType::kFrame) {
+    tally_.count(Fault::kTrapInFrame);
+  } else if (type == EventType::kFlush) {
+    tally_.count(Fault::kTrapInFlush);
+  } else if (type == EventType::kLoaded || type == EventType::kLoadEnd) {
+    tally_.count(Fault::kTrapInLoad);
+  } else if (type == EventType::kRequest || type == EventType::kConnect) {
+    tally_.count(Fault::kTrapInRequest);
+  } else {
+    tally_.count(Fault::kTrapInBackground);
+  }
+  return true;
+}
+
+bool World::commit_fails() {
+  if (is_calm_ || !dice_.one_in(60)) return false;
+  say("the commit fails");
+  tally_.count(Fault::kCommitFailed);
+  return true;
+}
+
+void World::committing(const Storage& storage) {
+  wall_ms();
+  model_.committing(storage, passed_ms_, host_.generation());
+}
+
+void World::event_given(EventType type) {
+  tally_.events++;
+  // A new instance counts the refusals anew.
+  if (type == EventType::kStart) {
+    for (Person& person : people_) person.limited = 0;
+  }
+  const size_t bytes = room_bytes();
+  tally_.room_bytes_max = std::max(tally_.room_bytes_max, bytes);
+  if (bytes > kRoomBytesMax) {
+    throw Violation("the room holds " + std::to_string(bytes) + " bytes of memory");
+  }
+}
+
+void World::ask_central(CentralRequest request) {
+  say((request.is_read ? "asks the central API: " : "posts: ") + request.text.substr(0, 300));
+  central_.ask(request);
+}
+
+void World::maybe_commit() {
+  if (!host_.has_uncommitted()) return;
+  if (!is_calm_ && dice_.one_in(commit_in_)) return;
+  host_.commit();
+}
+
+void World::step() {
+  const uint64_t chosen = dice_.below(20);
+  if (chosen < 9) {
+    act(people_[dice_.index(people_.size())]);
+  } else if (chosen < 10) {
+    request();
+  } else if (chosen < 11) {
+    disturb();
+  } else if (chosen < 15) {
+    // The end of the turn, and what else is due.
+    pass(static_cast<double>(dice_.below(30)));
+  } else {
+    const std::array<double, 6> spans = {5, 100, 300, 2000, 9000, 70'000};
+    pass(static_cast<double>(
+        dice_.below(static_cast<uint64_t>(spans[dice_.index(dice_.one_in(8) ? 6 : 4)]))));
+  }
+  maybe_commit();
+}
+
+void World::disturb() {
+  switch (dice_.below(12)) {
+    case 0:
+    case 1:
+      host_.commit();
+      if (host_.has_uncommitted()) return;
+      say("evicted");
+      tally_.count(Fault::kEvicted);
+      host_.evict();
+      return;
+    case 2:
+      if (!dice_.one_in(3)) return;
+      say("crashed");
+      tally_.count(host_.has_uncommitted() ? Fault::kTurnLost : Fault::kCrashed);
+      host_.lose();
+      return;
+    case 3:
+      if (!host_.has_uncommitted()) return;
+      say("the turn is lost");
+      tally_.count(Fault::kTurnLost);
+      host_.lose();
+      return;
+    case 4:
+    case 5: change_clock(); return;
+    case 6: central_.change_mood(); return;
+    case 7: tells_backlog_ = dice_.one_in(2); return;
+    default: pass(static_cast<double>(dice_.below(1000))); return;
+  }
+}
+
+void World::change_clock() {
+  const double now = wall_ms();
+  const double steady = schedule_.now_ms();
+  if (stands_at_ms_ > 0) {
+    stands_at_ms_ = 0;
+    wall_offset_ms_ = now - steady;
+    return;
+  }
+  const double by = static_cast<double>(dice_.below(dice_.one_in(2) ? 20'000 : 3'600'000));
+  switch (dice_.below(4)) {
+    case 0:
+      say("the clock stands still");
+      tally_.count(Fault::kClockStands);
+      stands_at_ms_ = now;
+      return;
+    case 1:
+    case 2:
+      say("the clock jumps ahead by " + std::to_string(by));
+      tally_.count(Fault::kClockAhead);
+      wall_offset_ms_ += by;
+      return;
+    default:
+      say("the clock jumps back by " + std::to_string(by));
+      tally_.count(Fault::kClockBack);
+      wall_offset_ms_ -= by;
+      return;
+  }
+}
+
+double World::alarm_due_ms() {
+  const auto at = host_.alarm_at();
+  // What is not committed has not been set.
+  if (!at || host_.has_uncommitted()) return kNever;
+  if (stands_at_ms_ > 0) return *at <= stands_at_ms_ ? schedule_.now_ms() : kNever;
+  return std::max(schedule_.now_ms(), *at - wall_offset_ms_);
+}
+
+void World::pass(double ms) {
+  const double until = schedule_.now_ms() + ms;
+  while (fire_next(until)) {
+  }
+  schedule_.pass(until - schedule_.now_ms());
+}
+
+// What is due first, if it is due by then.
+bool World::fire_next(double until_ms) {
+  const double thing = schedule_.next_ms();
+  const double flush = host_.flush_at().value_or(kNever);
+  const double timer = host_.timer_at().value_or(kNever);
+  const double alarm = alarm_due_ms();
+  const double next = std::min({thing, flush, timer, alarm});
+  if (next > until_ms) return false;
+  schedule_.pass(std::max(0.0, next - schedule_.now_ms()));
+  if (next == thing) {
+    schedule_.do_next();
+  } else if (next == flush) {
+    say("flush");
+    host_.look_again();
+  } else if (next == timer) {
+    fire_timer();
+  } else {
+    fire_alarm();
+  }
+  maybe_commit();
+  return true;
+}
+
+void World::fire_timer() {
+  if (!is_calm_ && dice_.one_in(15)) {
+    tally_.count(Fault::kTimerLate);
+    host_.delay_timer(static_cast<double>(dice_.between(1, 5000)));
+    return;
+  }
+  say("timer");
+  host_.fire_timer();
+}
+
+void World::fire_alarm() {
+  if (is_calm_) {
+    say("alarm");
+    host_.fire_alarm();
+    return;
+  }
+  switch (dice_.below(12)) {
+    case 0:
+      tally_.count(Fault::kAlarmLate);
+      host_.move_alarm(wall_ms() + static_cast<double>(dice_.between(1, 60'000)));
+      host_.commit();
+      return;
+    case 1:
+      say("the alarm is lost");
+      tally_.count(Fault::kAlarmLost);
+      host_.move_alarm({});
+      host_.commit();
+      return;
+    case 2:
+      tally_.count(Fault::kAlarmDoubled);
+      say("alarm, twice");
+      host_.fire_alarm();
+      maybe_commit();
+      host_.fire_alarm();
+      return;
+    default:
+      say("alarm");
+      host_.fire_alarm();
+      return;
+  }
+}
+
+uint64_t World::any_seq() { return dice_.between(1, model_.seq() + 1); }
+
+Person* World::person_of(uint32_t socket) {
+  const auto found = by_socket_.find(socket);
+  return found == by_socket_.end() ? nullptr : &people_[found->second];
+}
+
+void World::told(uint32_t socket, Told& frame) {
+  Person* person = person_of(socket);
+  if (person == nullptr || person->is_deaf) return;
+  if (trace_ != nullptr) {
+    say("  " + person->name + "#" + std::to_string(socket) + " < " + frame.text.substr(0, 400));
+  }
+  const bool is_new = !person->was_welcomed;
+  person->hear(frame, model_, schedule_.now_ms());
+  if (is_new) model_.joined(person->conn, person->joined_passed_ms, person->joined_generation);
+}
+
+void World::closed(uint32_t socket, uint32_t code) {
+  Person* person = person_of(socket);
+  if (person == nullptr) return;
+  say(person->name + "#" + std::to_string(socket) + " is closed with " + std::to_string(code));
+  person->disconnected();
+  by_socket_.erase(socket);
+}
+
+Backlog World::backlog_of(uint32_t /*socket*/) {
+  Backlog backlog;
+  if (!is_calm_ && dice_.one_in(3)) {
+    tally_.count(Fault::kSlowReader);
+    backlog.bytes = static_cast<uint32_t>(dice_.below(dice_.one_in(4) ? 20U << 20U : 2U << 20U));
+  }
+  backlog.silent_ms = dice_.one_in(3) ? UINT32_MAX : static_cast<uint32_t>(dice_.below(60'000));
+  return backlog;
+}
+
+}  // namespace edgeroom::roomsim

@@ -1,0 +1,145 @@
+// One room in a world that one seed decides: people, an object that fails, a central API with every
+// fault, and clocks. First all of it goes wrong; then the faults stop, and everything has to drain.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/sim/rooms/central.h"
+#include "tests/sim/rooms/faults.h"
+#include "tests/sim/rooms/host.h"
+#include "tests/sim/rooms/model.h"
+#include "tests/sim/rooms/person.h"
+#include "tests/sim/rooms/schedule.h"
+#include "tests/unit/dice.h"
+
+namespace edgeroom::roomsim {
+
+// What a violation happened in.
+struct Place {
+  uint64_t step = 0;
+  std::string phase = "faults";
+};
+
+class World final : private Outside {
+ public:
+  // `trace`: what happens is added there, a line each; null for nothing.
+  World(uint64_t seed, Tally& tally, std::vector<std::string>* trace);
+
+  // All of it. Throws a Violation.
+  void run();
+  [[nodiscard]] const Place& place() const { return place_; }
+
+ private:
+  // --- Outside ---
+  double wall_ms() override;
+  double steady_ms() override { return schedule_.now_ms(); }
+  uint64_t random_bits() override { return dice_.bits(); }
+  bool traps(EventType type, bool is_restoring) override;
+  bool commit_fails() override;
+  void committing(const Storage& storage) override;
+  void told(uint32_t socket, Told& frame) override;
+  void closed(uint32_t socket, uint32_t code) override;
+  void answered(uint32_t request, uint32_t status, const std::string& body) override;
+  void answers_lost() override;
+  void ask_central(CentralRequest request) override;
+  bool tells_backlog() override { return tells_backlog_; }
+  Backlog backlog_of(uint32_t socket) override;
+  void held() override { tally_.count(Fault::kHeld); }
+  void event_given(EventType type) override;
+
+  // --- what people do (world_people.cpp) ---
+  struct Asked {
+    enum class Kind : uint8_t {
+      kState,
+      kPublish,
+      kMessages,
+      kDelete,
+      kModerate,
+      kLog,
+      kLetters,
+      kElse
+    };
+    Kind kind = Kind::kElse;
+    uint64_t publication = 0;
+    uint64_t target = 0;
+    PageAsk page;
+  };
+
+  void act(Person& person);
+  void speak(Person& person);
+  void join(Person& person);
+  void publish(Person& person);
+  void publish_again(Person& person);
+  void send_publication(Person& person, uint64_t number);
+  void send(Person& person, std::string text, FrameKind kind = FrameKind::kText);
+  void flood(Person& person);
+  void ask_page(Person& person);
+  void remove(Person& person);
+  void moderate(Person& person);
+  void misbehave(Person& person);
+  void leave(Person& person);
+  void vanish(Person& person);
+  std::string moderation_members();
+  Person* person_of(uint32_t socket);
+
+  // --- what is asked over HTTP (world_requests.cpp) ---
+  void request();
+  void ask(std::string operation, Asked asked);
+  void check_state(const Object& state);
+  void check_log(const std::string& text);
+  void check_letters(const Object& page);
+
+  // --- what happens by itself (world.cpp) ---
+  void step();
+  void disturb();
+  void change_clock();
+  void pass(double ms);
+  bool fire_next(double until_ms);
+  void fire_timer();
+  void fire_alarm();
+  void maybe_commit();
+  [[nodiscard]] double alarm_due_ms();
+  [[nodiscard]] uint64_t any_seq();
+  void say(std::string_view what);
+
+  // --- when the faults have stopped (world_drain.cpp) ---
+  void drain();
+  bool drain_round();
+  void return_all();
+  void check_drained();
+  void replay_letters();
+
+  test::Dice dice_;
+  Tally& tally_;
+  std::vector<std::string>* trace_;
+  Rules rules_;
+  Model model_;
+  Schedule schedule_;
+  Host host_;
+  Central central_;
+  std::vector<Person> people_;
+  bool is_calm_ = false;
+  bool is_tame_ = false;  // nobody misbehaves so that he would be sent away
+  bool tells_backlog_ = true;
+  uint32_t next_socket_ = 1;
+  std::map<uint32_t, size_t> by_socket_;
+  std::map<uint32_t, Asked> asked_;  // by request
+  uint32_t next_ref_ = 1;
+  Place place_;
+  // The wall clock: the steady one and this. It may stand still.
+  double wall_offset_ms_;
+  double stands_at_ms_ = 0;  // 0: it goes
+  double passed_ms_ = 0;     // as much as the wall clock has gone ahead, at most
+  double wall_before_ms_ = 0;
+  uint64_t trap_in_;    // one event in so many
+  uint64_t commit_in_;  // one event in so many is followed by no commit
+  std::string last_state_;
+  uint64_t letters_ = 0;
+  uint64_t answers_ = 0;
+};
+
+}  // namespace edgeroom::roomsim

@@ -1,0 +1,135 @@
+// The end of a simulated room: the faults stop, everybody comes back, and everything drains.
+
+#include <algorithm>
+
+#include "tests/sim/rooms/world.h"
+
+namespace edgeroom::roomsim {
+
+namespace {
+
+// A round lets one thing happen, or all that is due at once.
+constexpr uint64_t kRoundsMax = 4000;
+constexpr double kDayMs = 24.0 * 3'600'000;
+// As long as a room is held at most, and until rate limits have come back.
+constexpr double kPatienceMs = 61'000;
+
+void expect(bool is_so, const std::string& otherwise) {
+  if (!is_so) throw Violation(otherwise);
+}
+
+}  // namespace
+
+void World::drain() {
+  place_.phase = "drain";
+  say("the faults stop");
+  is_calm_ = true;
+  central_.heal();
+  if (stands_at_ms_ > 0) change_clock();
+  host_.commit();
+  if (model_.epoch().empty() && host_.storage().state().empty()) {
+    // Nobody has ever been here.
+    Person& person = people_.front();
+    if (person.socket == 0) join(person);
+  }
+  for (Person& person : people_) {
+    if (person.is_deaf) leave(person);
+  }
+  pass(kPatienceMs);
+  const double end_ms = schedule_.now_ms() + kDayMs;
+  for (uint64_t round = 0; drain_round(); round++) {
+    place_.step++;
+    expect(round < kRoundsMax && schedule_.now_ms() < end_ms,
+           "what is left does not drain: the room is busy for ever");
+  }
+  check_drained();
+  replay_letters();
+}
+
+// Whether there is more to come.
+bool World::drain_round() {
+  return_all();
+  if (fire_next(1e18)) {
+    maybe_commit();
+    return true;
+  }
+  return std::any_of(people_.begin(), people_.end(), [this](const Person& person) {
+    return person.socket != 0 && !person.unknown.empty() && !model_.is_banned(person.name);
+  });
+}
+
+// Whoever is not here comes back, and whoever has no answer asks again, a little later.
+void World::return_all() {
+  for (Person& person : people_) {
+    if (person.socket == 0) {
+      if (host_.open_sockets() < rules_.connections) join(person);
+      continue;
+    }
+    if (!person.was_welcomed || person.unknown.empty() || !dice_.one_in(4)) continue;
+    pass(1000);
+    if (person.socket != 0 && !person.unknown.empty()) publish_again(person);
+  }
+}
+
+void World::check_drained() {
+  host_.commit();
+  Asked asked;
+  asked.kind = Asked::Kind::kState;
+  last_state_.clear();
+  ask(R"({"op":"state"})", asked);
+  expect(!last_state_.empty(), "the room does not answer");
+  const Object state(last_state_);
+  expect(!state.has("failed"), "the room is still held: " + last_state_);
+  if (state.raw("epoch") == "null") {
+    expect(model_.seq() == 0, "the room has forgotten that it exists");
+    return;
+  }
+  expect(state.number("seq") == model_.seq(), "the room's seq is not that of what is stored");
+  expect(state.number("confirmed") == model_.seq(),
+         "not all is confirmed when everything has drained: " + last_state_);
+  expect(state.number("connections") == host_.open_sockets(),
+         "the room counts other connections than there are: " + last_state_);
+  uint64_t dead = 0;
+  for (uint64_t seq = 1; seq <= model_.seq(); seq++) {
+    if (model_.is_central(seq)) continue;
+    expect(model_.is_refused(seq), "record " + std::to_string(seq) + " is nowhere");
+    dead++;
+  }
+  const Object outbox(state.raw("outbox"));
+  expect(outbox.number("dead") >= dead, "a record is neither confirmed nor a dead letter");
+  tally_.dead_letters += outbox.number("dead");
+  for (const Person& person : people_) {
+    if (person.socket == 0) continue;
+    expect(person.seen == model_.seq(), person.name + " has seen " + std::to_string(person.seen) +
+                                            " of " + std::to_string(model_.seq()));
+    expect(person.confirmed == model_.seq(), person.name + " was told of " +
+                                                 std::to_string(person.confirmed) +
+                                                 " confirmed of " + std::to_string(model_.seq()));
+  }
+}
+
+// What was refused is stored when it is tried again, and then nothing is left.
+void World::replay_letters() {
+  ask(R"({"op":"replay"})", {});
+  for (uint64_t round = 0; fire_next(1e18); round++) {
+    maybe_commit();
+    expect(round < kRoundsMax, "dead letters are tried for ever");
+  }
+  Asked asked;
+  asked.kind = Asked::Kind::kLetters;
+  letters_ = 1;
+  ask(R"({"op":"dead_letters","limit":50})", asked);
+  expect(letters_ == 0, "dead letters are left though all can be stored");
+  for (uint64_t seq = 1; seq <= model_.seq(); seq++) {
+    expect(model_.is_central(seq), "record " + std::to_string(seq) + " is not stored centrally");
+    const Stored& record = model_.at(seq);
+    expect(record.deletion == 0 || model_.is_central_deleted(seq),
+           "record " + std::to_string(seq) + " is deleted, and not centrally");
+  }
+  for (const Person& person : people_) {
+    expect(person.socket == 0 || person.dead.empty(),
+           person.name + " was not told that dead letters are stored");
+  }
+}
+
+}  // namespace edgeroom::roomsim

@@ -1,0 +1,251 @@
+// What people do in the simulated world.
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/sim/rooms/world.h"
+
+namespace edgeroom::roomsim {
+
+namespace {
+
+constexpr size_t kFrameBytesMax = 1U << 20U;
+constexpr uint32_t kForbidden = 403;
+constexpr uint32_t kAbnormalClosure = 1006;
+
+std::string quoted(const std::string& text) { return "\"" + text + "\""; }
+
+}  // namespace
+
+void World::act(Person& person) {
+  if (person.socket == 0) {
+    join(person);
+  } else if (person.is_deaf) {
+    // The room hears of it sooner or later.
+    if (dice_.one_in(3)) leave(person);
+  } else {
+    speak(person);
+  }
+}
+
+void World::speak(Person& person) {
+  switch (dice_.below(32)) {
+    case 0: leave(person); return;
+    case 1: vanish(person); return;
+    case 2: flood(person); return;
+    case 3:
+    case 4: ask_page(person); return;
+    case 5:
+    case 6: remove(person); return;
+    case 7: moderate(person); return;
+    case 8: misbehave(person); return;
+    case 9: send(person, R"({"type":"presence","ref":"p"})"); return;
+    case 10:
+    case 11: send(person, R"({"type":"event","name":"typing","content":{"on":true}})"); return;
+    case 12:
+    case 13:
+    case 14: publish_again(person); return;
+    default: publish(person); return;
+  }
+}
+
+void World::join(Person& person) {
+  std::string operation = R"({"op":"connect","room":"lobby","user":)" + quoted(person.name);
+  if (person.is_moderator) operation += R"(,"role":"moderator")";
+  if (person.is_reader) operation += R"(,"role":"reader")";
+  person.asked_resume = person.knows && !dice_.one_in(6);
+  if (person.asked_resume) {
+    person.asked_epoch = model_.epoch();
+    person.asked_after = person.seen;
+    if (!is_calm_ && dice_.one_in(6)) {
+      tally_.count(Fault::kLyingResume);
+      if (dice_.one_in(3)) {
+        person.asked_epoch = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+      } else {
+        person.asked_after = dice_.below(model_.seq() + 4);
+      }
+    }
+    operation += R"(,"epoch":)" + quoted(person.asked_epoch) +
+                 ",\"after\":" + std::to_string(person.asked_after);
+  }
+  const uint32_t socket = next_socket_++;
+  say(person.name + "#" + std::to_string(socket) + " joins: " + operation);
+  person.connected(socket);
+  wall_ms();
+  person.joined_passed_ms = passed_ms_;
+  person.joined_generation = host_.generation();
+  by_socket_[socket] = static_cast<size_t>(&person - people_.data());
+  const bool was_banned = model_.is_banned(person.name) && !host_.has_uncommitted();
+  const auto refused = host_.join(socket, operation + "}");
+  if (refused) {
+    say("refused with " + std::to_string(*refused));
+    person.disconnected();
+    by_socket_.erase(socket);
+    return;
+  }
+  if (was_banned && model_.is_banned(person.name) && host_.is_open(socket)) {
+    throw Violation(person.name + " is banned, and has joined");
+  }
+  if (host_.open_sockets() > rules_.connections) throw Violation("more connections than may be");
+  maybe_commit();
+}
+
+void World::send(Person& person, std::string text, FrameKind kind) {
+  if (person.socket == 0) return;
+  if (trace_ != nullptr) {
+    say(person.name + "#" + std::to_string(person.socket) + " > " + text.substr(0, 300));
+  }
+  host_.frame(person.socket, kind, std::move(text));
+  maybe_commit();
+}
+
+void World::publish(Person& person) {
+  // Before the welcome nobody knows what he is called.
+  if (!person.was_welcomed) return;
+  std::string id;
+  if (!dice_.one_in(3)) {
+    id = "i" + std::to_string(dice_.below(is_calm_ ? 1'000'000 : 60));
+    const auto is_same = [&](uint64_t number) { return model_.publication(number).id == id; };
+    if (std::any_of(person.unknown.begin(), person.unknown.end(), is_same)) return;
+  }
+  size_t size = dice_.below(60);
+  if (dice_.one_in(25)) size = dice_.between(1000, 1900);
+  if (dice_.one_in(60)) {
+    tally_.count(Fault::kTooLargeMessage);
+    size = rules_.message_bytes + dice_.below(100);
+  }
+  const uint64_t number = model_.publish(person.name, person.conn, id, size);
+  if (!id.empty()) {
+    for (uint64_t before = 0; before < number && before + 200 > number; before++) {
+      const Publication& other = model_.publication(before);
+      if (other.id != id || other.user != person.name) continue;
+      tally_.count(Fault::kUsedId);
+      break;
+    }
+    if (!person.is_reader) person.unknown.push_back(number);
+  }
+  send_publication(person, number);
+}
+
+void World::publish_again(Person& person) {
+  if (person.unknown.empty()) {
+    publish(person);
+    return;
+  }
+  send_publication(person, person.unknown[dice_.index(person.unknown.size())]);
+}
+
+void World::send_publication(Person& person, uint64_t number) {
+  const Publication& publication = model_.publication(number);
+  std::string text = R"({"type":"message","content":)" + publication.content;
+  if (!publication.id.empty()) text += ",\"id\":" + quoted(publication.id);
+  if (dice_.one_in(4)) text += R"(,"ref":"r")";
+  send(person, text + "}");
+}
+
+void World::flood(Person& person) {
+  if (is_calm_ || !person.was_welcomed) return;
+  tally_.count(Fault::kFlood);
+  const uint64_t frames = dice_.one_in(4) ? dice_.between(100, 180) : dice_.between(10, 50);
+  const uint32_t socket = person.socket;
+  for (uint64_t i = 0; i < frames && person.socket == socket; i++) {
+    if (dice_.one_in(3)) {
+      send(person, R"({"type":"event","name":"x"})");
+    } else {
+      send_publication(person, model_.publish(person.name, person.conn, "", 10));
+    }
+  }
+}
+
+void World::ask_page(Person& person) {
+  PageAsk ask;
+  ask.limit = dice_.between(1, dice_.one_in(2) ? 5 : 60);
+  switch (dice_.below(3)) {
+    case 0:
+      ask.is_forwards = true;
+      ask.after = dice_.below(model_.seq() + 2);
+      break;
+    case 1: ask.before = any_seq(); break;
+    default: break;
+  }
+  ask.asked_at = model_.seq();
+  const std::string ref = "h" + std::to_string(next_ref_++);
+  person.pages[ref] = ask;
+  send(person, R"({"type":"history")" + ask.members() + ",\"ref\":" + quoted(ref) + "}");
+}
+
+void World::remove(Person& person) {
+  if (model_.seq() == 0) return;
+  uint64_t seq = any_seq();
+  // One's own, as a rule.
+  for (int i = 0; i < 5 && seq <= model_.seq() && model_.at(seq).conn != person.conn; i++) {
+    seq = any_seq();
+  }
+  if (!person.is_moderator && seq <= model_.seq() && model_.at(seq).user != person.name) {
+    tally_.count(Fault::kForeignDeletion);
+  }
+  send(person, R"({"type":"delete","seq":)" + std::to_string(seq) + "}");
+}
+
+std::string World::moderation_members() {
+  const std::vector<std::string> actions = {"kick", "ban", "unban", "unban", "mute", "unmute"};
+  const std::string action = dice_.pick(actions);
+  std::string out = "\"action\":" + quoted(action) +
+                    ",\"user\":" + quoted(people_[dice_.index(people_.size())].name);
+  const bool may_end = action == "ban" || action == "mute";
+  if (may_end && dice_.one_in(2)) out += ",\"for_s\":" + std::to_string(dice_.between(1, 120));
+  if (dice_.one_in(3)) out += R"(,"reason":"because")";
+  return out;
+}
+
+void World::moderate(Person& person) {
+  if (!person.is_moderator) {
+    if (!dice_.one_in(4)) return;
+    tally_.count(Fault::kForeignModeration);
+  }
+  send(person, R"({"type":"moderation",)" + moderation_members() + "}");
+}
+
+void World::misbehave(Person& person) {
+  if (is_calm_) return;
+  switch (dice_.below(8)) {
+    case 0:
+      tally_.count(Fault::kBinaryFrame);
+      send(person, std::string("\0\1\2", 3), FrameKind::kBinary);
+      return;
+    case 1:
+      tally_.count(Fault::kOversizeFrame);
+      send(person, dice_.one_in(2) ? "" : std::string(kFrameBytesMax + 1, 'x'),
+           FrameKind::kOversize);
+      return;
+    case 2: send(person, R"({"type":"token","token":"abc"})"); return;
+    case 3: send(person, R"({"type":"ping", "ref":"q"})"); return;
+    default: break;
+  }
+  tally_.count(Fault::kMalformedFrame);
+  std::string text = R"({"type":"bogus","content":{"n":0,"x":"y"},"id":"z"})";
+  if (dice_.one_in(2)) {
+    text.resize(dice_.index(text.size()));
+  } else {
+    text[dice_.index(8)] = static_cast<char>(dice_.below(256));
+  }
+  send(person, text);
+}
+
+void World::leave(Person& person) {
+  const uint32_t socket = person.socket;
+  say(person.name + "#" + std::to_string(socket) + " leaves");
+  const uint32_t code = person.is_deaf ? kAbnormalClosure : 1000;
+  person.disconnected();
+  by_socket_.erase(socket);
+  host_.socket_closed(socket, code);
+  maybe_commit();
+}
+
+void World::vanish(Person& person) {
+  tally_.count(Fault::kVanished);
+  say(person.name + " vanishes");
+  person.is_deaf = true;
+}
+
+}  // namespace edgeroom::roomsim
