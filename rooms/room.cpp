@@ -290,9 +290,9 @@ void Room::store_cursor(EffectList& effects) {
   log_.save_state(forwarder_.confirmed(), pause, effects);
   confirmation_stored_ = forwarder_.confirmed();
   epoch_proof_dirty_ = false;
-  // A confirmation that was to wait waits no longer: after a sleep or a trap nobody would be told
-  // of what storage knows.
-  if (confirmation_dirty_ && !flush_wanted_) flush(effects);
+  // A confirmation that was to wait waits no longer, not even for the end of the turn: after a
+  // sleep, or a trap there, nobody would be told of what storage knows.
+  if (confirmation_dirty_) flush(effects);
 }
 
 // Sets the timer and the alarm to what the state asks for.

@@ -92,8 +92,10 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
     confirmation_dirty_ = true;
   }
   if (!outcome->stored_letters.empty()) forget_deletions();
-  // The row of a letter that is stored now is gone: after a trap nobody could tell of it.
-  if (confirmation_dirty_ && (!stored_letters_.empty() || now_ms_ >= confirmation_due_ms())) {
+  if (!stored_letters_.empty()) {
+    // The row of a letter that is stored now is gone: after a trap nobody could tell of it.
+    flush(effects);
+  } else if (confirmation_dirty_ && now_ms_ >= confirmation_due_ms()) {
     want_flush(effects);
   }
   const std::vector<uint64_t> to_bury = dead_letters_.unstored();

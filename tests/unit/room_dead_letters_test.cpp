@@ -136,6 +136,35 @@ TEST_CASE("a page of dead letters holds so many bytes, and one at least") {
   CHECK(contains(page.body, R"("more":true})"));
 }
 
+TEST_CASE("what is refused is told before a trap could make it count as confirmed") {
+  // Storage knows the watermark behind the dead letter: an instance that is made of it would tell
+  // of the next records alone.
+  RoomHarness room(quiet_settings());
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.publish(ana, "1");
+  room.publish(ana, "2");
+  room.until_attempt();
+  room.answer(200, answer(room, {1, 2}, {2}));
+  room.wake();
+  room.publish(ana, "3");
+  room.confirm_all();
+  room.turn();
+  const std::string told = room.text(ana);
+  CHECK(contains(told, R"("through":2,"except":[2])"));
+  CHECK(contains(told, R"("through":3)"));
+}
+
+TEST_CASE("what is stored after all is told before a trap could forget it") {
+  RoomHarness room(quiet_settings());
+  const auto ana = with_dead(room, 3, {2});
+  room.request(R"({"op":"replay"})");
+  room.take(ana);
+  REQUIRE(room.attempts.size() == 1);
+  room.answer(200, answer(room, {2}, {}));
+  room.wake();
+  CHECK(contains(room.text(ana), R"("through":3,"stored":[2]})"));
+}
+
 TEST_CASE("replay: what is stored now is no dead letter any more, and everybody is told") {
   RoomHarness room(forgetful());
   const auto ana = with_dead(room, 5, {2, 4});

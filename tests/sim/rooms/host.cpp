@@ -184,8 +184,11 @@ void Host::forget_object() {
 
 void Host::reset() {
   storage_.lose();
-  outputs_.clear();
   forget_object();
+  // Those that the room has closed, which had not heard of it.
+  for (const Output& output : std::exchange(outputs_, {})) {
+    if (output.kind == Output::Kind::kClose) outside_.closed(output.number, 0);
+  }
   for (const auto& [socket, unused] : std::exchange(open_, {})) outside_.closed(socket, 0);
   outside_.answers_lost();
 }

@@ -118,7 +118,7 @@ class Model {
   void new_message(Stored& stored, const Record& record, double passed_ms, uint64_t generation);
   void check_once(const Stored& stored, uint64_t seq);
   void moderated(const Stored& stored);
-  void check_held(const Storage& storage);
+  void check_held();
 
   Rules rules_;
   std::string epoch_;

@@ -75,6 +75,7 @@ void Person::connected(uint32_t number) {
   socket = number;
   is_deaf = false;
   was_welcomed = false;
+  limited = 0;
 }
 
 void Person::disconnected() {

@@ -13,16 +13,17 @@ void Storage::remember_segment(uint32_t slot) {
   Undo& undo = undo_.emplace_back(Undo{Table::kSegments, slot, {}, {}, {}});
   const auto found = segments_.find(slot);
   if (found != segments_.end()) undo.segment = std::move(found->second);
-  changed_slots_.push_back(slot);
 }
 
 void Storage::put_segment(uint32_t slot, SegmentRow row) {
   remember_segment(slot);
+  changes_.push_back({slot, row});
   segments_[slot] = std::move(row);
 }
 
 void Storage::drop_segment(uint32_t slot) {
   remember_segment(slot);
+  changes_.push_back({slot, {}});
   segments_.erase(slot);
 }
 
@@ -33,7 +34,7 @@ void Storage::set_alarm(std::optional<double> at_ms) {
 
 void Storage::commit() {
   undo_.clear();
-  changed_slots_.clear();
+  changes_.clear();
 }
 
 void Storage::lose() {
@@ -58,7 +59,7 @@ void Storage::lose() {
     }
     undo_.pop_back();
   }
-  changed_slots_.clear();
+  changes_.clear();
 }
 
 }  // namespace edgeroom::roomsim

@@ -23,8 +23,13 @@ class Storage {
   void drop_segment(uint32_t slot);
   void set_alarm(std::optional<double> at_ms);
 
-  // The slots that were written or dropped since the last commit, in order.
-  [[nodiscard]] const std::vector<uint32_t>& changed_slots() const { return changed_slots_; }
+  // A slot that was written, or dropped.
+  struct Change {
+    uint32_t slot = 0;
+    std::optional<SegmentRow> row;
+  };
+  // Since the last commit, in order.
+  [[nodiscard]] const std::vector<Change>& changes() const { return changes_; }
   [[nodiscard]] bool is_dirty() const { return !undo_.empty(); }
   void commit();
   // All since the last commit is as if it had never been.
@@ -50,7 +55,7 @@ class Storage {
   std::map<uint32_t, SegmentRow> segments_;
   std::optional<double> alarm_;
   std::vector<Undo> undo_;
-  std::vector<uint32_t> changed_slots_;
+  std::vector<Change> changes_;
 };
 
 }  // namespace edgeroom::roomsim

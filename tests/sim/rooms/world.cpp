@@ -291,6 +291,7 @@ void World::fire_alarm() {
     case 1:
       say("the alarm is lost");
       tally_.count(Fault::kAlarmLost);
+      is_alarm_lost_ = true;
       host_.move_alarm({});
       host_.commit();
       return;

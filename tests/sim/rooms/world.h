@@ -123,7 +123,7 @@ class World final : private Outside {
   Central central_;
   std::vector<Person> people_;
   bool is_calm_ = false;
-  bool is_tame_ = false;  // nobody misbehaves so that he would be sent away
+  bool is_alarm_lost_ = false;
   bool tells_backlog_ = true;
   uint32_t next_socket_ = 1;
   std::map<uint32_t, size_t> by_socket_;

@@ -13,6 +13,8 @@ constexpr uint64_t kRoundsMax = 4000;
 constexpr double kDayMs = 24.0 * 3'600'000;
 // As long as a room is held at most, and until rate limits have come back.
 constexpr double kPatienceMs = 61'000;
+// Beyond any Retry-After that is obeyed.
+constexpr double kLongestPauseMs = 310'000;
 
 void expect(bool is_so, const std::string& otherwise) {
   if (!is_so) throw Violation(otherwise);
@@ -36,6 +38,11 @@ void World::drain() {
     if (person.is_deaf) leave(person);
   }
   pass(kPatienceMs);
+  if (is_alarm_lost_) {
+    // The room still counts on it: after the longest pause there is, any event does in its place.
+    pass(kLongestPauseMs);
+    ask(R"({"op":"state"})", {});
+  }
   const double end_ms = schedule_.now_ms() + kDayMs;
   for (uint64_t round = 0; drain_round(); round++) {
     place_.step++;
