@@ -84,7 +84,6 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
     forget_deletions();
     confirmation_dirty_ = true;
   }
-  dead_letters_.drop_removed(effects);
   for (const uint64_t seq : outcome->stored_letters) {
     // Who was never told that it was refused need not be told that it is stored.
     if (seq > std::max(confirmation_sent_, dead_told_through_)) continue;
@@ -92,14 +91,10 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
     confirmation_dirty_ = true;
   }
   if (!outcome->stored_letters.empty()) forget_deletions();
-  if (!stored_letters_.empty()) {
-    // The row of a letter that is stored now is gone: after a trap nobody could tell of it.
-    flush(effects);
-  } else if (confirmation_dirty_ && now_ms_ >= confirmation_due_ms()) {
-    want_flush(effects);
-  }
+  if (confirmation_dirty_ && now_ms_ >= confirmation_due_ms()) want_flush(effects);
   const std::vector<uint64_t> to_bury = dead_letters_.unstored();
   if (to_bury.empty()) {
+    dead_letters_.drop_removed(effects);
     answer_taken(effects);
   } else {
     bury(to_bury, effects);
@@ -135,8 +130,11 @@ void Room::report_forwarding(const AttemptOutcome& outcome, EffectList& effects)
   effects.forwarding_state(fields);
 }
 
+// Follows all rows that the answer writes and drops. What is stored now is told at once: its
+// letter's row is gone, and after a trap nobody could tell of it.
 void Room::answer_taken(EffectList& effects) {
   if (epoch_proof_dirty_ || pause_dirty()) store_cursor(effects);
+  if (!stored_letters_.empty()) flush(effects);
 }
 
 void Room::bury(const std::vector<uint64_t>& seqs, EffectList& effects) {
@@ -156,6 +154,7 @@ void Room::bury(const std::vector<uint64_t>& seqs, EffectList& effects) {
 
 void Room::finish(BurialReader& reader, EffectList& effects) {
   CHECK(reader.rows().size() == reader.seqs().size());
+  dead_letters_.drop_removed(effects);
   for (size_t i = 0; i < reader.seqs().size(); i++) {
     const uint64_t seq = reader.seqs()[i];
     dead_letters_.store(seq, reader.rows()[i], effects);

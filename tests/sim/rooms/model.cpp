@@ -246,7 +246,7 @@ void Model::check_once(const Stored& stored, uint64_t seq) {
   if (found == ids_.end()) return;
   const Stored& before = at(found->second);
   const bool in_history = stored.messages - before.messages <= rules_.history;
-  const bool is_young = wall_max_ms_ - static_cast<double>(before.ts) < kDedupMs;
+  const bool is_young = latest_ms_ - static_cast<double>(before.ts) < kDedupMs;
   const bool is_among_ids = stored.ids - before.ids <= rules_.dedup;
   expect(!(is_among_ids && (in_history || is_young)),
          "the id \"" + stored.id + "\" of " + stored.user + " is stored as " +

@@ -67,7 +67,8 @@ class Model {
   // --- what happens ---
   // The number of the message that is about to be sent; `size` of its content, about.
   uint64_t publish(std::string user, std::string conn, std::string id, size_t size);
-  void wall_is(double ms) { wall_max_ms_ = std::max(wall_max_ms_, ms); }
+  // The latest that the room's clock may show: after a clock that went back it goes on, slower.
+  void time_is(double ms) { latest_ms_ = ms; }
   // What the object has written is about to last. `steady_ms` and `generation`: when, and by which
   // instance.
   void committing(const Storage& storage, double passed_ms, uint64_t generation);
@@ -134,7 +135,7 @@ class Model {
   std::set<uint64_t> deleted_;  // centrally
   std::set<uint64_t> refused_;
   uint64_t settled_through_ = 0;
-  double wall_max_ms_ = 0;
+  double latest_ms_ = 0;
 };
 
 // The number in a message's content.

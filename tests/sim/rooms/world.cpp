@@ -31,6 +31,8 @@ Rules some_rules(test::Dice& dice) {
   }
   if (dice.one_in(4)) rules.outbox = dice.between(3, 30);
   rules.has_ledger = dice.one_in(2);
+  // Then much waits for whoever reads slowly.
+  if (dice.one_in(8)) rules.message_bytes = 60'000;
   return rules;
 }
 
@@ -86,9 +88,10 @@ void World::say(std::string_view what) {
 double World::wall_ms() {
   double now = stands_at_ms_ > 0 ? stands_at_ms_ : wall_offset_ms_ + schedule_.now_ms();
   now = std::floor(now);
-  if (now > wall_before_ms_) passed_ms_ += wall_before_ms_ > 0 ? now - wall_before_ms_ : 0;
+  if (wall_first_ms_ == 0) wall_first_ms_ = now;
+  if (wall_before_ms_ > 0) passed_ms_ += std::max(0.0, now - wall_before_ms_);
   wall_before_ms_ = now;
-  model_.wall_is(now);
+  model_.time_is(wall_first_ms_ + passed_ms_);
   return now;
 }
 

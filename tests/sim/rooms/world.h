@@ -134,6 +134,7 @@ class World final : private Outside {
   double wall_offset_ms_;
   double stands_at_ms_ = 0;  // 0: it goes
   double passed_ms_ = 0;     // as much as the wall clock has gone ahead, at most
+  double wall_first_ms_ = 0;
   double wall_before_ms_ = 0;
   uint64_t trap_in_;    // one event in so many
   uint64_t commit_in_;  // one event in so many is followed by no commit
