@@ -81,6 +81,7 @@ void World::join(Person& person) {
     say("refused with " + std::to_string(*refused));
     person.disconnected();
     by_socket_.erase(socket);
+    maybe_commit();
     return;
   }
   if (was_banned && model_.is_banned(person.name) && host_.is_open(socket)) {
