@@ -1,6 +1,11 @@
-/** The rate limiter in a simulated world of isolates, by the bar that it has to reach. */
+/**
+ * Simulations: the rate limiter in a world of isolates, by the bar that it has to reach, and rooms in
+ * worlds full of faults, by rules that no seed may break.
+ */
 
+import { MUTANTS } from "../../tests/sim/rooms/mutants.js";
 import { build, run as runProgram } from "../command.js";
+import { findMutant } from "../mutant.js";
 import { failedBefore } from "../node-tests.js";
 
 /** @import { Outcome } from "../test.js" */
@@ -8,6 +13,20 @@ import { failedBefore } from "../node-tests.js";
 const PROGRAM = "build/native/tests/sim/rate_limit_sim";
 const TIMEOUT_MS = 10 * 60_000;
 const SUMMARY = /^(\d+) passed, (\d+) failed$/m;
+
+const ROOMS_PROGRAM = "build/native/tests/sim/rooms/room_sim";
+/** Enough for every kind of fault, many times over. */
+const ROOM_SEEDS = 3000;
+
+/** Planted bugs that each run must find, one of each kind; `scripts/sim --mutants` has all. */
+const MUTANTS_TRIED = [
+  "recovered over a gap",
+  "stored frames are given again",
+  "a trap hides an exception",
+  "a snapshot names too few records",
+];
+const MUTANT_SECONDS = 60;
+const CONTROL_SECONDS = 2;
 
 /** One that must not reach the bar, and a figure that shows it. */
 const BAD = { algorithm: "local window only", figure: "FAILED  steady, E:" };
@@ -21,6 +40,44 @@ export async function* run() {
   }
   yield await runAll();
   yield await judgeBad();
+  const roomsBuilt = await build("--target", "room_sim", "native");
+  if (!roomsBuilt.ok) {
+    yield failedBefore("sim (rooms)", roomsBuilt);
+    return;
+  }
+  yield await runRooms();
+  yield await findMutants();
+}
+
+/** A seed that breaks a rule ends the run. @returns {Promise<Outcome>} */
+async function runRooms() {
+  const args = ["--seeds", String(ROOM_SEEDS)];
+  const { ok, output, seconds } = await runProgram(ROOMS_PROGRAM, args, { timeoutMs: TIMEOUT_MS });
+  return {
+    name: "sim (rooms)",
+    passed: ok ? ROOM_SEEDS : 0,
+    failed: ok ? 0 : 1,
+    seconds,
+    output,
+  };
+}
+
+/** Whether the rooms' simulator finds what is wrong, and nothing else. @returns {Promise<Outcome>} */
+async function findMutants() {
+  const startedMs = performance.now();
+  const wrong = [];
+  let passed = 0;
+  for (const mutant of MUTANTS.filter(({ name }) => MUTANTS_TRIED.includes(name))) {
+    if (await findMutant(mutant, MUTANT_SECONDS)) passed++;
+    else wrong.push(`${mutant.name}: not found in ${MUTANT_SECONDS} s`);
+  }
+  // Built in the same way, with nothing planted.
+  const control = { ...MUTANTS[0], name: "control", to: MUTANTS[0].from };
+  const found = await findMutant(control, CONTROL_SECONDS);
+  if (found) wrong.push(`a room without a planted bug: ${found.output}`);
+  else passed++;
+  const seconds = (performance.now() - startedMs) / 1000;
+  return { name: "sim (mutants)", passed, failed: wrong.length, seconds, output: wrong.join("\n") };
 }
 
 /** @returns {Promise<Outcome>} */

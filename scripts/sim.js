@@ -1,0 +1,103 @@
+/** `scripts/sim`: seeds for so long, one seed, or planted bugs. The usage stands in scripts/sim. */
+
+import { parseArgs } from "node:util";
+import { MUTANTS } from "../tests/sim/rooms/mutants.js";
+import { run } from "./command.js";
+import { findMutant } from "./mutant.js";
+import { clock, Progress } from "./progress.js";
+
+const PROGRAM = "build/native/tests/sim/rooms/room_sim";
+const USAGE_ERROR = 2;
+const MS_PER_MINUTE = 60_000;
+
+/** How long a planted bug may stay unfound. */
+const MUTANT_SECONDS = 60;
+
+function options() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        minutes: { type: "string" },
+        from: { type: "string" },
+        seed: { type: "string" },
+        trace: { type: "boolean" },
+        mutants: { type: "boolean" },
+      },
+    });
+    if (positionals.length > 0 && !values.mutants)
+      throw new Error(`unknown argument: ${positionals[0]}`);
+    return { ...values, names: positionals };
+  } catch (error) {
+    console.error(`error: ${/** @type {Error} */ (error).message}; scripts/sim --help says more`);
+    process.exit(USAGE_ERROR);
+  }
+}
+
+/** @param {string} seed @param {boolean} hasTrace */
+async function runSeed(seed, hasTrace) {
+  const args = ["--seed", seed, ...(hasTrace ? ["--trace"] : [])];
+  const { ok, output } = await run(PROGRAM, args, { timeoutMs: MS_PER_MINUTE });
+  process.stdout.write(output);
+  return ok;
+}
+
+/** @param {number} minutes @param {number} from */
+async function soak(minutes, from) {
+  const progress = new Progress();
+  const startedMs = performance.now();
+  console.log(`seeds from ${from}`);
+  let rest = "";
+  const { ok, output } = await run(
+    PROGRAM,
+    ["--from", String(from), "--seconds", String(Math.ceil(minutes * 60)), "--progress"],
+    {
+      timeoutMs: (minutes + 1) * MS_PER_MINUTE,
+      onOutput: (text) => {
+        const lines = (rest + text).split("\n");
+        rest = /** @type {string} */ (lines.pop());
+        for (const line of lines) {
+          const [, seeds] = /^progress (\d+) \d+$/.exec(line) ?? [];
+          const passed = `${clock(performance.now() - startedMs)} of ${clock(minutes * MS_PER_MINUTE)}`;
+          if (seeds) progress.tell(`  ${passed}  ${Number(seeds).toLocaleString("en")} seeds`);
+        }
+      },
+    },
+  );
+  progress.clear();
+  process.stdout.write(output.replace(/^progress .*\n/gm, ""));
+  return ok;
+}
+
+/** @param {string[]} names */
+async function findMutants(names) {
+  const unknown = names.find((name) => !MUTANTS.some((mutant) => mutant.name === name));
+  if (unknown !== undefined) {
+    console.error(
+      `error: there is no mutant "${unknown}"; their names are in tests/sim/rooms/mutants.js`,
+    );
+    process.exit(USAGE_ERROR);
+  }
+  const chosen = MUTANTS.filter((mutant) => names.length === 0 || names.includes(mutant.name));
+  const progress = new Progress({ intervalMs: 0 });
+  let missed = 0;
+  console.log("| bug | of | found at seed | after |\n| --- | --- | ---: | ---: |");
+  for (const [i, mutant] of chosen.entries()) {
+    progress.tell(`  ${i + 1} of ${chosen.length}  ${mutant.name}`);
+    const found = await findMutant(mutant, MUTANT_SECONDS);
+    progress.clear();
+    if (!found) missed++;
+    const how = found ? `${found.seed} | ${found.seconds.toFixed(1)} s` : "not found | |";
+    console.log(`| ${mutant.name} | ${mutant.about} | ${how} |`);
+  }
+  console.log(`\n${chosen.length - missed} of ${chosen.length} found`);
+  return missed === 0;
+}
+
+const { minutes = "1", from, seed, trace = false, mutants, names } = options();
+const firstSeed = from === undefined ? Date.now() : Number(from);
+let ok = false;
+if (mutants) ok = await findMutants(names);
+else if (seed !== undefined) ok = await runSeed(seed, trace);
+else ok = await soak(Number(minutes), firstSeed);
+process.exitCode = ok ? 0 : 1;
