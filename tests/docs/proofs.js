@@ -31,6 +31,7 @@ const FROM_NPM = {
 /** @type {Record<string, Record<string, Proof>>} */
 export const PROOFS = {
   "README.md": {
+    "scripts/sim": { run: [["scripts/sim", "scripts/sim --minutes 0.05"]], says: /seeds a minute/ },
     "git clone <this repository> edgeroom && cd edgeroom": {
       run: [
         ["<this repository>", '"$ROOT"'],
@@ -168,6 +169,15 @@ export const PROOFS = {
     },
   },
   "docs/RATE_LIMITING.md": {
+    "scripts/test sim": { suite: "sim" },
+  },
+  "docs/RELIABILITY.md": {
+    "scripts/sim --minutes 10": { run: [["10", "0.05"]], says: /seeds a minute/ },
+    "scripts/sim --seed N --trace": { run: [["N", "1"]], says: /the faults stop/ },
+    "scripts/sim --mutants": {
+      run: [["--mutants", '--mutants "recovered over a gap"']],
+      says: /1 of 1 found/,
+    },
     "scripts/test sim": { suite: "sim" },
   },
   "docs/REPLAY.md": {

@@ -272,6 +272,7 @@ void Host::restore(bool with_rows, const std::optional<Failure>& failure,
     }
   }
   std::vector<uint32_t> sockets;
+  sockets.reserve(open_.size());
   for (const auto& [socket, unused] : open_) sockets.push_back(socket);
   for (const uint32_t socket : sockets) restore_socket(socket);
   event(EventType::kRestored);
@@ -324,6 +325,7 @@ void Host::rebuild(const std::vector<Kept>& blamed, std::optional<EventType> dur
   measure_wanted_.reset();
   timer_at_.reset();
   std::vector<uint32_t> handles;
+  handles.reserve(blamed.size());
   for (const Kept& kept : blamed) handles.push_back(kept->handle);
   std::sort(handles.begin(), handles.end());
   handles.erase(std::unique(handles.begin(), handles.end()), handles.end());
@@ -349,6 +351,13 @@ void Host::rebuild(const std::vector<Kept>& blamed, std::optional<EventType> dur
 }
 
 void Host::event(EventType type, uint32_t target, uint32_t number, std::string_view payload) {
+  auto slots = give(type, target, number, payload);
+  while (slots) slots = give_loaded(*slots);
+}
+
+// The slots that are to be loaded next, if any.
+std::optional<std::vector<uint32_t>> Host::give(EventType type, uint32_t target, uint32_t number,
+                                                std::string_view payload) {
   at_type_ = type;
   at_target_ = target;
   if (type != EventType::kStart && outside_.traps(type, is_restoring_)) throw Trap{type};
@@ -365,108 +374,128 @@ void Host::event(EventType type, uint32_t target, uint32_t number, std::string_v
   }
   outside_.event_given(type);
   const EffectList& effects = instance_->effects();
-  for (int32_t i = 0; i < count; i++) {
-    const Effect effect = effects.records()[static_cast<size_t>(i)];
+  for (const Effect& effect : effects.records()) {
     if (static_cast<EffectType>(effect.type) == EffectType::kLoad) {
-      if (i + 1 != count) throw Violation("kLoad is not the last effect");
-      load(effects, effect);
-      return;  // the effects are those of the last event by now
+      if (&effect != &effects.records().back()) throw Violation("kLoad is not the last effect");
+      return slots_of(effects, effect);
     }
     apply(effects, effect);
   }
+  return std::nullopt;
+}
+
+std::vector<uint32_t> Host::slots_of(const EffectList& effects, const Effect& effect) {
+  ByteReader reader(effects.data(effect));
+  std::vector<uint32_t> slots(effect.target);
+  for (uint32_t& slot : slots) slot = reader.u32();
+  return slots;
+}
+
+std::optional<std::vector<uint32_t>> Host::give_loaded(const std::vector<uint32_t>& slots) {
+  for (const uint32_t slot : slots) {
+    const auto row = storage_.segments().find(slot);
+    if (row == storage_.segments().end()) {
+      throw Violation("slot " + std::to_string(slot) + " is to be loaded, and is not stored");
+    }
+    if (give(EventType::kLoaded, slot, 0, row->second.data)) throw Violation("a load in a load");
+  }
+  return give(EventType::kLoadEnd, 0, 0, {});
 }
 
 void Host::apply(const EffectList& effects, const Effect& effect) {
+  if (tell(effects, effect) || store(effects, effect) || plan(effect)) return;
+  throw Violation("an effect that is not to be expected: " + std::to_string(effect.type));
+}
+
+// What goes to sockets and to whoever has asked. False for other effects.
+bool Host::tell(const EffectList& effects, const Effect& effect) {
   const std::string_view data = effects.data(effect);
   Output output;
-  output.number = effect.target;
   switch (static_cast<EffectType>(effect.type)) {
-    case EffectType::kSend: {
-      const auto found = sockets_.find(effect.target);
-      if (found == sockets_.end()) return;
-      output.number = found->second;
-      output.frame = std::make_shared<Told>(std::string(data));
-      emit(std::move(output));
-      return;
-    }
+    case EffectType::kSend:
+      if (const auto found = sockets_.find(effect.target); found != sockets_.end()) {
+        output.number = found->second;
+        output.frame = std::make_shared<Told>(std::string(data));
+        emit(std::move(output));
+      }
+      return true;
     case EffectType::kBroadcast:
       output.frame = std::make_shared<Told>(std::string(data));
       for (const auto& [unused, socket] : sockets_) {
         output.number = socket;
         emit(output);
       }
-      return;
+      return true;
     case EffectType::kClose:
       close_socket(effect.target, static_cast<uint32_t>(effect.value));
-      return;
+      return true;
+    case EffectType::kRespond:
+      output.kind = Output::Kind::kAnswer;
+      output.number = effect.target;
+      output.status = static_cast<uint32_t>(effect.value);
+      output.body = std::exchange(parts_[effect.target], {}) + std::string(data);
+      parts_.erase(effect.target);
+      if (joining_) refused_[effect.target] = output.status;
+      emit(std::move(output));
+      return true;
+    case EffectType::kRespondPart:
+      parts_[effect.target] += data;
+      rest_wanted_.emplace_back(effect.target, effects.extra(effect));
+      return true;
+    case EffectType::kForward: ask(false, effects, effect); return true;
+    case EffectType::kFetch: ask(true, effects, effect); return true;
+    default: return false;
+  }
+}
+
+// What is written. False for other effects.
+bool Host::store(const EffectList& effects, const Effect& effect) {
+  const std::string_view data = effects.data(effect);
+  switch (static_cast<EffectType>(effect.type)) {
     case EffectType::kAccept:
       if (!joining_) throw Violation("a socket was accepted that nobody has brought");
       open_[*joining_] = data;
       sockets_[effect.target] = *joining_;
       handles_[*joining_] = effect.target;
       joining_.reset();
-      return;
-    case EffectType::kPutSegment:
-      storage_.put_segment(effect.target, {std::string(data), std::string(effects.extra(effect))});
-      if (effect.value == 1) turn_.clear();
-      return;
-    case EffectType::kDropSegment: storage_.drop_segment(effect.target); return;
-    case EffectType::kPutState: storage_.put_state(effect.target, std::string(data)); return;
-    case EffectType::kScheduleFlush:
-      if (flush_at_) return;
-      flush_at_ = outside_.steady_ms() + effect.value;
-      looks_ = effect.target;
-      return;
-    case EffectType::kTimer:
-      timer_at_.reset();
-      if (effect.value >= 0) timer_at_ = outside_.steady_ms() + effect.value;
-      return;
-    case EffectType::kAlarm: storage_.set_alarm(effect.value); return;
-    case EffectType::kForward: ask(false, effects, effect); return;
-    case EffectType::kFetch: ask(true, effects, effect); return;
-    case EffectType::kRespond: {
-      output.kind = Output::Kind::kAnswer;
-      output.status = static_cast<uint32_t>(effect.value);
-      output.body = std::exchange(parts_[effect.target], {}) + std::string(data);
-      parts_.erase(effect.target);
-      if (joining_) refused_[effect.target] = output.status;
-      emit(std::move(output));
-      return;
-    }
-    case EffectType::kRespondPart:
-      parts_[effect.target] += data;
-      rest_wanted_.emplace_back(effect.target, effects.extra(effect));
-      return;
-    case EffectType::kKeepFrame:
-      if (current_) turn_.push_back(current_);
-      return;
+      return true;
     case EffectType::kAttach:
       if (const auto found = sockets_.find(effect.target); found != sockets_.end()) {
         open_[found->second] = data;
       }
-      return;
-    case EffectType::kRebuild: rebuild_wanted_ = true; return;
-    case EffectType::kMeasure: measure_wanted_ = effect.value; return;
-    case EffectType::kLog:
-    case EffectType::kForwardingState: return;
-    case EffectType::kLoad:
-    case EffectType::kVerifyToken: break;
+      return true;
+    case EffectType::kPutSegment:
+      storage_.put_segment(effect.target, {std::string(data), std::string(effects.extra(effect))});
+      if (effect.value == 1) turn_.clear();
+      return true;
+    case EffectType::kDropSegment: storage_.drop_segment(effect.target); return true;
+    case EffectType::kPutState: storage_.put_state(effect.target, std::string(data)); return true;
+    case EffectType::kAlarm: storage_.set_alarm(effect.value); return true;
+    default: return false;
   }
-  throw Violation("an effect that is not to be expected: " + std::to_string(effect.type));
 }
 
-void Host::load(const EffectList& effects, const Effect& effect) {
-  ByteReader reader(effects.data(effect));
-  std::vector<uint32_t> slots;
-  for (uint32_t i = 0; i < effect.target; i++) slots.push_back(reader.u32());
-  for (const uint32_t slot : slots) {
-    const auto row = storage_.segments().find(slot);
-    if (row == storage_.segments().end()) {
-      throw Violation("slot " + std::to_string(slot) + " is to be loaded, and is not stored");
-    }
-    event(EventType::kLoaded, slot, 0, row->second.data);
+// What is to follow. False for other effects.
+bool Host::plan(const Effect& effect) {
+  switch (static_cast<EffectType>(effect.type)) {
+    case EffectType::kScheduleFlush:
+      if (flush_at_) return true;
+      flush_at_ = outside_.steady_ms() + effect.value;
+      looks_ = effect.target;
+      return true;
+    case EffectType::kTimer:
+      timer_at_.reset();
+      if (effect.value >= 0) timer_at_ = outside_.steady_ms() + effect.value;
+      return true;
+    case EffectType::kKeepFrame:
+      if (current_) turn_.push_back(current_);
+      return true;
+    case EffectType::kRebuild: rebuild_wanted_ = true; return true;
+    case EffectType::kMeasure: measure_wanted_ = effect.value; return true;
+    case EffectType::kLog:
+    case EffectType::kForwardingState: return true;
+    default: return false;
   }
-  event(EventType::kLoadEnd);
 }
 
 void Host::ask(bool is_read, const EffectList& effects, const Effect& effect) {

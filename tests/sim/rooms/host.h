@@ -148,8 +148,14 @@ class Host {
 
   void event(EventType type, uint32_t target = 0, uint32_t number = 0,
              std::string_view payload = {});
+  std::optional<std::vector<uint32_t>> give(EventType type, uint32_t target, uint32_t number,
+                                            std::string_view payload);
+  std::optional<std::vector<uint32_t>> give_loaded(const std::vector<uint32_t>& slots);
+  static std::vector<uint32_t> slots_of(const EffectList& effects, const Effect& effect);
   void apply(const EffectList& effects, const Effect& effect);
-  void load(const EffectList& effects, const Effect& effect);
+  bool tell(const EffectList& effects, const Effect& effect);
+  bool store(const EffectList& effects, const Effect& effect);
+  bool plan(const Effect& effect);
   void ask(bool is_read, const EffectList& effects, const Effect& effect);
   void close_socket(uint32_t handle, uint32_t code);
   void emit(Output output);
