@@ -106,8 +106,9 @@ void Model::check_held() {
   expect(!ranges.empty() && ranges.back().second == seq(),
          "the newest record is not held: a segment was written over that is needed");
   uint64_t oldest = ranges.back().first;
-  for (size_t i = ranges.size() - 1; i-- > 0 && ranges[i].second + 1 == oldest;) {
-    oldest = ranges[i].first;
+  for (auto range = ranges.rbegin() + 1; range != ranges.rend(); ++range) {
+    if (range->second + 1 != oldest) break;
+    oldest = range->first;
   }
   expect(oldest <= settled_through() + 1, record_name(settled_through() + 1) +
                                               " is neither held nor stored centrally; the oldest " +

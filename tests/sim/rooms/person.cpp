@@ -106,9 +106,9 @@ void Person::hear(Told& frame, Model& model, double now_ms) {
       const Object content(object.raw("content"));
       model.check_ledger(content.number("seq"), content.text("link"));
     } else {
-      constexpr std::array<std::string_view, 8> others = {
+      constexpr std::array<std::string_view, 8> kOthers = {
           "event", "room_count", "join", "leave", "presence", "reconnect", "token", "pong"};
-      expect(std::find(others.begin(), others.end(), type) != others.end(),
+      expect(std::find(kOthers.begin(), kOthers.end(), type) != kOthers.end(),
              "an unknown frame: " + std::string(object.json()));
     }
   }

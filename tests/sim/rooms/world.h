@@ -88,7 +88,7 @@ class World final : private Outside {
 
   // --- what is asked over HTTP (world_requests.cpp) ---
   void request();
-  void ask(std::string operation, Asked asked);
+  void ask(const std::string& operation, const Asked& asked);
   void check_state(const Object& state);
   void check_log(const std::string& text);
   void check_letters(const Object& page);

@@ -110,7 +110,8 @@ void World::publish(Person& person) {
     if (std::any_of(person.unknown.begin(), person.unknown.end(), is_same)) return;
   }
   size_t size = dice_.below(60);
-  if (dice_.one_in(25)) size = dice_.between(rules_.message_bytes / 2, rules_.message_bytes - 50);
+  if (dice_.one_in(rules_.message_bytes > 10'000 ? 8 : 25))
+    size = dice_.between(rules_.message_bytes / 2, rules_.message_bytes - 50);
   if (dice_.one_in(60)) {
     tally_.count(Fault::kTooLargeMessage);
     size = rules_.message_bytes + dice_.below(100);

@@ -18,7 +18,7 @@ void expect(bool is_so, const std::string& otherwise) {
 
 }  // namespace
 
-void World::ask(std::string operation, Asked asked) {
+void World::ask(const std::string& operation, const Asked& asked) {
   say("asks " + operation.substr(0, 300));
   // The answer may come before the number is known.
   asked_.emplace(0, asked);
