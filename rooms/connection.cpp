@@ -29,7 +29,9 @@ bool decode_attachment(std::string_view bytes, Connection& connection) {
   if (reader.u8() != kAttachmentVersion) return false;
   connection.access = static_cast<Access>(reader.u8());
   if (connection.access < Access::kRead || connection.access > Access::kModerate) return false;
-  connection.expires_ms = static_cast<double>(reader.varint());
+  const uint64_t expires_ms = reader.varint();
+  if (expires_ms > kSafeIntegerMax) return false;
+  connection.expires_ms = static_cast<double>(expires_ms);
   connection.id = reader.sized();
   connection.user = reader.sized();
   return reader.ok() && reader.at_end();

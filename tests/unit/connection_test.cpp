@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "base/bytes.h"
 #include "base/settings.h"
 #include "rooms/limits.h"
 #include "tests/unit/dice.h"
@@ -80,6 +81,26 @@ TEST_CASE("an attachment that is cut, goes on or is of another version is refuse
   CHECK_FALSE(decode_attachment(whole + "x", got));
   whole[0]++;
   CHECK_FALSE(decode_attachment(whole, got));
+}
+
+TEST_CASE("an attachment with a time beyond all numbers that a double holds is refused") {
+  Connection forever = connection("ana");
+  forever.expires_ms = 9007199254740991.0;
+  std::string whole;
+  encode_attachment(whole, forever);
+  Connection got(kLimit);
+  REQUIRE(decode_attachment(whole, got));
+  CHECK(got.expires_ms == forever.expires_ms);
+  // Version and access, and then the time. Written again, it was another; the last of them was none
+  // that an integer holds.
+  for (const uint64_t expires_ms : {9007199254740992ULL, 9007199254740993ULL, UINT64_MAX + 0ULL}) {
+    std::string bytes = whole.substr(0, 2);
+    edgeroom::ByteWriter writer(bytes);
+    writer.varint(expires_ms);
+    writer.sized("c");
+    writer.sized("ana");
+    CHECK_FALSE(decode_attachment(bytes, got));
+  }
 }
 
 TEST_CASE("the table counts connections and distinct users") {
