@@ -13,6 +13,8 @@ bool check_encoding(std::string_view bytes) {
   Connection connection{FrameLimit{}};
   if (!decode_attachment(bytes, connection)) return false;
   CHECK(connection.access >= Access::kRead && connection.access <= Access::kModerate);
+  Connection longer{FrameLimit{}};
+  CHECK(!decode_attachment(std::string(bytes) + '\0', longer));
   std::string once;
   encode_attachment(once, connection);
   // A number may have been written in more bytes than it needs.

@@ -1,8 +1,12 @@
 // What other isolates have left in KV for the rate limiter, between requests of one client.
 //
-// Whatever it is, nobody is let in beyond the limit, and who waits is let in again.
+// Whatever it is, nobody is let in beyond the limit, who waits is let in again, and as long as
+// nobody has told of more than the limit leaves, nobody waits.
+#include <algorithm>
 #include <deque>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "tests/fuzz/input.h"
@@ -44,7 +48,11 @@ class Client {
     while (!admitted_ms_.empty() && admitted_ms_.front() <= now_ms_ - kWindowMs) {
       admitted_ms_.pop_front();
     }
-    if (verdict.violated != nullptr) return false;
+    if (verdict.violated != nullptr) {
+      CHECK(admitted_ + told_units() >= kLimit);
+      return false;
+    }
+    admitted_++;
     admitted_ms_.push_back(now_ms_);
     CHECK(admitted_ms_.size() <= kLimit);
     return true;
@@ -60,6 +68,7 @@ class Client {
           CHECK(limiter_.kv_result(operation.id, KvOutcome::kDone, std::string(32, 'h'), now_ms_));
           break;
         case KvOperationType::kGet:
+          note(outcome, value);
           CHECK(limiter_.kv_result(operation.id, outcome, value, now_ms_));
           break;
         case KvOperationType::kPut:
@@ -70,13 +79,13 @@ class Client {
     }
   }
 
-  // A report of the epoch that the client is in has the form that others' have.
+  // Another isolate's report: what it has admitted so many epochs ago.
   [[nodiscard]] std::string report_of(uint32_t isolate, uint32_t ago, uint32_t units) const {
     UsageReport report;
     report.isolate = isolate;
     const double epoch_ms = limit_shape(kLimit, kWindowS).epoch_ms;
     report.first_epoch = static_cast<uint32_t>(now_ms_ / epoch_ms) - ago;
-    report.units.fill(units);
+    report.units.front() = units;
     return encode_report(report);
   }
 
@@ -91,6 +100,22 @@ class Client {
     return {policy};
   }
 
+  // The most that an isolate has told of an epoch is what it has admitted there.
+  void note(KvOutcome outcome, std::string_view value) {
+    const auto report = outcome == KvOutcome::kDone ? decode_report(value) : std::nullopt;
+    if (!report) return;
+    for (uint32_t i = 0; i < kEpochsReported; i++) {
+      uint32_t& told = told_[{report->isolate, report->first_epoch + i}];
+      told = std::max(told, report->units[i]);
+    }
+  }
+
+  [[nodiscard]] uint64_t told_units() const {
+    uint64_t sum = 0;
+    for (const auto& [isolate_and_epoch, units] : told_) sum += units;
+    return sum;
+  }
+
   RateLimiter limiter_{policies(), 1, true};
   PolicySubject subject_ = {.method = "GET",
                             .path = "/api/rooms/lobby",
@@ -100,6 +125,8 @@ class Client {
                             .route = "room"};
   double now_ms_ = kStartMs;
   std::deque<double> admitted_ms_;
+  uint64_t admitted_ = 0;  // ever
+  std::map<std::pair<uint32_t, uint32_t>, uint32_t> told_;
 };
 
 // Steps: requests, then what KV has. Each is a wait, a number of requests, and a value or the
@@ -117,8 +144,8 @@ void check_client(std::string_view input) {
     } else if (how < 128) {
       client.answer_kv(KvOutcome::kDone, value);
     } else {
-      const uint32_t isolate = value.empty() ? 0 : static_cast<uint8_t>(value.front());
-      client.answer_kv(KvOutcome::kDone, client.report_of(isolate, how % 11, isolate * 7));
+      const auto byte = static_cast<uint8_t>(value.empty() ? 0 : value.front());
+      client.answer_kv(KvOutcome::kDone, client.report_of(byte % 8, how / 16 % 4, byte / 8));
     }
     check_report(value);
   }

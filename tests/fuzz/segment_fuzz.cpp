@@ -43,6 +43,8 @@ void check_segment(std::string_view input) {
   if (!decode_segment_head(bytes, head)) return;
   CHECK(head.count > 0 && head.first_seq > 0 && head.messages <= head.count);
   CHECK(head.hashes.empty() || head.hashes.size() == head.count);
+  SegmentHead longer;
+  CHECK(!decode_segment_head(std::string(bytes) + '\0', longer));
   std::string once;
   encode_segment_head(once, head);
   // A number may have been written in more bytes than it needs.
