@@ -15,6 +15,7 @@ void stop(const doctest::AssertData& data) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
   static doctest::Context context;
   context.setAsDefaultForAssertsOutOfTestCases();

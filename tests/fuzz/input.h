@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace edgeroom::fuzz {

@@ -77,6 +77,7 @@ bool edit(ByteReader& in, const std::vector<std::string*>& texts) {
 StoredRoom edited(std::string_view edits) {
   StoredRoom room = StoredRoom::lived_in();
   std::vector<std::string*> texts;
+  texts.reserve(room.state.size() + 2 * room.segments.size());
   for (auto& [id, data] : room.state) texts.push_back(&data);
   for (auto& [slot, segment] : room.segments) {
     texts.push_back(&segment.first);

@@ -57,8 +57,8 @@ StoredRoom make_lived_in() {
 }  // namespace
 
 const StoredRoom& StoredRoom::lived_in() {
-  static const StoredRoom room = make_lived_in();
-  return room;
+  static const StoredRoom kRoom = make_lived_in();
+  return kRoom;
 }
 
 bool Host::wake() {
@@ -84,15 +84,21 @@ bool Host::wake() {
 bool Host::event(EventType type, uint32_t target, uint32_t number, std::string_view payload) {
   if (instance_ == nullptr) return false;
   now_ms_ += 1000;
-  if (give(type, target, number, payload)) return true;
-  instance_.reset();
-  return false;
+  wanted_.reset();
+  bool is_taken = give(type, target, number, payload);
+  // What is loaded may ask for more.
+  while (is_taken && wanted_) is_taken = load(*std::exchange(wanted_, std::nullopt));
+  if (!is_taken) instance_.reset();
+  return is_taken;
 }
 
 bool Host::give(EventType type, uint32_t target, uint32_t number, std::string_view payload) {
   const int32_t result =
       instance_->event(static_cast<uint32_t>(type), target, number, now_ms_, payload);
-  if (result >= 0) return apply();
+  if (result >= 0) {
+    apply();
+    return true;
+  }
   CHECK(result == kCorrupt || (result == kBadPayload && is_restoring(type)));
   return false;
 }
@@ -128,10 +134,8 @@ std::string Host::digest() {
   return at == std::string::npos ? "" : log.substr(at, 9 + 16);
 }
 
-bool Host::apply() {
+void Host::apply() {
   const EffectList& effects = instance_->effects();
-  std::vector<uint32_t> slots;
-  bool is_loading = false;
   for (const Effect& effect : effects.records()) {
     const std::string data(effects.data(effect));
     const std::string extra(effects.extra(effect));
@@ -154,15 +158,14 @@ bool Host::apply() {
       // JSON, as far as names that were stored are still texts.
       case EffectType::kLog: CHECK(is_json(data) || !is_valid_utf8(data)); break;
       case EffectType::kLoad: {
-        is_loading = true;
         ByteReader reader(data);
-        for (uint32_t i = 0; i < effect.target; i++) slots.push_back(reader.u32());
+        std::vector<uint32_t>& slots = wanted_.emplace(effect.target);
+        for (uint32_t& slot : slots) slot = reader.u32();
         break;
       }
       default: break;  // timers, alarms and what is asked of others
     }
   }
-  return !is_loading || load(slots);
 }
 
 bool Host::load(const std::vector<uint32_t>& slots) {

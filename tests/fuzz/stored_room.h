@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,13 +53,14 @@ class Host {
   };
 
   bool give(EventType type, uint32_t target, uint32_t number, std::string_view payload);
-  bool apply();
+  void apply();
   bool load(const std::vector<uint32_t>& slots);
 
   StoredRoom stored_;
   std::unique_ptr<RoomInstance> instance_;
   double now_ms_ = 1'800'000'000'000.0;
   bool flush_scheduled_ = false;
+  std::optional<std::vector<uint32_t>> wanted_;  // slots that kLoad has asked for
   std::vector<Batch> batches_;
   std::map<uint32_t, std::string> answers_;
   std::map<uint32_t, std::string> next_parts_;

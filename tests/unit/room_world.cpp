@@ -75,8 +75,8 @@ class Chain final : public edgeroom::Behaviour {
 
 class World {
  public:
-  explicit World(Dice dice)
-      : dice_(std::move(dice)),
+  explicit World(const Dice& dice)
+      : dice_(dice),
         settings_(settings(dice_)),
         room_(settings_, dice_.one_in(2) ? RoomHarness::chat : chain) {}
 
@@ -660,8 +660,8 @@ class World {
 
 }  // namespace
 
-RoomLife edgeroom::test::live_room(Dice dice, int steps) {
-  World world(std::move(dice));
+RoomLife edgeroom::test::live_room(const Dice& dice, int steps) {
+  World world(dice);
   for (int i = 0; i < steps && !world.is_over(); i++) {
     CAPTURE(i);
     world.step();

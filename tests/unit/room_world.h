@@ -17,6 +17,6 @@ struct RoomLife {
 };
 
 // Checks all that along the way, and at the end. It ends early when the dice are spent.
-RoomLife live_room(Dice dice, int steps);
+RoomLife live_room(const Dice& dice, int steps);
 
 }  // namespace edgeroom::test
