@@ -31,7 +31,6 @@ const FROM_NPM = {
 /** @type {Record<string, Record<string, Proof>>} */
 export const PROOFS = {
   "README.md": {
-    "scripts/sim": { run: [["scripts/sim", "scripts/sim --minutes 0.05"]], says: /seeds a minute/ },
     "git clone <this repository> edgeroom && cd edgeroom": {
       run: [
         ["<this repository>", '"$ROOT"'],
