@@ -31,6 +31,7 @@ describe("what is in it", () => {
       "CHANGELOG.md",
       "LICENSE",
       "README.md",
+      "SECURITY.md",
       "bin",
       "build",
       "central",
