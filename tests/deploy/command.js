@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { resolve } from "node:path";
+import { ended } from "../ended.js";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 
@@ -30,16 +31,7 @@ export async function deploy(args, env = {}) {
     env: { ...process.env, ...NO_ACCOUNT, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const told = { stdout: "", stderr: "" };
-  for (const stream of /** @type {const} */ (["stdout", "stderr"])) {
-    child[stream].setEncoding("utf8").on("data", (text) => {
-      told[stream] += text;
-    });
-  }
-  const code = await new Promise((ended, failed) => {
-    child.once("error", failed).once("close", ended);
-  });
-  return { code, ...told };
+  return ended(child);
 }
 
 /** Whatever account somebody has who runs these tests is left alone; port 9 answers nobody. */

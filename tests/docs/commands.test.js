@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ROOT } from "../../scripts/command.js";
+import { ended } from "../ended.js";
 import { commandsOf, scriptsNamed } from "./markdown.js";
 import { PROOFS } from "./proofs.js";
 
@@ -49,14 +49,8 @@ async function shell(command, temporary) {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: COMMAND_TIMEOUT_MS,
   });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text) => {
-      output += text;
-    });
-  }
-  const [code] = await once(child, "close");
-  return { code, output };
+  const { code, stdout, stderr } = await ended(child);
+  return { code, output: stdout + stderr };
 }
 
 /** Something to read back: a room that has a message. */

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-import { limits, next, Scene, timing } from "./client-scene.js";
+import { limits, Scene, timing } from "./client-scene.js";
+import { next } from "./next-event.js";
 import { newMessage } from "./scripted-room.js";
 
 const scene = new Scene();

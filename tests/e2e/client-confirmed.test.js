@@ -2,7 +2,8 @@
 /** A receipt's `confirmed`: when the central API has the record, and what else may become of it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { limits, next, Scene } from "./client-scene.js";
+import { limits, Scene } from "./client-scene.js";
+import { next } from "./next-event.js";
 import { newMessage } from "./scripted-room.js";
 
 /** @import { EdgeRoom, Receipt } from "../../client/public/client/edgeroom.js" */

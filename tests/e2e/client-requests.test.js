@@ -2,7 +2,8 @@
 /** Moderation, paging and the queue, against a room whose every answer the test decides. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { collectSeqs, limits, next, Scene, timing } from "./client-scene.js";
+import { collectSeqs, limits, Scene, timing } from "./client-scene.js";
+import { next } from "./next-event.js";
 import { newMessage } from "./scripted-room.js";
 
 /** @import { Message } from "../../client/public/client/edgeroom.js" */

@@ -2,9 +2,10 @@
 /** A scripted room for each test of a file, and clients that join it. */
 import { afterEach, beforeEach } from "node:test";
 import { connect } from "../../client/public/client/edgeroom.js";
+import { next } from "./next-event.js";
 import { startScriptedRoom } from "./scripted-room.js";
 
-/** @import { ConnectOptions, EdgeRoom, RoomEvents } from "../../client/public/client/edgeroom.js" */
+/** @import { ConnectOptions, EdgeRoom } from "../../client/public/client/edgeroom.js" */
 
 export const limits = { timeout: 20_000 };
 
@@ -50,25 +51,6 @@ export class Scene {
     await next(room, "welcome");
     return { room, peer };
   }
-}
-
-/**
- * The next event of a kind that fits.
- *
- * @template {keyof RoomEvents} K
- * @param {EdgeRoom} room
- * @param {K} type
- * @param {(detail: RoomEvents[K]) => boolean} [fits]
- * @returns {Promise<RoomEvents[K]>}
- */
-export function next(room, type, fits = () => true) {
-  return new Promise((resolve) => {
-    const stop = room.on(type, (detail) => {
-      if (!fits(detail)) return;
-      stop();
-      resolve(detail);
-    });
-  });
 }
 
 /** The seqs of all records, as they come. */

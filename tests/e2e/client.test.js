@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "../../client/public/client/edgeroom.js";
-import { collectSeqs, limits, next, Scene, timing } from "./client-scene.js";
+import { collectSeqs, limits, Scene, timing } from "./client-scene.js";
+import { next } from "./next-event.js";
 import { newMessage } from "./scripted-room.js";
 
 const scene = new Scene();

@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { after, before, describe, it } from "node:test";
+import { ended } from "../ended.js";
 import { CentralProxy, handOn } from "./central-proxy.js";
 import { central, newRoom, STORE_PATIENCE_MS, startEdge, until } from "./harness.js";
 import { fromCentral, walkForwards } from "./pages.js";
@@ -47,14 +47,10 @@ function replay(edge, room) {
 async function script(args, token = "test-moderator") {
   const child = spawn("scripts/dead-letters", args, {
     env: { ...process.env, MODERATOR_TOKEN: token },
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text) => {
-    output += text;
-  });
-  const [code] = await once(child, "close");
-  return { code, output };
+  const { code, stdout } = await ended(child);
+  return { code, output: stdout };
 }
 
 describe("dead letters", { timeout: 300_000 }, () => {

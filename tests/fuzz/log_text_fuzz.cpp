@@ -3,7 +3,6 @@
 //
 // A line that is taken is written again as the same record. A log that passes the check makes a
 // room, which gives out the records that it was given.
-#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,30 +14,10 @@
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/stored_room.h"
 #include "tools/replay/log_file.h"
+#include "tools/replay/memory_source.h"
 
 namespace edgeroom::fuzz {
 namespace {
-
-class TextSource final : public replay::LogSource {
- public:
-  explicit TextSource(std::string_view text) : text_(text) {}
-
-  size_t read(char* to, size_t size) override {
-    const std::string_view part = text_.substr(position_, size);
-    std::memcpy(to, part.data(), part.size());
-    position_ += part.size();
-    return part.size();
-  }
-  bool rewind() override {
-    position_ = 0;
-    return true;
-  }
-  [[nodiscard]] std::string fault() const override { return ""; }
-
- private:
-  std::string_view text_;
-  size_t position_ = 0;
-};
 
 // `{…}` with its sum, instead of one that it may have had.
 std::string summed(std::string_view line) {
@@ -127,7 +106,7 @@ void check_copy(replay::LogFile& file, const replay::LogSummary& log) {
 void check_log(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text.append(line).push_back('\n');
-  replay::LogFile file(std::make_unique<TextSource>(text));
+  replay::LogFile file(std::make_unique<replay::MemorySource>(text));
   const auto log = file.check();
   if (!log.ok()) {
     CHECK(!log.error().detail.empty());

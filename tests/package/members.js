@@ -1,10 +1,10 @@
 /** Members of a room, by the SDK as the package brings it. */
 
 import assert from "node:assert/strict";
+import { next } from "../e2e/next-event.js";
 
 /** @typedef {typeof import("../../client/public/client/edgeroom.js")} Client */
 /** @typedef {ReturnType<Client["connect"]>} Member */
-/** @typedef {import("../../client/public/client/edgeroom.js").RoomEvents} RoomEvents */
 
 /** For what a member does; a room on this machine takes milliseconds. */
 const TIMEOUT_MS = 20_000;
@@ -61,23 +61,4 @@ export class Members {
       return seq;
     });
   }
-}
-
-/**
- * The next event of a kind that fits.
- *
- * @template {keyof RoomEvents} K
- * @param {Member} member
- * @param {K} type
- * @param {(detail: RoomEvents[K]) => boolean} [fits]
- * @returns {Promise<RoomEvents[K]>}
- */
-export function next(member, type, fits = () => true) {
-  return new Promise((told) => {
-    const stop = member.on(type, (detail) => {
-      if (!fits(detail)) return;
-      stop();
-      told(detail);
-    });
-  });
 }

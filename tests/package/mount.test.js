@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { endStartedProcesses } from "../../scripts/process-tree.js";
-import { Members, next } from "./members.js";
+import { next } from "../e2e/next-event.js";
+import { Members } from "./members.js";
 import { documented, installed } from "./packed.js";
 import { withWorker } from "./program.js";
 

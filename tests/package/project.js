@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { ended } from "../ended.js";
 
 /** A real installation over a slow line, or all of the tutorial. */
 const TIMEOUT_MS = 300_000;
@@ -13,7 +14,7 @@ const TIMEOUT_MS = 300_000;
 /** All that is on the PATH. npm runs programs of packages by sh. */
 const PROGRAMS = ["node", "npm", "npx", "sh"];
 
-/** @typedef {{ code: number | null, stdout: string, stderr: string }} Ended */
+/** @typedef {Awaited<ReturnType<typeof ended>>} Ended */
 
 export class Project {
   /** @param {string} parent @param {string} folder */
@@ -72,17 +73,7 @@ export class Project {
 
   /** Runs it to its end. @param {string} program @param {string[]} args @returns {Promise<Ended>} */
   async run(program, ...args) {
-    const child = this.start(program, args);
-    const told = { stdout: "", stderr: "" };
-    for (const stream of /** @type {const} */ (["stdout", "stderr"])) {
-      child[stream].setEncoding("utf8").on("data", (text) => {
-        told[stream] += text;
-      });
-    }
-    const code = await new Promise((ended, failed) => {
-      child.once("error", failed).once("close", ended);
-    });
-    return { code, ...told };
+    return ended(this.start(program, args));
   }
 
   /** What the project would get by `import`. @param {string} specifier */

@@ -8,7 +8,8 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { endStartedProcesses } from "../../scripts/process-tree.js";
-import { Members, next } from "./members.js";
+import { next } from "../e2e/next-event.js";
+import { Members } from "./members.js";
 import { installed, ROOT, succeeded } from "./packed.js";
 import { Program, withWorker } from "./program.js";
 

@@ -5,7 +5,6 @@
 // after each call it takes what the room did so far: the lines that scripts/replay would print.
 
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "base/check.h"
 #include "tools/replay/json_view.h"
+#include "tools/replay/memory_source.h"
 #include "tools/replay/replayer.h"
 
 namespace edgeroom::replay {
@@ -30,27 +30,6 @@ constexpr uint32_t kInputBytesMax = (256U << 20U) + 65536;
 constexpr int32_t kUnusable = -1;  // the output is the reason, in words
 constexpr int32_t kEnded = 0;
 constexpr int32_t kGoesOn = 1;
-
-class MemorySource final : public LogSource {
- public:
-  explicit MemorySource(std::string_view log) : log_(log) {}
-
-  size_t read(char* to, size_t size) override {
-    const std::string_view part = log_.substr(position_, size);
-    std::memcpy(to, part.data(), part.size());
-    position_ += part.size();
-    return part.size();
-  }
-  bool rewind() override {
-    position_ = 0;
-    return true;
-  }
-  [[nodiscard]] std::string fault() const override { return ""; }
-
- private:
-  std::string_view log_;
-  size_t position_ = 0;
-};
 
 // A log that has been found to be one.
 struct Run {
