@@ -16,8 +16,8 @@ import { central, newRoom, STORE_PATIENCE_MS, startEdge } from "./harness.js";
 const TIMING = { backoffFloorMs: 1, backoffStartMs: 5, backoffCeilingMs: 20 };
 const PUBLICATIONS = 60;
 
-/** How many of both people's connections are to break, at least, for a run to show anything. */
-const BREAKS_MIN = 5;
+/** So many of both people's connections break, at least: with fewer a run shows little. */
+const BREAKS_MIN = 8;
 
 /** Each connection to come breaks: in the handshake, in the welcome, or later. @param {Cable} cable @param {Dice} dice */
 function breakNext(cable, dice) {
@@ -30,11 +30,18 @@ function breakNext(cable, dice) {
   cable.cutNextAfter(fate);
 }
 
-/** Publishes one after the other, not always waiting, and gives some up. @param {EdgeRoom} room @param {Dice} dice @param {() => void} between */
-async function publishAll(room, dice, between) {
+/**
+ * Publishes one after the other, not always waiting, and gives some up, until the storm may end. How
+ * many connections break on the way depends on how long each takes, so no number of publications will do.
+ * @param {EdgeRoom} room
+ * @param {Dice} dice
+ * @param {() => void} between
+ * @param {() => boolean} mayEnd
+ */
+async function publishAll(room, dice, between, mayEnd) {
   /** @type {Promise<Attempt>[]} */
   const attempts = [];
-  for (let n = 1; n <= PUBLICATIONS; n++) {
+  for (let n = 1; n <= PUBLICATIONS || !mayEnd(); n++) {
     between();
     const giveUp = new AbortController();
     const id = `${room.user || "nobody"}-${n}`;
@@ -91,7 +98,13 @@ describe("the SDK", { timeout: 240_000 }, () => {
       try {
         for (const { room } of people) await opened(room);
         const all = await Promise.all(
-          people.map(({ cable, room }) => publishAll(room, dice, () => breakNext(cable, dice))),
+          people.map(({ cable, room }) => {
+            const between = () => {
+              signal.throwIfAborted();
+              breakNext(cable, dice);
+            };
+            return publishAll(room, dice, between, () => breaks >= BREAKS_MIN);
+          }),
         );
         // The storm is over.
         for (const { cable, room } of people) {
@@ -128,7 +141,6 @@ describe("the SDK", { timeout: 240_000 }, () => {
         }
         signal.throwIfAborted();
         test.diagnostic(`${breaks} connections broke`);
-        assert.ok(breaks >= BREAKS_MIN, `only ${breaks} connections broke`);
       } finally {
         for (const { room } of people) room.close();
         for (const cable of cables) await cable.close();
