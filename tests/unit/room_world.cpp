@@ -439,6 +439,7 @@ class World {
     const json page = {
         {"v", 1}, {"room", "lobby"}, {"epoch", epoch_}, {"messages", found}, {"more", more}};
     room_.fetched(200, page.dump());
+    listen();  // a page is judged by what was stored when it was read
   }
 
   void answer() {
