@@ -28,6 +28,7 @@ import { flatHeaders, httpEvent } from "./local/event.js";
 import { Outage } from "./local/outage.js";
 import { closeServer, listen } from "./local/server.js";
 import { StartError } from "./local/start-error.js";
+import { StoreError } from "./local/store-error.js";
 import { createLogger } from "./logger.js";
 import { Store } from "./store.js";
 
@@ -219,7 +220,7 @@ function readPort(text) {
 }
 
 /**
- * Runs until a signal ends it.
+ * Runs until a signal ends it, or its disk fails.
  *
  * @param {NodeJS.ProcessEnv} environment
  * @throws {StartError}
@@ -232,15 +233,34 @@ export async function runCentral(environment) {
     central.close().catch(fail);
   };
   for (const signal of SIGNALS) process.on(signal, end);
+  process.on("uncaughtException", (error) => {
+    fail(storeFailed(error) ?? error);
+    process.exit();
+  });
   process.stdout.write(`central: listening on ${central.url}\n`);
 }
 
 /** @type {NodeJS.Signals[]} */
 const SIGNALS = ["SIGTERM", "SIGINT"];
 
+/**
+ * What dynalite throws when its files cannot be written. It is best ended then: what is behind a write
+ * that failed may be lost when the files are opened again, so nothing more may be answered.
+ *
+ * @param {Error} error
+ */
+function storeFailed(error) {
+  const isOfFiles = "code" in error && String(error.code).startsWith("LEVEL_");
+  if (!isOfFiles) return undefined;
+  return new StoreError(
+    `the state cannot be written: ${error.message}. Mend that and start again: what was answered is ` +
+      "stored, and rooms keep the rest and send it then",
+  );
+}
+
 /** @param {unknown} error */
 function fail(error) {
-  const expected = error instanceof StartError;
+  const expected = error instanceof StartError || error instanceof StoreError;
   const text = expected || !(error instanceof Error) ? String(error) : error.stack;
   process.stderr.write(`central: ${expected ? error.message : text}\n`);
   process.exitCode = 1;

@@ -11,19 +11,26 @@ const program = resolve(import.meta.dirname, "../../central/local.js");
 
 export class CentralProcess {
   #stateDir;
+  #errors;
   #port = "0";
   /** @type {import("node:child_process").ChildProcess | null} */
   #child = null;
   /** Where it answers, also after it has been started again. */
   url = "";
 
-  /** @param {string} stateDir */
-  constructor(stateDir) {
+  /** @param {string} stateDir @param {number | "inherit"} errors */
+  constructor(stateDir, errors) {
     this.#stateDir = stateDir;
+    this.#errors = errors;
   }
 
-  static async start() {
-    const central = new CentralProcess(await temporaryFolder());
+  /**
+   * @param {object} [options]
+   * @param {string} [options.stateDir] a new one if left out
+   * @param {number | "inherit"} [options.errors] the open file that its log goes to; ours if left out
+   */
+  static async start({ stateDir, errors = "inherit" } = {}) {
+    const central = new CentralProcess(stateDir ?? (await temporaryFolder()), errors);
     await central.start();
     return central;
   }
@@ -40,12 +47,12 @@ export class CentralProcess {
         AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
         AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
       },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", this.#errors],
     });
     this.#child = child;
     let said = "";
     this.url = await new Promise((listening, failed) => {
-      child.stdout.setEncoding("utf8").on("data", (text) => {
+      child.stdout?.setEncoding("utf8").on("data", (text) => {
         said += text;
         const [, url] = /^central: listening on (\S+)$/m.exec(said) ?? [];
         if (url) listening(url);
@@ -53,6 +60,15 @@ export class CentralProcess {
       child.once("close", () => failed(new Error(`the central API ended: ${said}`)));
     });
     this.#port = new URL(this.url).port;
+  }
+
+  /** Waits until it has ended by itself. @returns {Promise<number | null>} its exit code */
+  async ended() {
+    const child = this.#child;
+    assert.ok(child, "the central API is not running");
+    if (child.exitCode === null) await once(child, "close");
+    this.#child = null;
+    return child.exitCode;
   }
 
   /** Ends it as a machine that fails does. */

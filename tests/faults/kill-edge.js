@@ -1,0 +1,120 @@
+// workerd is killed with SIGKILL, at one exact point of what it does, while people speak in its rooms.
+
+import { until } from "../edge/harness.js";
+import { handOn } from "../edge/central-proxy.js";
+import { FLUSH_POINTS, STRIKE_ENTRY, strikeFlush } from "../edge/strike.js";
+import { BusyRooms } from "./busy-rooms.js";
+import { within } from "./fault.js";
+import { Site } from "./site.js";
+
+/** @typedef {import("./fault.js").Fault} Fault */
+/** @typedef {import("./fault.js").Run} Run */
+
+const ROOMS = 3;
+
+/** New rooms after so many kills, so that none grows for ever. */
+const KILLS_A_ROOM = 10;
+
+/** Small, so that what was acknowledged is in a snapshot, or in the central store alone. */
+const VARS = { HISTORY_SIZE: "20", DEDUP_MAX: "500" };
+
+/**
+ * Where a batch can be when workerd ends.
+ * @typedef {object} BatchPoint
+ * @property {boolean} [isStored] the central API has it, and its answer does not arrive
+ * @property {boolean} [isLost] the central API never gets it; else it does, after the end
+ */
+
+/** @type {BatchPoint[]} */
+const BATCH_POINTS = [{ isLost: true }, {}, { isStored: true }];
+
+/** Brings workerd to a point, and returns what lets go of it. @typedef {(site: Site, rooms: BusyRooms, nth: number) => Promise<() => void>} Bring */
+
+/** @type {Fault} */
+export const whileItStores = {
+  name: "flush",
+  what: `workerd killed while it stores (${FLUSH_POINTS.join(", ")})`,
+  times: { full: 100, short: 4 },
+  play: (run) =>
+    killAgainAndAgain(run, async ({ edge }, { rooms }, nth) => {
+      const point = FLUSH_POINTS[nth % FLUSH_POINTS.length];
+            // The strike may come before the answer to this.
+      strikeFlush(edge, rooms[0].room, point, "spin").catch(() => {});
+      await until(
+        async () => edge.logs,
+        (logs) => logs.includes(`struck ${point}`),
+      );
+      return () => {};
+    }),
+};
+
+/** @type {Fault} */
+export const whileItForwards = {
+  name: "forward",
+  what: "workerd killed while a batch is on its way (lost, arriving later, stored with its answer on the way)",
+  times: { full: 100, short: 3 },
+  play: (run) =>
+    killAgainAndAgain(run, async ({ way }, { rooms }, nth) => {
+      const { isStored, isLost } = BATCH_POINTS[nth % BATCH_POINTS.length];
+      const { room } = rooms[nth % rooms.length];
+      /** @type {PromiseWithResolvers<void>} */
+      const there = Promise.withResolvers();
+      /** @type {PromiseWithResolvers<void>} */
+      const ended = Promise.withResolvers();
+      way.meet(room, async (passing) => {
+        if (passing.method !== "POST") return passing.handOn();
+        const answer = isStored ? await passing.handOn() : undefined;
+        there.resolve();
+        await ended.promise;
+        return isStored || isLost ? answer : passing.handOn();
+      });
+      await within(there.promise, "a batch on its way");
+      return () => {
+        way.meet(room, handOn);
+        ended.resolve();
+      };
+    }),
+};
+
+/** @type {Fault} */
+export const atAnyMoment = {
+  name: "anywhere",
+  what: "workerd killed at any moment",
+  times: { full: 100, short: 3 },
+  play: (run) =>
+    killAgainAndAgain(run, async () => {
+      await new Promise((passed) => setTimeout(passed, run.dice.roll(0, 150)));
+      return () => {};
+    }),
+};
+
+/** @param {Run} run @param {Bring} bring */
+async function killAgainAndAgain(run, bring) {
+  const site = await Site.open({ entry: STRIKE_ENTRY, vars: VARS, centralLog: run.log });
+  try {
+    for (let kills = 0; kills < run.times; ) {
+      const rooms = await BusyRooms.open(site, run.dice, ROOMS);
+      do {
+        await killOnce(run, site, rooms, bring, kills);
+        run.done(++kills);
+      } while (kills % KILLS_A_ROOM !== 0 && kills < run.times);
+      await rooms.end(run.tally);
+    }
+  } finally {
+    await site.close();
+  }
+}
+
+/** @param {Run} run @param {Site} site @param {BusyRooms} rooms @param {Bring} bring @param {number} nth */
+async function killOnce(run, site, rooms, bring, nth) {
+  rooms.speak();
+  const letGo = await bring(site, rooms, nth);
+  const killedMs = performance.now();
+  await site.killEdge();
+  await rooms.fallSilent();
+  await rooms.leave();
+  letGo();
+  await site.startEdge();
+  await rooms.comeBack();
+  run.recoveredMs.push(performance.now() - killedMs);
+}
