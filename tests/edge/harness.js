@@ -54,10 +54,16 @@ const PAGES = {
   routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true },
 };
 
+/** What is removed in the end. @type {string[]} */
+const temporaryFolders = [];
+process.once("exit", () => {
+  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** A folder for one test's state. @returns {Promise<string>} */
 export async function temporaryFolder() {
   const folder = await mkdtemp(join(tmpdir(), "edgeroom-test-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  temporaryFolders.push(folder);
   return folder;
 }
 

@@ -1,7 +1,7 @@
 // workerd is killed with SIGKILL, at one exact point of what it does, while people speak in its rooms.
 
-import { until } from "../edge/harness.js";
 import { handOn } from "../edge/central-proxy.js";
+import { until } from "../edge/harness.js";
 import { FLUSH_POINTS, STRIKE_ENTRY, strikeFlush } from "../edge/strike.js";
 import { BusyRooms } from "./busy-rooms.js";
 import { within } from "./fault.js";
@@ -38,7 +38,7 @@ export const whileItStores = {
   play: (run) =>
     killAgainAndAgain(run, async ({ edge }, { rooms }, nth) => {
       const point = FLUSH_POINTS[nth % FLUSH_POINTS.length];
-            // The strike may come before the answer to this.
+      // The strike may come before the answer to this.
       strikeFlush(edge, rooms[0].room, point, "spin").catch(() => {});
       await until(
         async () => edge.logs,

@@ -2,9 +2,9 @@
 // API with its store, and the way between them. Each can be killed, and started again with what it has
 // stored.
 
-import { killWorkerd } from "../edge/faults.js";
 import { CentralProcess } from "../edge/central-process.js";
 import { CentralProxy } from "../edge/central-proxy.js";
+import { killWorkerd } from "../edge/faults.js";
 import { startEdge, temporaryFolder } from "../edge/harness.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */

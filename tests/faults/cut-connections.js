@@ -1,0 +1,53 @@
+// Connections are cut: after any byte in either direction, in the handshake, in the welcome, at any
+// moment. Whoever is cut off comes back.
+
+import { STORE_PATIENCE_MS, until } from "../edge/harness.js";
+import { anyFate } from "../edge/member.js";
+import { BusyRooms } from "./busy-rooms.js";
+import { Site } from "./site.js";
+
+/** @typedef {import("./fault.js").Fault} Fault */
+
+const ROOMS = 3;
+const CUTS_A_ROOM = 100;
+const AWAY_MS_MAX = 50;
+
+/** Small enough for some to come back to a room that cannot recover them. */
+const VARS = { HISTORY_SIZE: "50" };
+
+/** @type {Fault} */
+export const ofAnybody = {
+  name: "cuts",
+  what: "connections cut, after any byte or at any moment",
+  times: { full: 2000, short: 100 },
+  async play(run) {
+    const site = await Site.open({ vars: VARS, centralLog: run.log });
+    try {
+      for (let before = 0; before < run.times; ) {
+        const rooms = await BusyRooms.open(site, run.dice, ROOMS);
+        const wanted = Math.min(CUTS_A_ROOM, run.times - before);
+        for (const member of rooms.members) {
+          member.meet(Array.from({ length: wanted }, () => anyFate(run.dice, AWAY_MS_MAX)));
+        }
+        rooms.speak();
+        await until(
+          async () => {
+            run.done(before + Math.min(rooms.lostConnections, wanted));
+            return rooms.lostConnections;
+          },
+          (lost) => lost >= wanted,
+          STORE_PATIENCE_MS,
+        );
+        const endMs = performance.now();
+        for (const member of rooms.members) member.meet([]);
+        await rooms.fallSilent();
+        await rooms.atRest();
+        run.recoveredMs.push(performance.now() - endMs);
+        before += wanted;
+        await rooms.end(run.tally);
+      }
+    } finally {
+      await site.close();
+    }
+  },
+};

@@ -1,0 +1,83 @@
+// Very many connections that say nothing for a while, so that their rooms sleep, and then hear
+// something.
+
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+import { residentKib } from "../../bench/workerd.js";
+import { newRoom, STORE_PATIENCE_MS, until } from "../edge/harness.js";
+import { fromCentral, walkForwards } from "../edge/pages.js";
+import { Site } from "./site.js";
+
+/** @typedef {import("./fault.js").Fault} Fault */
+/** @typedef {import("./fault.js").Run} Run */
+/** @typedef {import("../edge/harness.js").Client} Client */
+/** @typedef {{room: string, clients: Client[]}} Crowd */
+
+const CONNECTIONS_A_ROOM = 500;
+const JOINING_AT_ONCE = 50;
+
+/** Long enough for every room to fall asleep: workerd does it after ten seconds. */
+const IDLE_MS = 60_000;
+const IDLE_SHORT_MS = 15_000;
+const MANY = 10_000;
+
+/** @type {Fault} */
+export const forAWhile = {
+  name: "idle",
+  what: "connections that say nothing for a minute, and then hear something",
+  times: { full: 10_000, short: 500 },
+  async play(run) {
+    const site = await Site.open({ centralLog: run.log });
+    try {
+      const before = residentKib();
+      /** @type {Crowd[]} */
+      const crowds = [];
+      for (let count = 0; count < run.times; count += CONNECTIONS_A_ROOM) {
+        const size = Math.min(CONNECTIONS_A_ROOM, run.times - count);
+        crowds.push(await crowd(site, size));
+        run.done(count + size);
+      }
+      const each = (residentKib() - before) / run.times;
+      const areMany = run.times >= MANY;
+      await pause(areMany ? IDLE_MS : IDLE_SHORT_MS);
+      if (areMany) run.remarks.push(`${each.toFixed(0)} KiB of workerd's memory each`);
+      for (const one of crowds) await speak(run, site, one);
+    } finally {
+      await site.close();
+    }
+  },
+};
+
+/** @param {Site} site @param {number} size @returns {Promise<Crowd>} */
+async function crowd({ edge }, size) {
+  const room = newRoom();
+  const clients = [];
+  while (clients.length < size) {
+    const joining = Math.min(JOINING_AT_ONCE, size - clients.length);
+    const numbers = Array.from({ length: joining }, (_, i) => clients.length + i);
+    clients.push(...(await Promise.all(numbers.map((n) => edge.join(room, { user: `u${n}` })))));
+  }
+  return { room, clients };
+}
+
+/** Everybody is still there, and hears it once. @param {Run} run @param {Site} site @param {Crowd} crowd */
+async function speak(run, { edge, central }, { room, clients }) {
+  for (const { socket } of clients) assert.equal(socket.readyState, socket.OPEN);
+  const startedMs = performance.now();
+  clients[0].send({ type: "message", content: "is anybody there?" });
+  await Promise.all(clients.map((client) => client.next("new_message")));
+  run.recoveredMs.push(performance.now() - startedMs);
+  for (const client of clients) assert.equal(client.all("new_message").length, 1);
+  await clients[0].confirmed(1);
+  const { epoch, connections } = await until(
+    async () => (await edge.json(`/api/rooms/${room}`)).body,
+    ({ confirmed }) => confirmed === 1,
+    STORE_PATIENCE_MS,
+  );
+  assert.equal(connections, clients.length);
+  const stored = await walkForwards(fromCentral(central.url, room, epoch));
+  run.tally.published += 1;
+  run.tally.lost += stored.length === 0 ? 1 : 0;
+  run.tally.twice += Math.max(0, stored.length - 1);
+  for (const { socket } of clients) socket.terminate();
+}

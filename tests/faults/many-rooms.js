@@ -1,0 +1,79 @@
+// Very many rooms at once with something that the central API has not confirmed, when workerd is
+// killed. Nobody comes back: what the rooms promised to forward they forward by themselves.
+
+import assert from "node:assert/strict";
+import { newRoom, STORE_PATIENCE_MS, until } from "../edge/harness.js";
+import { fromCentral, walkForwards } from "../edge/pages.js";
+import { Site } from "./site.js";
+
+/** @typedef {import("./fault.js").Fault} Fault */
+/** @typedef {import("./fault.js").Run} Run */
+/** @typedef {{room: string, epoch: string}} Used */
+
+const AT_ONCE = 20;
+const MESSAGES = 3;
+
+/** What two thousand rooms need to send what they have, on a machine that is busy. */
+const PATIENCE_MS = 4 * STORE_PATIENCE_MS;
+
+/** @type {Fault} */
+export const thatNobodyComesBackTo = {
+  name: "many-rooms",
+  what: "rooms at once, the central API away, workerd killed, and nobody comes back",
+  times: { full: 2000, short: 50 },
+  async play(run) {
+    const site = await Site.open({ centralLog: run.log });
+    try {
+      await site.central.kill();
+      /** @type {Used[]} */
+      const rooms = [];
+      while (rooms.length < run.times) {
+        const count = Math.min(AT_ONCE, run.times - rooms.length);
+        rooms.push(...(await Promise.all(Array.from({ length: count }, () => use(run, site)))));
+        run.done(rooms.length);
+      }
+      await site.killEdge();
+      const killedMs = performance.now();
+      await site.central.start();
+      await site.startEdge();
+      for (const { room, epoch } of rooms) await arrived(run, site, room, epoch);
+      run.recoveredMs.push(performance.now() - killedMs);
+      await comeBack(site, rooms);
+    } finally {
+      await site.close();
+    }
+  },
+};
+
+/** @param {Run} run @param {Site} site @returns {Promise<Used>} */
+async function use(run, { edge }) {
+  const room = newRoom();
+  const ana = await edge.join(room, { user: "ana" });
+  for (let n = 1; n <= MESSAGES; n++) ana.send({ type: "message", id: `${n}`, content: { n } });
+  await ana.next("new_message", ({ seq }) => seq === MESSAGES);
+  run.tally.published += MESSAGES;
+  return { room, epoch: ana.told[0].epoch };
+}
+
+/** All of it is in the store, asked without waking the room. @param {Run} run @param {Site} site @param {string} room @param {string} epoch */
+async function arrived(run, { central }, room, epoch) {
+  const stored = await until(
+    () => walkForwards(fromCentral(central.url, room, epoch)),
+    ({ length }) => length >= MESSAGES,
+    PATIENCE_MS,
+  );
+  const ids = new Set(stored.map(({ id }) => id));
+  run.tally.lost += MESSAGES - ids.size;
+  run.tally.twice += stored.length - ids.size;
+}
+
+/** Whoever comes back much later is told all of it. @param {Site} site @param {Used[]} rooms */
+async function comeBack({ edge }, rooms) {
+  for (const { room, epoch } of rooms) {
+    const ana = await edge.join(room, { user: "ana", epoch, after: 0 });
+    assert.equal(ana.told[0].recovered, true);
+    await ana.next("new_message", ({ seq }) => seq === MESSAGES);
+    if (ana.told[0].confirmed < MESSAGES) await ana.confirmed(MESSAGES);
+    await ana.close();
+  }
+}
