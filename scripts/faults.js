@@ -121,6 +121,7 @@ function line({ what, times, tally, recoveredMs, remarks }) {
     number(times),
     number(tally.published),
     number(tally.again),
+    number(tally.known),
     number(tally.lost),
     number(tally.twice),
     `${secondsOf(median)} s, ${secondsOf(longest)} s`,
@@ -133,8 +134,8 @@ await mkdir(join(ROOT, "build/faults"), { recursive: true });
 const chosen = FAULTS.filter(({ name }) => names.length === 0 || names.includes(name));
 console.log(`seed ${seed}
 
-| fault | times | messages | sent again | lost | twice | all is back after (median, longest) |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: |`);
+| fault | times | messages | sent again | of them stored already | lost | twice | all is back after (median, longest) |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |`);
 /** @type {Row[]} */
 const rows = [];
 for (const fault of chosen) {

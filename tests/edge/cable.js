@@ -64,6 +64,11 @@ export class Cable {
     for (const direction of directions) this.#dead[direction] = true;
   }
 
+  /** The connections to come pass again. */
+  revive() {
+    this.#dead = { up: false, down: false };
+  }
+
   async close() {
     this.cut();
     this.#server.close();

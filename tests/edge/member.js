@@ -123,6 +123,16 @@ export class Member {
     this.#cable.cutAfter(this.#fate);
   }
 
+  /** Hears nothing any more, and is not told so. */
+  turnDeaf() {
+    this.#cable.goDead("down");
+  }
+
+  /** Hears again, when it has been cut off and comes back. */
+  hearAgain() {
+    this.#cable.revive();
+  }
+
   /** Publishes a message. @param {string} id @param {unknown} content */
   publish(id, content) {
     const frame = JSON.stringify({ type: "message", content, id });

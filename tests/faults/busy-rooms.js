@@ -19,6 +19,7 @@ const STEP_MS_MAX = 80;
  * @typedef {object} Tally
  * @property {number} published messages
  * @property {number} again how often one was sent again, because nobody knew what had become of it
+ * @property {number} known how often one that was sent again had been stored already
  * @property {number} lost acknowledged, and not in the central store
  * @property {number} twice in the central store more than once
  * @property {number} never neither acknowledged nor refused
@@ -26,7 +27,7 @@ const STEP_MS_MAX = 80;
 
 /** @returns {Tally} */
 export function nothing() {
-  return { published: 0, again: 0, lost: 0, twice: 0, never: 0 };
+  return { published: 0, again: 0, known: 0, lost: 0, twice: 0, never: 0 };
 }
 
 export class BusyRooms {
@@ -124,5 +125,6 @@ function count(tally, used, stored) {
     }
     tally.never += unanswered.size;
     tally.again += count.again;
+    tally.known += count.duplicates;
   }
 }

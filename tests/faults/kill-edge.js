@@ -1,5 +1,6 @@
 // workerd is killed with SIGKILL, at one exact point of what it does, while people speak in its rooms.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { handOn } from "../edge/central-proxy.js";
 import { until } from "../edge/harness.js";
 import { FLUSH_POINTS, STRIKE_ENTRY, strikeFlush } from "../edge/strike.js";
@@ -28,23 +29,36 @@ const VARS = { HISTORY_SIZE: "20", DEDUP_MAX: "500" };
 /** @type {BatchPoint[]} */
 const BATCH_POINTS = [{ isLost: true }, {}, { isStored: true }];
 
+/** In a flush. Unheard: what is stored and told does not arrive, so that it is sent again. */
+const STRIKES = [
+  ...FLUSH_POINTS.map((point) => ({ point, isHeard: true })),
+  { point: "after the commit", isHeard: false },
+];
+
+/** People have spoken for so long, at most. */
+const SPEAKING_MS_MAX = 100;
+
 /** Brings workerd to a point, and returns what lets go of it. @typedef {(site: Site, rooms: BusyRooms, nth: number) => Promise<() => void>} Bring */
 
 /** @type {Fault} */
 export const whileItStores = {
   name: "flush",
   what: `workerd killed while it stores (${FLUSH_POINTS.join(", ")})`,
-  times: { full: 100, short: 4 },
+  times: { full: 100, short: 5 },
   play: (run) =>
-    killAgainAndAgain(run, async ({ edge }, { rooms }, nth) => {
-      const point = FLUSH_POINTS[nth % FLUSH_POINTS.length];
+    killAgainAndAgain(run, async ({ edge }, { rooms, members }, nth) => {
+      await pause(run.dice.roll(0, SPEAKING_MS_MAX));
+      const { point, isHeard } = STRIKES[nth % STRIKES.length];
+      if (!isHeard) for (const member of members) member.turnDeaf();
       // The strike may come before the answer to this.
       strikeFlush(edge, rooms[0].room, point, "spin").catch(() => {});
       await until(
         async () => edge.logs,
         (logs) => logs.includes(`struck ${point}`),
       );
-      return () => {};
+      return () => {
+        for (const member of members) member.hearAgain();
+      };
     }),
 };
 
@@ -83,7 +97,7 @@ export const atAnyMoment = {
   times: { full: 100, short: 3 },
   play: (run) =>
     killAgainAndAgain(run, async () => {
-      await new Promise((passed) => setTimeout(passed, run.dice.roll(0, 150)));
+      await pause(run.dice.roll(0, SPEAKING_MS_MAX));
       return () => {};
     }),
 };
