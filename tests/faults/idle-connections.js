@@ -2,6 +2,7 @@
 // something.
 
 import assert from "node:assert/strict";
+import { execSync } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { residentKib } from "../../bench/workerd.js";
 import { newRoom, STORE_PATIENCE_MS, until } from "../edge/harness.js";
@@ -21,23 +22,30 @@ const IDLE_MS = 60_000;
 const IDLE_SHORT_MS = 15_000;
 const MANY = 10_000;
 
+/** Miniflare passes each connection on to the Worker by another one. */
+const FILES_A_CONNECTION = 2;
+const OTHER_FILES = 200;
+
 /** @type {Fault} */
 export const forAWhile = {
   name: "idle",
   what: "connections that say nothing for a minute, and then hear something",
   times: { full: 10_000, short: 500 },
   async play(run) {
+    const most = connectionsMax();
+    if (run.times > most) run.remarks.push("as many as this machine's limit of open files allows");
+    const wanted = Math.min(run.times, most);
     const site = await Site.open({ centralLog: run.log });
     try {
       const before = residentKib();
       /** @type {Crowd[]} */
       const crowds = [];
-      for (let count = 0; count < run.times; count += CONNECTIONS_A_ROOM) {
-        const size = Math.min(CONNECTIONS_A_ROOM, run.times - count);
+      for (let count = 0; count < wanted; count += CONNECTIONS_A_ROOM) {
+        const size = Math.min(CONNECTIONS_A_ROOM, wanted - count);
         crowds.push(await crowd(site, size));
         run.done(count + size);
       }
-      const each = (residentKib() - before) / run.times;
+      const each = (residentKib() - before) / wanted;
       const areMany = run.times >= MANY;
       await pause(areMany ? IDLE_MS : IDLE_SHORT_MS);
       if (areMany) run.remarks.push(`${each.toFixed(0)} KiB of workerd's memory each`);
@@ -47,6 +55,13 @@ export const forAWhile = {
     }
   },
 };
+
+/** What the limit of open files of a process allows. */
+function connectionsMax() {
+  const files = execSync("ulimit -n", { encoding: "utf8" }).trim();
+  if (files === "unlimited") return Number.POSITIVE_INFINITY;
+  return Math.floor((Number(files) - OTHER_FILES) / FILES_A_CONNECTION);
+}
 
 /** @param {Site} site @param {number} size @returns {Promise<Crowd>} */
 async function crowd({ edge }, size) {

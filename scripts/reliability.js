@@ -1,0 +1,122 @@
+/** `scripts/reliability`: every part that tries whether rooms can be relied on, and one table of it. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ROOT } from "./command.js";
+import { endStartedProcesses } from "./process-tree.js";
+import { render } from "./reliability-table.js";
+
+const USAGE_ERROR = 2;
+const FOLDER = "build/reliability";
+const DOCUMENT = "docs/RELIABILITY.md";
+const BEGIN = "<!-- scripts/reliability: begin -->";
+const END = "<!-- scripts/reliability: end -->";
+const STOP_TIMES = { graceMs: 8_000, collectMs: 2_000 };
+
+/** Planted bugs and defences of a short run: one of each kind. */
+const FEW_MUTANTS = ["recovered over a gap", "stored frames are given again", "no alarm is set"];
+
+/**
+ * @typedef {object} Part
+ * @property {string} name of its figures
+ * @property {string} command
+ * @property {string[]} full arguments
+ * @property {string[]} short arguments
+ */
+
+/** @type {Part[]} */
+const PARTS = [
+  { name: "sim", command: "sim", full: ["--minutes", "5"], short: ["--minutes", "1"] },
+  { name: "mutants", command: "sim", full: ["--mutants"], short: ["--mutants", ...FEW_MUTANTS] },
+  { name: "fuzz", command: "fuzz", full: ["--seconds", "60"], short: ["--seconds", "5"] },
+  { name: "faults", command: "faults", full: [], short: ["--short"] },
+  { name: "attacks", command: "attacks", full: [], short: ["--suite", "unit"] },
+  {
+    name: "defences",
+    command: "attacks",
+    full: ["--without-defence"],
+    short: ["--without-defence", "an origin must be ours"],
+  },
+  { name: "coverage", command: "coverage", full: [], short: [] },
+];
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        short: { type: "boolean", default: false },
+        update: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error);
+    console.error(`error: ${message}; scripts/reliability --help says more`);
+    process.exit(USAGE_ERROR);
+  }
+}
+
+/** @param {Part} part @param {boolean} isShort @returns {Promise<{isGood: boolean, figures: any}>} */
+async function play({ name, command, full, short }, isShort) {
+  const file = join(ROOT, FOLDER, `${name}.json`);
+  await rm(file, { force: true });
+  const args = [...(isShort ? short : full)];
+  // Names of mutants and defences stand behind.
+  args.splice(args[0]?.startsWith("--") && args.length > 0 ? args.length : 0, 0, "--json", file);
+  console.log(`\n== scripts/${[command, ...(isShort ? short : full)].join(" ")}`);
+  const child = spawn(join(ROOT, "scripts", command), args, { cwd: ROOT, stdio: "inherit" });
+  const [code] = await once(child, "close");
+  try {
+    return { isGood: code === 0, figures: JSON.parse(await readFile(file, "utf8")) };
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      return { isGood: false, figures: undefined };
+    }
+    throw error;
+  }
+}
+
+/** @param {string} text */
+async function update(text) {
+  const path = join(ROOT, DOCUMENT);
+  const document = await readFile(path, "utf8");
+  const [before, rest] = document.split(BEGIN);
+  const [, after] = rest?.split(END) ?? [];
+  if (after === undefined) throw new Error(`${DOCUMENT} has no place for the table: ${BEGIN}`);
+  await writeFile(path, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
+  console.log(`\n${DOCUMENT} has the table`);
+}
+
+for (const [signal, exitCode] of /** @type {const} */ ([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+])) {
+  process.once(signal, async () => {
+    await endStartedProcesses(STOP_TIMES);
+    process.exit(exitCode);
+  });
+}
+
+const { short: isShort, update: isUpdate } = options();
+const startedMs = performance.now();
+await mkdir(join(ROOT, FOLDER), { recursive: true });
+/** @type {Record<string, any>} */
+const figures = {};
+const bad = [];
+for (const part of PARTS) {
+  const { isGood, figures: found } = await play(part, isShort);
+  figures[part.name] = found;
+  if (!isGood) bad.push(`scripts/${part.command}`);
+}
+const minutes = Math.round((performance.now() - startedMs) / 60_000);
+const text = render(figures, { minutes, cores: cpus().length, date: new Date() });
+console.log(`\n${text}`);
+if (isUpdate && bad.length === 0) await update(text);
+if (bad.length > 0) {
+  console.error(`\nfound something: ${bad.join(", ")}${isUpdate ? `; ${DOCUMENT} stays` : ""}`);
+  process.exitCode = 1;
+}
