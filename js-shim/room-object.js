@@ -18,8 +18,9 @@ const ABNORMAL_CLOSURE = 1006;
 /** What is read of a request's body: as much as a frame may have. */
 const BODY_BYTES_MAX = 1 << 20;
 
-/** Codes that say what happened and may not be sent (RFC 6455, section 7.4.1). */
-const UNSENDABLE_CODES = [1005, 1006, 1015];
+/** What a close frame may say (RFC 6455, section 7.4), whatever one that came has said. @param {number} code */
+const isSendable = (code) =>
+  code >= 1000 && code < 5000 && ![1004, 1005, 1006, 1015].includes(code);
 
 export class Room extends DurableObject {
   #runtime;
@@ -60,10 +61,11 @@ export class Room extends DurableObject {
   /** @param {WebSocket} socket @param {number} code */
   webSocketClose(socket, code) {
     this.#closed(socket, code);
-    // The other half of the closing handshake: without it the client waits for a time-out.
+    // The other half of the closing handshake: without it the client waits for a time-out, or holds a
+    // connection that the room no longer counts.
     if (socket.readyState === WebSocket.CLOSED) return;
-    if (UNSENDABLE_CODES.includes(code)) socket.close();
-    else socket.close(code);
+    if (isSendable(code)) socket.close(code);
+    else socket.close();
   }
 
   /** @param {WebSocket} socket */

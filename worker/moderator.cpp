@@ -39,6 +39,10 @@ std::string_view bearer_token(std::string_view authorization) {
   return authorization.substr(kScheme.size());
 }
 
+bool looks_like_jwt(std::string_view token) {
+  return std::count(token.begin(), token.end(), '.') == 2;
+}
+
 bool is_moderator_token(std::string_view token, const std::vector<std::string>& moderator_tokens) {
   bool found = false;
   for (const std::string& each : moderator_tokens) {

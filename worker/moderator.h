@@ -11,6 +11,11 @@ namespace edgeroom {
 // none.
 std::string_view bearer_token(std::string_view authorization);
 
+// Whether a token has the three parts of one that is signed (RFC 7515, section 3.1). No moderator's
+// token has (worker/settings.cpp): so one that looks like it is for the host to verify, and no
+// guess.
+bool looks_like_jwt(std::string_view token);
+
 // Whether `token` is one of `moderator_tokens`, of which none is empty. Takes the same time for
 // every wrong token of the same length.
 bool is_moderator_token(std::string_view token, const std::vector<std::string>& moderator_tokens);

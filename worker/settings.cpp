@@ -7,6 +7,7 @@
 
 #include "rooms/behaviour.h"
 #include "worker/limits.h"
+#include "worker/moderator.h"
 #include "worker/url.h"
 
 namespace edgeroom {
@@ -129,11 +130,11 @@ std::optional<Error> read_moderator_tokens(const SettingMap& settings, EdgeSetti
   const std::string* text = settings.find("MODERATOR_TOKENS");
   if (text == nullptr) return std::nullopt;
   for (const std::string_view token : split_at_commas(*text)) {
-    if (token.empty() || !is_visible_ascii(token) ||
+    if (token.empty() || !is_visible_ascii(token) || looks_like_jwt(token) ||
         out.moderator_tokens.size() == kModeratorTokensMax) {
       return Error{
           "MODERATOR_TOKENS must be one or two tokens separated by a comma, each of "
-          "visible ASCII characters"};
+          "visible ASCII characters, and without the two dots of a JWT"};
     }
     out.moderator_tokens.emplace_back(token);
   }

@@ -86,12 +86,6 @@ std::optional<Answer> read_verdict(std::string_view text, std::string_view room,
   return std::nullopt;
 }
 
-// Three parts in base64url (RFC 7515, section 3.1): for the host to verify, and no guess at a
-// moderator's token.
-bool looks_like_jwt(std::string_view token) {
-  return std::count(token.begin(), token.end(), '.') == 2;
-}
-
 // How many of them may be guesses at a moderator's token. Where no token is needed, a request may
 // bring one for somebody else: a proxy, or the origin behind /api/.
 size_t guesses_among(const EdgeSettings& settings, const Credentials& credentials,

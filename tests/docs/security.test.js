@@ -1,30 +1,60 @@
-// Each attack in SECURITY.md has a test, under the name that stands there.
+// Each attack in SECURITY.md has a test, under the name that stands there, and each defence that can be
+// taken away is where it is said to be.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
+import { readAttacks } from "../../scripts/attack-list.js";
+import { suiteOf } from "../../scripts/attack-tests.js";
 import { ROOT } from "../../scripts/command.js";
+import { without } from "../../scripts/defenceless-copy.js";
+import { DEFENCES } from "../attacks/defences.js";
+
+/** @import { NamedTest } from "../../scripts/attack-list.js" */
 
 /** As long as the list is at least; a table that is not found has no rows. */
-const ATTACKS_MIN = 40;
+const ATTACKS_MIN = 60;
+const DEFENCES_MIN = 60;
+
+/** @param {string} file */
+const textOf = (file) => readFile(join(ROOT, file), "utf8");
+
+/** Titles of a row of tests: `${name} is refused`. @param {string} source @param {string} title */
+function isMade(source, title) {
+  const templates = source.matchAll(/\bit\(`\$\{\w+\}([^`$]+)`/g);
+  return [...templates].some(
+    ([, end = ""]) =>
+      title.endsWith(end) && source.includes(`"${title.slice(0, title.length - end.length)}"`),
+  );
+}
+
+/** @param {NamedTest} test */
+async function checkNamed({ file, title }) {
+  const source = await textOf(file);
+  const isThere = source.includes(`"${title}"`) || isMade(source, title);
+  assert.ok(isThere, `${file} has no test "${title}"`);
+}
 
 it("SECURITY.md names a test for each attack, and each is there", async () => {
-  const text = await readFile(join(ROOT, "SECURITY.md"), "utf8");
-  const [, table = ""] = /^\| attack \| .*\n\| --- .*\n((?:\|.*\n)+)/m.exec(text) ?? [];
-  const rows = table.trimEnd().split("\n");
-  assert.ok(rows.length >= ATTACKS_MIN, `${rows.length} attacks`);
-  for (const row of rows) {
-    const tests = row.split(" | ").at(-1)?.replace(/ \|$/, "") ?? "";
-    const named = [...tests.matchAll(/`([^`]+)`: ([^`]+)/g)];
-    assert.ok(named.length > 0, `no test: ${row}`);
-    for (const [, file = "", titles = ""] of named) {
-      const source = await readFile(join(ROOT, file), "utf8");
-      for (const title of titles.split(";").map((each) => each.trim())) {
-        if (title === "") continue;
-        assert.ok(source.includes(`"${title}"`), `${file} has no test "${title}"`);
-      }
-      assert.ok(titles.trim().length > 1, `${file}: which test? ${row}`);
-    }
+  const attacks = await readAttacks();
+  assert.ok(attacks.length >= ATTACKS_MIN, `${attacks.length} attacks`);
+  for (const test of attacks.flatMap(({ tests }) => tests)) {
+    suiteOf(test);
+    await checkNamed(test);
+  }
+});
+
+it("each defence stands where it is taken away, and SECURITY.md names the test that notices", async () => {
+  assert.ok(DEFENCES.length >= DEFENCES_MIN, `${DEFENCES.length} defences`);
+  const named = (await readAttacks()).flatMap(({ tests }) => tests);
+  const names = new Set();
+  for (const defence of DEFENCES) {
+    const { name, file, test } = defence;
+    without(defence, await textOf(file));
+    const isNamed = named.some((one) => one.file === test.file && one.title === test.title);
+    assert.ok(isNamed, `no attack of SECURITY.md is tried by the test of "${name}"`);
+    assert.ok(!names.has(name), `two defences are called "${name}"`);
+    names.add(name);
   }
 });

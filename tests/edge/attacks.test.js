@@ -1,8 +1,13 @@
 // Attacks that no other test tries: SECURITY.md has the list of all of them.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { newRoom, startEdge } from "./harness.js";
+import { newRoom, startEdge, until } from "./harness.js";
+import { OriginServer } from "./origin-server.js";
+import { WasmRoom } from "./wasm-room.js";
 
 /** @typedef {Awaited<ReturnType<typeof startEdge>>} Edge */
 
@@ -11,8 +16,22 @@ const MODERATOR = { authorization: "Bearer test-moderator" };
 /** Sixty-four times what a frame may have; compressed it has a sixteenth of that. */
 const BOMB_BYTES = 64 << 20;
 
+/** Twenty-four megabytes of them, and what a room has for a turn that is bounded. */
+const EVENTS = 400;
+const EVENTS_BYTES_MAX = 8 << 20;
+
 /** What a stack trace, a path of a machine or a module's inside looks like. */
 const INSIDES = /\n\s+at |\.js:\d|\.cpp|wasm|node_modules|file:|RuntimeError|TypeError|unreachable/;
+
+/** @param {object} options of startEdge @param {(edge: Edge) => Promise<void>} act */
+async function withEdge(options, act) {
+  const edge = await startEdge(options);
+  try {
+    await act(edge);
+  } finally {
+    await edge.close();
+  }
+}
 
 describe("a compressed bomb", () => {
   it("costs its sender the connection, and nobody else anything", { timeout: 60_000 }, async () => {
@@ -125,4 +144,215 @@ describe("what an error tells", () => {
       assert.doesNotMatch(detail, INSIDES, frame);
     }
   });
+});
+
+describe("a room that fails", () => {
+  it("tells nothing of its insides, and its log nothing of what was asked", async () => {
+    const entry = `
+      import worker, { Room as Inner } from "./index.js";
+      export default worker;
+      export class Room extends Inner {
+        fetch() { throw new TypeError("at work in /src/room.js:7"); }
+      }`;
+    const edge = await startEdge({ entry, vars: { AUTH_QUERY: "on" } });
+    try {
+      const room = newRoom();
+      const path = `/api/rooms/${room}?token=TOKEN&user=ASKER`;
+      const headers = { authorization: "Bearer TOKEN", cookie: "session=TOKEN" };
+      const response = await edge.fetch(path, { headers });
+      const text = await response.text();
+      assert.equal(response.status, 503);
+      assert.doesNotMatch(text, INSIDES);
+      assert.equal(JSON.parse(text).detail, "the room did not answer; try again");
+      const lines = await until(
+        async () => edge.logs.filter((line) => line.includes('"event":"room_failed"')),
+        ({ length }) => length > 0,
+      );
+      assert.doesNotMatch(edge.logs.join("\n"), /TOKEN|ASKER/);
+      assert.equal(JSON.parse(lines[0]).room, room);
+    } finally {
+      await edge.close();
+    }
+  });
+});
+
+/** What a client may say as the reason of its close, and what no server may say back. */
+const STRANGE_CLOSE_CODES = [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65_535];
+
+/** A masked close frame, as no library sends it. @param {number} code */
+function closeFrame(code) {
+  // A mask of zeros masks nothing.
+  return Buffer.from([0x88, 0x82, 0, 0, 0, 0, code >> 8, code & 0xff]);
+}
+
+describe("a close with a code that may not be sent", () => {
+  it("ends the connection, and leaves none that the room does not count", async () => {
+    const edge = await startEdge();
+    try {
+      const { hostname, port } = new URL(edge.url);
+      const room = newRoom();
+      for (const code of STRANGE_CLOSE_CODES) {
+        const socket = connect(Number(port), hostname);
+        socket.write(
+          `GET /rooms/${room}?user=eve HTTP/1.1\r\nHost: ${hostname}:${port}\r\n` +
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        );
+        let told = "";
+        socket.setEncoding("latin1").on("data", (text) => {
+          told += text;
+          if (told.includes('"welcome"')) socket.write(closeFrame(code));
+        });
+        // The server hangs up: the client only waits.
+        const [hadError] = await once(socket, "close");
+        assert.equal(hadError, false, `after ${code}`);
+      }
+      const { body } = await edge.json(`/api/rooms/${room}`);
+      assert.equal(body.connections, 0);
+      assert.deepEqual(edge.logs, []);
+    } finally {
+      await edge.close();
+    }
+  });
+});
+
+describe("bytes in a text frame that are no UTF-8", () => {
+  it("reach nobody", async () => {
+    const edge = await startEdge();
+    try {
+      const room = newRoom();
+      const eve = await edge.join(room, { user: "eve" });
+      const half = Buffer.from([0xed, 0xa0, 0x80, 0xff, 0xc0, 0xaf]);
+      const parts = [Buffer.from('{"type":"message","content":"<'), half, Buffer.from('>"}')];
+      eve.socket.send(Buffer.concat(parts), { binary: false });
+      const { content } = await eve.next("new_message");
+      // The platform has put the character of replacement in their place.
+      assert.match(content, /^<\ufffd+>$/);
+      const answer = await edge.fetch(`/api/rooms/${room}/messages`);
+      const text = new TextDecoder("utf-8", { fatal: true }).decode(await answer.arrayBuffer());
+      assert.equal(JSON.parse(text).messages[0].content, content);
+    } finally {
+      await edge.close();
+    }
+  });
+});
+
+describe("the Worker's own word to a room", () => {
+  it("is taken from no client", () =>
+    withEdge({}, async (edge) => {
+      const room = newRoom();
+      const word = (/** @type {object} */ operation) => ({
+        "x-edgeroom-op": encodeURIComponent(JSON.stringify({ room, ...operation })),
+      });
+      const eve = { op: "connect", user: "root", role: "moderator" };
+      const client = await edge.join(room, { user: "eve" }, { headers: word(eve) });
+      const [welcome] = client.told;
+      assert.deepEqual([welcome.user, welcome.role], ["eve", undefined]);
+      for (const op of ["log", "drain", "metrics"]) {
+        const { status, body } = await edge.json(`/api/rooms/${room}`, { headers: word({ op }) });
+        assert.equal(status, 200);
+        assert.equal(body.connections, 1, op);
+      }
+    }));
+});
+
+describe("where the central API sends its callers", () => {
+  it("nobody goes, with signature and messages or without", async () => {
+    const elsewhere = await OriginServer.start();
+    const central = await OriginServer.start();
+    central.answer = (_, response) => {
+      response.writeHead(307, { location: `${elsewhere.url}/v1/batches` }).end();
+    };
+    try {
+      await withEdge({ centralUrl: central.url }, async (edge) => {
+        const room = newRoom();
+        const ana = await edge.join(room, { user: "ana" });
+        ana.send({ type: "message", content: "for the central API alone" });
+        // The answer has come, and is none.
+        await until(
+          async () => (await edge.json(`/api/rooms/${room}`)).body.outbox,
+          ({ blocked }) => blocked,
+        );
+        assert.equal(central.last.method, "POST");
+        assert.equal(elsewhere.asked.length, 0);
+      });
+    } finally {
+      await central.close();
+      await elsewhere.close();
+    }
+  });
+});
+
+describe("a page of another site that frames ours", () => {
+  it("shows nothing, and no other script or address gets into it", () =>
+    withEdge({}, async (edge) => {
+      for (const path of ["/", "/client/time-travel"]) {
+        const { headers } = await edge.fetch(path);
+        const policy = headers.get("content-security-policy")?.split("; ") ?? [];
+        for (const rule of [
+          "default-src 'none'",
+          "script-src 'self' 'wasm-unsafe-eval'",
+          "base-uri 'none'",
+          "form-action 'none'",
+          "frame-ancestors 'none'",
+        ]) {
+          assert.ok(policy.includes(rule), `${path}: ${rule}`);
+        }
+      }
+    }));
+});
+
+describe("names that mean something to JavaScript", () => {
+  it("are names of rooms and users, and members of contents, like others", () =>
+    withEdge({}, async (edge) => {
+      const content = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}';
+      for (const name of ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty"]) {
+        const client = await edge.join(name, { user: name });
+        assert.equal(client.told[0].user, name);
+        client.send(`{"type":"message","content":${content},"id":"${name}","ref":"${name}"}`);
+        const told = await client.next("new_message");
+        assert.equal(JSON.stringify(told.content), content);
+        const init = { method: "POST", headers: MODERATOR };
+        const body = JSON.stringify({ action: "ban", user: name });
+        assert.equal(
+          (await edge.fetch(`/api/rooms/${name}/moderation`, { ...init, body })).status,
+          200,
+        );
+        assert.equal((await client.closed).code, 4003);
+        // A ban of one is no ban of all.
+        await edge.join(name, { user: "ana" });
+      }
+    }));
+});
+
+describe("a flood of ephemeral events in one turn", () => {
+  it("costs the room no memory that it keeps", async () => {
+    const toolchain = process.env.EDGEROOM_TOOLCHAIN ?? "wasi";
+    const root = resolve(import.meta.dirname, "../..");
+    const room = await WasmRoom.start(join(root, `build/modules/${toolchain}/room.wasm`));
+    for (let socket = 1; socket <= 50; socket++) room.join(socket, `user-${socket}`);
+    room.flush();
+    const content = "x".repeat(60_000);
+    for (let n = 0; n < EVENTS; n++) {
+      // The bytes that a connection may send come back.
+      room.pass(20);
+      room.frame(1 + (n % 50), { type: "event", name: "typing", content });
+    }
+    assert.ok(room.memoryBytes <= EVENTS_BYTES_MAX, `${room.memoryBytes >> 10} KiB`);
+  });
+});
+
+describe("a message where anybody names himself", () => {
+  it("is deleted by nobody who only has the name", () =>
+    withEdge({}, async (edge) => {
+      const room = newRoom();
+      const ana = await edge.join(room, { user: "ana" });
+      ana.send({ type: "message", content: "mine" });
+      const { seq } = await ana.next("new_message");
+      const eve = await edge.join(room, { user: "ana" });
+      eve.send({ type: "delete", seq });
+      assert.equal((await eve.next("error")).code, "forbidden");
+      ana.send({ type: "delete", seq });
+      assert.equal((await eve.next("message_deleted")).target, seq);
+    }));
 });

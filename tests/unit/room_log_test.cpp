@@ -12,6 +12,7 @@
 #include "base/siphash.h"
 #include "rooms/log_text.h"
 #include "rooms/room_state.h"
+#include "rooms/segment.h"
 #include "tests/unit/room_harness.h"
 
 using edgeroom::append_log_end;
@@ -314,4 +315,19 @@ TEST_SUITE("room log") {
     import_log(copy, log);
     check_same(export_log(copy), log);
   }
+}
+
+// Who knew the key could choose ids that all fall into one place.
+TEST_CASE("no two rooms hash an id alike") {
+  const auto hash_of = [](uint64_t seed) {
+    RoomHarness room({}, RoomHarness::chat, seed);
+    room.publish(room.join(",\"user\":\"eve\""), "1", "chosen");
+    REQUIRE(room.storage.segments.size() == 1);
+    edgeroom::SegmentHead head;
+    REQUIRE(edgeroom::decode_segment_head(room.storage.segments.begin()->second.first, head));
+    REQUIRE(head.hashes.size() == 1);
+    return head.hashes[0];
+  };
+  CHECK(hash_of(1) == hash_of(1));
+  CHECK(hash_of(1) != hash_of(2));
 }

@@ -170,6 +170,7 @@ TEST_CASE("each wrong setting is named, and no value is repeated") {
       {{{"MODERATOR_TOKENS", "SECRET,,"}}, "MODERATOR_TOKENS must be"},
       {{{"MODERATOR_TOKENS", "SECRET1,SECRET2,SECRET3"}}, "MODERATOR_TOKENS must be"},
       {{{"MODERATOR_TOKENS", "SECRET with space"}}, "MODERATOR_TOKENS must be"},
+      {{{"MODERATOR_TOKENS", "fine,SECRET.SECRET.SECRET"}}, "MODERATOR_TOKENS must be"},
       {{{"API_URL", "shop.example"}}, "API_URL must be"},
       {{{"API_URL", "{"}}, "API_URL must be"},
       {{{"API_URL", R"({"/api/":5})"}}, "API_URL: the prefix \"/api/\" needs an absolute"},

@@ -1,0 +1,168 @@
+/** `scripts/attacks`: tries the attacks of SECURITY.md, or takes defences away. The usage stands in scripts/attacks. */
+
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { DEFENCES } from "../tests/attacks/defences.js";
+import { readAttacks } from "./attack-list.js";
+import { buildsFor, suiteName, suiteOf, tryTests } from "./attack-tests.js";
+import { build } from "./command.js";
+import { DefencelessCopy } from "./defenceless-copy.js";
+import { endStartedProcesses } from "./process-tree.js";
+import { task } from "./progress.js";
+
+/** @import { Attack, NamedTest } from "./attack-list.js" */
+/** @import { Tried } from "./attack-tests.js" */
+
+const USAGE_ERROR = 2;
+
+/** @param {string} what @returns {never} */
+function usageError(what) {
+  console.error(`error: ${what}; scripts/attacks --help says more`);
+  process.exit(USAGE_ERROR);
+}
+
+function options() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: "string" },
+        suite: { type: "string", multiple: true },
+        "without-defence": { type: "boolean" },
+      },
+    });
+    return { ...values, names: positionals };
+  } catch (error) {
+    return usageError(/** @type {Error} */ (error).message);
+  }
+}
+
+/** @param {NamedTest} test */
+const key = ({ file, title }) => `${file}: ${title}`;
+
+/** @param {Attack[]} attacks @param {string[]} suites none for all */
+async function tryAttacks(attacks, suites) {
+  const tests = new Map(attacks.flatMap(({ tests }) => tests.map((test) => [key(test), test])));
+  /** @type {Map<string, Tried>} */
+  const tried = new Map();
+  for (const [suite, ofSuite] of Map.groupBy(tests.values(), suiteOf)) {
+    if (suites.length > 0 && !suites.includes(suiteName(suite))) continue;
+    for (const args of buildsFor(suite)) {
+      const built = await build(...args);
+      if (!built.ok) throw new Error(`scripts/build ${args.join(" ")} failed`);
+    }
+    task.start(suiteName(suite));
+    const startedMs = performance.now();
+    const all = await tryTests(suite, ofSuite);
+    for (const one of all) tried.set(key(one.test), one);
+    const held = all.filter((one) => one.held).length;
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    task.clear();
+    console.log(
+      `${suiteName(suite).padEnd(8)} ${held} of ${all.length} tests passed, ${seconds} s`,
+    );
+  }
+  return tried;
+}
+
+/**
+ * Attacks of which all tests were tried: a part of an attack is none.
+ *
+ * @param {Attack[]} attacks
+ * @param {Map<string, Tried>} tried
+ */
+function countAttacks(attacks, tried) {
+  const whole = attacks.filter(({ tests }) => tests.every((test) => tried.has(key(test))));
+  const isRepelled = (/** @type {Attack} */ { tests }) =>
+    tests.every((test) => tried.get(key(test))?.held);
+  return { tried: whole.length, repelled: whole.filter(isRepelled).length };
+}
+
+/** @param {Tried[]} all */
+function countTests(all) {
+  /** @type {Record<string, { tried: number, passed: number }>} */
+  const bySuite = {};
+  for (const { test, held } of all) {
+    const count = (bySuite[suiteName(suiteOf(test))] ??= { tried: 0, passed: 0 });
+    count.tried++;
+    if (held) count.passed++;
+  }
+  const passed = all.filter(({ held }) => held).length;
+  return { tried: all.length, passed, bySuite };
+}
+
+/** @param {Attack[]} attacks @param {Tried[]} all */
+function tellFailures(attacks, all) {
+  const failed = all.filter(({ held }) => !held);
+  for (const output of new Set(failed.map(({ output }) => output))) {
+    console.log(`\n${output.trimEnd()}\n`);
+  }
+  for (const { test } of failed) {
+    const of = attacks.filter(({ tests }) => tests.some((one) => key(one) === key(test)));
+    for (const { name } of of) console.log(`FAILED  ${name}: ${key(test)}`);
+  }
+}
+
+/** @param {{ json?: string, suites: string[] }} how */
+async function attack({ json, suites }) {
+  const startedMs = performance.now();
+  const attacks = await readAttacks();
+  const names = new Set(
+    attacks.flatMap(({ tests }) => tests.map((test) => suiteName(suiteOf(test)))),
+  );
+  const unknown = suites.find((suite) => !names.has(suite));
+  if (unknown !== undefined) usageError(`no suite "${unknown}": ${[...names].join(", ")}`);
+  const tried = await tryAttacks(attacks, suites);
+  const all = [...tried.values()];
+  tellFailures(attacks, all);
+  const counts = { attacks: countAttacks(attacks, tried), tests: countTests(all) };
+  console.log(`attacks tried: ${counts.attacks.tried}, repelled: ${counts.attacks.repelled}`);
+  if (json !== undefined) {
+    const seconds = (performance.now() - startedMs) / 1000;
+    await writeFile(json, `${JSON.stringify({ ...counts, seconds }, null, 2)}\n`);
+  }
+  return all.length > 0 && counts.tests.passed === all.length;
+}
+
+/** @param {{ json?: string, names: string[] }} how */
+async function withoutDefences({ json, names }) {
+  const unknown = names.find((name) => !DEFENCES.some((defence) => defence.name === name));
+  if (unknown !== undefined) {
+    usageError(`no defence "${unknown}": their names are in tests/attacks/defences.js`);
+  }
+  const startedMs = performance.now();
+  const chosen = DEFENCES.filter(({ name }) => names.length === 0 || names.includes(name));
+  task.start("a copy with all of its defences");
+  const copy = await DefencelessCopy.make(chosen.map(({ test }) => test));
+  let noticed = 0;
+  task.clear();
+  console.log("| defence taken away | in | noticed by |\n| --- | --- | --- |");
+  for (const [i, defence] of chosen.entries()) {
+    task.start(`${i + 1} of ${chosen.length}: ${defence.name}`);
+    const { isNoticed, words } = await copy.tryWithout(defence);
+    task.clear();
+    if (isNoticed) noticed++;
+    const how = isNoticed ? `${defence.test.title}: ${words}` : "NOBODY";
+    console.log(`| ${defence.name} | ${defence.file} | ${how.replaceAll("|", "\\|")} |`);
+  }
+  console.log(`\ndefences taken away: ${chosen.length}, noticed: ${noticed}`);
+  if (json !== undefined) {
+    const seconds = (performance.now() - startedMs) / 1000;
+    const defences = { removed: chosen.length, noticed };
+    await writeFile(json, `${JSON.stringify({ defences, seconds }, null, 2)}\n`);
+  }
+  return noticed === chosen.length;
+}
+
+for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
+  process.once(signal, async () => {
+    await endStartedProcesses({ graceMs: 8_000, collectMs: 2_000 });
+    process.exit(1);
+  });
+}
+
+const { json, suite: suites = [], names, "without-defence": isWithout = false } = options();
+if (!isWithout && names.length > 0) usageError(`unknown argument: ${names[0]}`);
+if (isWithout && suites.length > 0) usageError("--suite goes with attacks alone");
+const isGood = isWithout ? await withoutDefences({ json, names }) : await attack({ json, suites });
+process.exitCode = isGood ? 0 : 1;
