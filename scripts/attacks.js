@@ -80,15 +80,15 @@ function countAttacks(attacks, tried) {
 
 /** @param {Tried[]} all */
 function countTests(all) {
-  /** @type {Record<string, { tried: number, passed: number }>} */
-  const bySuite = {};
-  for (const { test, held } of all) {
-    const count = (bySuite[suiteName(suiteOf(test))] ??= { tried: 0, passed: 0 });
-    count.tried++;
-    if (held) count.passed++;
-  }
+  const suites = [...Map.groupBy(all, ({ test }) => suiteName(suiteOf(test)))];
+  const bySuite = suites.map(([suite, ofSuite]) => [suite, countHeld(ofSuite)]);
+  return { ...countHeld(all), bySuite: Object.fromEntries(bySuite) };
+}
+
+/** @param {Tried[]} all */
+function countHeld(all) {
   const passed = all.filter(({ held }) => held).length;
-  return { tried: all.length, passed, bySuite };
+  return { tried: all.length, passed };
 }
 
 /** @param {Attack[]} attacks @param {Tried[]} all */

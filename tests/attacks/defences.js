@@ -44,7 +44,14 @@ const OF_TOKENS = [
     file: "js-shim/token.js",
     from: "    algorithms,\n",
     to: "",
-    test: auth("is never one by a secret, least of all when the secret is the public key"),
+    test: auth("by an algorithm that is not ours is refused"),
+  },
+  {
+    name: "a key takes algorithms that it is not for",
+    file: "js-shim/token.js",
+    from: "    return await jwtVerify(token, set.keys, options);",
+    to: "    return await jwtVerify(token, set.keys, { ...options, algorithms: undefined });",
+    test: auth("is none without a signature, or of one kind with the key of another"),
   },
   {
     name: "a key for any algorithm",
