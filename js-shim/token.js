@@ -1,7 +1,7 @@
 // Tokens: their signature, times, issuer and audience, by jose. What a token allows is decided in the
 // cores.
 
-import { createRemoteJWKSet, errors, jwtVerify } from "jose";
+import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { TOKEN_SKEW_SECONDS } from "./abi.generated.js";
 import { reasonOf } from "./reason.js";
 
@@ -62,11 +62,12 @@ function verified(env, token) {
 /** @param {string} url @param {string} token @param {import("jose").JWTVerifyOptions} options */
 async function verifiedByKeySet(url, token, options) {
   const set = keySet(url);
-  if (Date.now() < set.failedAt + JWKS_RETRY_MS) throw new Error("the keys could not be fetched");
+  const isResting = Date.now() < set.failedAt + JWKS_RETRY_MS;
   try {
-    return await jwtVerify(token, set.keys, options);
+    return await jwtVerify(token, isResting ? keysAtHand(set) : set.keys, options);
   } catch (error) {
-    if (!isTokensFault(error)) set.failedAt = Date.now();
+    if (isResting && error instanceof errors.JWKSNoMatchingKey) throw notFetched();
+    if (!isResting && !isTokensFault(error)) set.failedAt = Date.now();
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
     // A token that names no key may be signed by any.
     for await (const key of error) {
@@ -78,6 +79,19 @@ async function verifiedByKeySet(url, token, options) {
     }
     throw new errors.JWSSignatureVerificationFailed();
   }
+}
+
+const notFetched = () => new Error("the keys could not be fetched");
+
+/**
+ * Those that were fetched before. Whoever asks for another while they cannot be fetched must not keep
+ * out the others.
+ * @param {ReturnType<typeof keySet>} set
+ */
+function keysAtHand({ keys }) {
+  const held = keys.fresh ? keys.jwks() : undefined;
+  if (!held) throw notFetched();
+  return createLocalJWKSet(held);
 }
 
 /** @param {string} url */

@@ -13,7 +13,11 @@ import { freePort, RunningDev } from "./running-dev.js";
 
 /** @import { NamedTest } from "./attack-list.js" */
 
-/** @typedef {{ test: NamedTest, held: boolean, output: string }} Tried */
+/**
+ * What came of a test. One that did not run has not held.
+ *
+ * @typedef {{ test: NamedTest, ran: boolean, held: boolean, output: string }} Tried
+ */
 
 const UNIT_PROGRAM = "build/native/tests/unit_tests";
 const UNIT_SUMMARY = /^\[doctest\] test cases: +(\d+) \| +(\d+) passed \| 0 failed/m;
@@ -55,7 +59,7 @@ export function suiteName(suite) {
 export const buildsFor = (suite) => BUILDS[suite] ?? [];
 
 /**
- * Each test once. One that did not run has not held.
+ * Each test once.
  *
  * @param {string} suite
  * @param {NamedTest[]} tests of that suite
@@ -77,14 +81,14 @@ async function tryCase(test, root) {
     timeoutMs: TEST_TIMEOUT_MS,
   });
   const [, cases, passed] = UNIT_SUMMARY.exec(output) ?? [];
-  return { test, held: ok && cases === "1" && passed === "1", output };
+  return { test, ran: true, held: ok && cases === "1" && passed === "1", output };
 }
 
 /** All that it counts is one test: what must take the same time is a part of it. @param {NamedTest[]} tests @param {string} root @returns {Promise<Tried[]>} */
 async function tryGuard(tests, root) {
   const args = [join(root, "scripts/test.js"), "guard"];
   const { ok, output } = await run(process.execPath, args, { timeoutMs: SUITE_TIMEOUT_MS });
-  return tests.map((test) => ({ test, held: ok, output }));
+  return tests.map((test) => ({ test, ran: true, held: ok, output }));
 }
 
 /** @param {string} text to stand in a regular expression */
@@ -98,7 +102,9 @@ async function tryBesideDev(tests) {
   const dev = new RunningDev(["--var", "RATE_LIMITS:[]"], { ...ports, STATE_DIR: stateDir });
   try {
     const addresses = await dev.ready;
-    if (!addresses) return tests.map((test) => ({ test, held: false, output: dev.output }));
+    if (!addresses) {
+      return tests.map((test) => ({ test, ran: false, held: false, output: dev.output }));
+    }
     const env = { EDGEROOM_URL: addresses.edge, EDGEROOM_CENTRAL_URL: addresses.central };
     // Browsers that wait for each other's processors miss their deadlines.
     return await tryNodeTests(tests, env, ROOT, 1);
@@ -122,7 +128,7 @@ async function tryNodeTests(
   concurrency = Math.max(2, availableParallelism() - 1),
 ) {
   const folder = await mkdtemp(join(tmpdir(), "edgeroom-attacks-"));
-  const results = join(folder, "results");
+  const resultsFile = join(folder, "results");
   try {
     const files = new Set(tests.map(({ file }) => join(root, file)));
     const { output } = await run(
@@ -136,19 +142,20 @@ async function tryNodeTests(
         "--test-reporter=spec",
         "--test-reporter-destination=stdout",
         `--test-reporter=${join(root, "scripts/attack-reporter.js")}`,
-        `--test-reporter-destination=${results}`,
+        `--test-reporter-destination=${resultsFile}`,
         ...files,
       ],
       { env: { ...env, EDGEROOM_TOOLCHAIN: "wasi" }, timeoutMs: SUITE_TIMEOUT_MS },
     );
-    const lines = (await readFile(results, "utf8")).split("\n").filter((line) => line !== "");
+    const lines = (await readFile(resultsFile, "utf8")).split("\n").filter((line) => line !== "");
     /** @type {{ file: string, title: string, held: boolean }[]} */
-    const ran = lines.map((line) => JSON.parse(line));
+    const results = lines.map((line) => JSON.parse(line));
     return tests.map((test) => {
-      const ofIt = ran.filter(
+      const ofIt = results.filter(
         ({ file, title }) => file === join(root, test.file) && title === test.title,
       );
-      return { test, held: ofIt.length > 0 && ofIt.every(({ held }) => held), output };
+      const ran = ofIt.length > 0;
+      return { test, ran, held: ran && ofIt.every(({ held }) => held), output };
     });
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -70,7 +70,8 @@ export class DefencelessCopy {
     await writeFile(path, without(defence, text));
     try {
       await this.#build(suiteOf(test));
-      const [{ held, output }] = await tryTests(suiteOf(test), [test], COPY);
+      const [{ ran, held, output }] = await tryTests(suiteOf(test), [test], COPY);
+      if (!ran) throw new Error(`without the defence "${defence.name}" no test ran:\n${output}`);
       return { isNoticed: !held, words: wordsOf(output) };
     } finally {
       await writeFile(path, text);

@@ -49,21 +49,21 @@ const OF_TOKENS = [
   {
     name: "a key takes algorithms that it is not for",
     file: "js-shim/token.js",
-    from: "    return await jwtVerify(token, set.keys, options);",
+    from: "    return await jwtVerify(token, isResting ? keysAtHand(set) : set.keys, options);",
     to: "    return await jwtVerify(token, set.keys, { ...options, algorithms: undefined });",
     test: auth("is none without a signature, or of one kind with the key of another"),
   },
   {
     name: "a key for any algorithm",
     file: "js-shim/token.js",
-    from: "    return await jwtVerify(token, set.keys, options);",
+    from: "    return await jwtVerify(token, isResting ? keysAtHand(set) : set.keys, options);",
     to: '    if (atob(token.split(".")[0]).includes("none")) return { payload: JSON.parse(atob(token.split(".")[1])) };\n    return await jwtVerify(token, set.keys, options);',
     test: auth("is none without a signature, or of one kind with the key of another"),
   },
   {
     name: "the token brings its key",
     file: "js-shim/token.js",
-    from: "    return await jwtVerify(token, set.keys, options);",
+    from: "    return await jwtVerify(token, isResting ? keysAtHand(set) : set.keys, options);",
     to: '    const given = async (header, input) => header.jwk ? (await import("jose")).importJWK(header.jwk, header.alg) : set.keys(header, input);\n    return await jwtVerify(token, given, options);',
     test: auth("does not say itself where its key is"),
   },
@@ -101,6 +101,13 @@ const OF_TOKENS = [
     from: "    cooldownDuration: JWKS_COOLDOWN_MS,",
     to: "    cooldownDuration: 0,",
     test: auth("is fetched once, and by no token that is none"),
+  },
+  {
+    name: "unknown keys keep others out",
+    file: "js-shim/token.js",
+    from: "  const held = keys.fresh ? keys.jwks() : undefined;",
+    to: "  const held = keys.fresh ? undefined : undefined;",
+    test: auth("that cannot be had any more is good for its own, whoever asks for other keys"),
   },
   {
     name: "guesses without end",
@@ -222,6 +229,13 @@ const OF_NAMES = [
     file: "worker/edge.cpp",
     from: "    target.path = normalize_path(url->path);",
     to: "    target.path = std::string(url->path);",
+    test: workerEdge("routes and refusals"),
+  },
+  {
+    name: "policies see a path as it was written",
+    file: "worker/policy.cpp",
+    from: "  const std::string resolved = resolve_path(path);",
+    to: "  const std::string resolved(path);",
     test: testOf("tests/edge/rate-headers.test.js")(
       "is given to whoever writes a path in another way",
     ),

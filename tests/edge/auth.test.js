@@ -516,6 +516,23 @@ describe("a key set", { concurrency: true }, () => {
       }));
   }
 
+  it("that cannot be had any more is good for its own, whoever asks for other keys", () =>
+    withKeys([publicJwk(old)], async (server, edge) => {
+      await taken(edge, signedByKey(old, CLAIMS));
+      server.answer = (response) => response.destroy();
+      const state = async (/** @type {string} */ token) =>
+        (await edge.fetch(`/api/rooms/${newRoom()}`, { headers: bearer(token) })).status;
+      // Asked for again, when it may be: in vain.
+      await until(
+        () => state(signedByKey(young, CLAIMS)),
+        (status) => status === 503,
+      );
+      for (let i = 0; i < 5; i++) {
+        assert.equal(await state(signedByKey(old, CLAIMS)), 200);
+        assert.equal(await state(signedByKey(young, CLAIMS)), 503);
+      }
+    }));
+
   it("that cannot be had is told as such to whoever brings another token", () =>
     withKeys([publicJwk(old)], async (server, edge) => {
       server.answer = (response) => response.destroy();
