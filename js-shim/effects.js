@@ -74,6 +74,9 @@ function broadcast(room, effect) {
 function close(room, effect) {
   const socket = room.sockets.get(effect.target);
   room.removeSocket(effect.target);
+  // A client that does not answer the close may go on sending, and wake the room with it: by then it
+  // must not be somebody again who was sent away.
+  socket?.serializeAttachment(null);
   if (socket?.readyState === WebSocket.OPEN) socket.close(effect.value, effect.text());
 }
 

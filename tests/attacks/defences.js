@@ -402,6 +402,13 @@ const OF_FRAMES = [
     ),
   },
   {
+    name: "who was sent away comes back when the room wakes",
+    file: "js-shim/effects.js",
+    from: "  socket?.serializeAttachment(null);\n",
+    to: "",
+    test: attacks("says nothing any more, also not to a room that it wakes"),
+  },
+  {
     name: "connections that are not closed",
     file: "js-shim/room-object.js",
     from: "    else socket.close();",

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { newRoom, startEdge, until } from "./harness.js";
+import { central, newRoom, startEdge, until } from "./harness.js";
 import { OriginServer } from "./origin-server.js";
 import { WasmRoom } from "./wasm-room.js";
 
@@ -175,43 +175,96 @@ describe("a room that fails", () => {
   });
 });
 
+/**
+ * A client that knows the bytes of frames alone: it joins, and answers nothing.
+ * @param {Edge} edge @param {string} room @param {string} user
+ */
+async function bareJoin(edge, room, user) {
+  const { hostname, port } = new URL(edge.url);
+  const socket = connect(Number(port), hostname);
+  socket.on("error", () => {});
+  socket.write(
+    `GET /rooms/${room}?user=${user} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n` +
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  let told = "";
+  await new Promise((joined) => {
+    socket.setEncoding("latin1").on("data", (text) => {
+      told += text;
+      if (told.includes('"welcome"')) joined(undefined);
+    });
+  });
+  return socket;
+}
+
+const TEXT = 0x81;
+const CLOSE = 0x88;
+
+/** A frame of up to 125 bytes, under a mask of zeros, which masks nothing. @param {number} type @param {Buffer} payload */
+function bareFrame(type, payload) {
+  return Buffer.concat([Buffer.from([type, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
+}
+
 /** What a client may say as the reason of its close, and what no server may say back. */
 const STRANGE_CLOSE_CODES = [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65_535];
 
-/** A masked close frame, as no library sends it. @param {number} code */
-function closeFrame(code) {
-  // A mask of zeros masks nothing.
-  return Buffer.from([0x88, 0x82, 0, 0, 0, 0, code >> 8, code & 0xff]);
-}
-
 describe("a close with a code that may not be sent", () => {
-  it("ends the connection, and leaves none that the room does not count", async () => {
-    const edge = await startEdge();
-    try {
-      const { hostname, port } = new URL(edge.url);
+  it("ends the connection, and leaves none that the room does not count", () =>
+    withEdge({}, async (edge) => {
       const room = newRoom();
       for (const code of STRANGE_CLOSE_CODES) {
-        const socket = connect(Number(port), hostname);
-        socket.write(
-          `GET /rooms/${room}?user=eve HTTP/1.1\r\nHost: ${hostname}:${port}\r\n` +
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        );
-        let told = "";
-        socket.setEncoding("latin1").on("data", (text) => {
-          told += text;
-          if (told.includes('"welcome"')) socket.write(closeFrame(code));
-        });
+        const socket = await bareJoin(edge, room, "eve");
+        socket.write(bareFrame(CLOSE, Buffer.from([code >> 8, code & 0xff])));
         // The server hangs up, in whatever way: the client only waits.
-        socket.on("error", () => {});
         await new Promise((ended) => socket.once("close", ended));
       }
       const { body } = await edge.json(`/api/rooms/${room}`);
       assert.equal(body.connections, 0);
       assert.deepEqual(edge.logs, []);
-    } finally {
-      await edge.close();
-    }
+    }));
+});
+
+describe("a client that was sent away and does not go", () => {
+  it("says nothing any more, also not to a room that it wakes", async () => {
+    // Tells of each frame that comes to the room, whatever it makes of it.
+    const entry = `
+      import worker, { Room as Inner } from "./index.js";
+      export default worker;
+      export class Room extends Inner {
+        webSocketMessage(socket, message) {
+          super.webSocketMessage(socket, message);
+          console.log("came " + message);
+        }
+      }`;
+    // A room sleeps sooner that has nothing left to forward.
+    const store = await central();
+    await withEdge({ entry, centralUrl: store.url }, async (edge) => {
+      const room = newRoom();
+      const ana = await edge.join(room, { user: "ana" });
+      const eve = await bareJoin(edge, room, "eve");
+      const body = '{"action":"ban","user":"eve"}';
+      await edge.fetch(`/api/rooms/${room}/moderation`, {
+        method: "POST",
+        headers: MODERATOR,
+        body,
+      });
+      await ana.next("leave", (told) => told.user === "eve");
+      for (const when of ["awake", "asleep"]) {
+        if (when === "asleep") await edge.evict(room);
+        const message = { type: "message", content: `said while the room is ${when}` };
+        eve.write(bareFrame(TEXT, Buffer.from(JSON.stringify(message))));
+        await until(
+          async () => edge.logs.join("\n"),
+          (logs) => logs.includes(`came {"type":"message","content":"${message.content}"`),
+        );
+        const { body: state } = await edge.json(`/api/rooms/${room}`);
+        assert.equal(state.connections, 1);
+        assert.equal(state.seq, 1, "the ban alone");
+      }
+      eve.destroy();
+    });
+    await store.close();
   });
 });
 
