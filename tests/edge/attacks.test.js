@@ -311,12 +311,12 @@ describe("the Worker's own word to a room", () => {
 describe("where the central API sends its callers", () => {
   it("nobody goes, with signature and messages or without", async () => {
     const elsewhere = await OriginServer.start();
-    const central = await OriginServer.start();
-    central.answer = (_, response) => {
+    const store = await OriginServer.start();
+    store.answer = (_, response) => {
       response.writeHead(307, { location: `${elsewhere.url}/v1/batches` }).end();
     };
     try {
-      await withEdge({ centralUrl: central.url }, async (edge) => {
+      await withEdge({ centralUrl: store.url }, async (edge) => {
         const room = newRoom();
         const ana = await edge.join(room, { user: "ana" });
         ana.send({ type: "message", content: "for the central API alone" });
@@ -325,11 +325,11 @@ describe("where the central API sends its callers", () => {
           async () => (await edge.json(`/api/rooms/${room}`)).body.outbox,
           ({ blocked }) => blocked,
         );
-        assert.equal(central.last.method, "POST");
+        assert.equal(store.last.method, "POST");
         assert.equal(elsewhere.asked.length, 0);
       });
     } finally {
-      await central.close();
+      await store.close();
       await elsewhere.close();
     }
   });
