@@ -89,11 +89,11 @@ export class DefencelessCopy {
   }
 }
 
-/** The first line of what went wrong. @param {string} output */
+/** The first line of what went wrong, or the last of all. @param {string} output */
 function wordsOf(output) {
   for (const words of WORDS) {
     const [, line] = words.exec(output) ?? [];
     if (line !== undefined) return line.trim();
   }
-  return "(no words)";
+  return output.trimEnd().split("\n").at(-1) ?? "";
 }

@@ -131,6 +131,19 @@ TEST_CASE("reports come back as they were, and what is no report is refused") {
   }
 }
 
+TEST_CASE("counts of others: however many lie, it is over after some windows") {
+  const LimitShape shape = limit_shape(100, 60);
+  SharedCounts counts(shape, 1);
+  const auto epoch = static_cast<uint32_t>(kStartMs / shape.epoch_ms);
+  const double now_ms = (epoch + 0.5) * shape.epoch_ms;
+  UsageReport report;
+  report.first_epoch = epoch - 7;
+  report.units.fill(4'000'000'000);
+  for (report.isolate = 2; report.isolate < 1000; report.isolate++) counts.merge(report, now_ms);
+  constexpr double kWindowsMax = 10;
+  CHECK(counts.settle(now_ms, epoch) <= now_ms + kWindowsMax * shape.window_ms);
+}
+
 TEST_CASE("counts of others: lower bounds that repetition, disorder and lies do not raise") {
   const LimitShape shape = limit_shape(100, 60);
   SharedCounts counts(shape, 1);
