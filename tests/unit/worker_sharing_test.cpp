@@ -140,7 +140,7 @@ TEST_CASE("counts of others: however many lie, it is over after some windows") {
   report.first_epoch = epoch - 7;
   report.units.fill(4'000'000'000);
   for (report.isolate = 2; report.isolate < 1000; report.isolate++) counts.merge(report, now_ms);
-  constexpr double kWindowsMax = 10;
+  constexpr double kWindowsMax = 2;
   CHECK(counts.settle(now_ms, epoch) <= now_ms + kWindowsMax * shape.window_ms);
 }
 
