@@ -10,6 +10,7 @@ import { DefencelessCopy } from "./defenceless-copy.js";
 import { endStartedProcesses } from "./process-tree.js";
 import { task } from "./progress.js";
 
+/** @import { Defence } from "../tests/attacks/defences.js" */
 /** @import { Attack, NamedTest } from "./attack-list.js" */
 /** @import { Tried } from "./attack-tests.js" */
 
@@ -124,6 +125,24 @@ async function attack({ json, suites }) {
   return all.length > 0 && counts.tests.passed === all.length;
 }
 
+/**
+ * The test, and what it said; undefined when nobody noticed.
+ *
+ * @param {DefencelessCopy} copy
+ * @param {Defence} defence
+ */
+async function noticedBy(copy, defence) {
+  try {
+    const { isNoticed, words } = await copy.tryWithout(defence);
+    return isNoticed ? `${defence.test.title}: ${words}` : undefined;
+  } catch (error) {
+    // One that cannot be taken away so any more is no reason to leave out the others.
+    task.clear();
+    console.error(error instanceof Error ? error.message : error);
+    return undefined;
+  }
+}
+
 /** @param {{ json?: string, names: string[] }} how */
 async function withoutDefences({ json, names }) {
   const unknown = names.find((name) => !DEFENCES.some((defence) => defence.name === name));
@@ -139,11 +158,12 @@ async function withoutDefences({ json, names }) {
   console.log("| defence taken away | in | noticed by |\n| --- | --- | --- |");
   for (const [i, defence] of chosen.entries()) {
     task.start(`${i + 1} of ${chosen.length}: ${defence.name}`);
-    const { isNoticed, words } = await copy.tryWithout(defence);
+    const how = await noticedBy(copy, defence);
     task.clear();
-    if (isNoticed) noticed++;
-    const how = isNoticed ? `${defence.test.title}: ${words}` : "NOBODY";
-    console.log(`| ${defence.name} | ${defence.file} | ${how.replaceAll("|", "\\|")} |`);
+    if (how !== undefined) noticed++;
+    console.log(
+      `| ${defence.name} | ${defence.file} | ${(how ?? "NOBODY").replaceAll("|", "\\|")} |`,
+    );
   }
   console.log(`\ndefences taken away: ${chosen.length}, noticed: ${noticed}`);
   if (json !== undefined) {

@@ -326,7 +326,7 @@ const OF_ORIGINS = [
     name: "an origin says who may read",
     file: "worker/origin_headers.cpp",
     from: "    if (is_about_origins || is_of_one_hop(header.key, named)) continue;",
-    to: "    if (is_of_one_hop(header.key, named)) continue;",
+    to: "    if ((is_about_origins && !named.empty()) || is_of_one_hop(header.key, named)) continue;",
     test: proxy("answers for the origin who may read, and lets it show what it has"),
   },
 ];
@@ -568,7 +568,7 @@ const OF_WORDS = [
     name: "names of requests as they came",
     file: "worker/trace.cpp",
     from: "  return is_ray(ray) ? std::string(ray) : hex_u64(random.next());",
-    to: "  return !ray.empty() ? std::string(ray) : hex_u64(random.next());",
+    to: "  return is_ray(ray) || !ray.empty() ? std::string(ray) : hex_u64(random.next());",
     test: attacks("cannot be forged by what clients send"),
   },
   {
@@ -618,7 +618,7 @@ const OF_WORDS = [
     from: "answer.room != room || answer.epoch != epoch ||",
     to: "answer.room != room || epoch.empty() ||",
     test: testOf("tests/unit/central_result_test.cpp")(
-      "no mutation of an answer makes up a result",
+      "an answer for another room, epoch or version is none",
     ),
   },
 ];
