@@ -373,11 +373,9 @@ TEST_CASE("a record that is to be tried again does not hold up the others") {
           {"seq":2,"status":"stored"}]})";
   bench.answer(bench.start(), 200, retry_one_of_two);
   uint64_t through = 2;
-  double waited_ms = 0;
   for (int i = 0; i < 300; i++) {
     bench.forwarder.appended(through + 10, bench.now_ms);
     bench.now_ms += 1000;
-    waited_ms += 1000;
     while (bench.forwarder.next(bench.now_ms)) {
       const uint32_t attempt = bench.start();
       if (bench.first == 1) {

@@ -78,9 +78,9 @@ function wasmBuild(toolchain) {
   return { name: toolchain, instance: () => new WasmInstance(module) };
 }
 
-/** @returns {Build} */
-function nativeBuild() {
-  const program = built(PIPE);
+/** @param {string} [pipe] the program, below the repository @returns {Build} */
+export function nativeBuild(pipe = PIPE) {
+  const program = built(pipe);
   return { name: "native", instance: () => new PipeInstance(program) };
 }
 

@@ -1,0 +1,104 @@
+/** Why some of the core does not run: unreached.txt, which says how it is written, and whether it holds. */
+
+/** @import { Gap } from "./gaps.js" */
+
+/**
+ * @typedef {object} Entry
+ * @property {number} line of the list itself
+ * @property {string} reason the heading of those that have the same one
+ * @property {string} file
+ * @property {string} text what Gap says, as `spelling` writes it
+ */
+
+/**
+ * @typedef {object} Explanations
+ * @property {{ name: string, text: string }[]} reasons
+ * @property {Entry[]} entries
+ * @property {{ line: number, reason: string, macro: string }[]} macros programs end in them when a
+ *   condition is false
+ * @property {{ line: number, reason: string, file: string }[]} absent files that a native build has not
+ */
+
+/**
+ * @typedef {object} Judgement
+ * @property {Map<Gap, string>} explained with the heading of the reason
+ * @property {Gap[]} unexplained
+ * @property {string[]} unbuilt files that no program has, and nobody says why
+ * @property {{ line: number, text: string }[]} stale explanations of what is not there, or runs
+ */
+
+/** How the list says what is in a gap. @param {Gap} gap */
+export function spelling({ kind, lines, text }) {
+  return kind === "lines"
+    ? `${lines === 1 ? "line" : `${lines} lines`}  ${text}`
+    : `${kind}  ${text}`;
+}
+
+/** @param {string} text @returns {Explanations} */
+export function readExplanations(text) {
+  /** @type {Explanations} */
+  const read = { reasons: [], entries: [], macros: [], absent: [] };
+  let file = "";
+  for (const [i, line] of text.split("\n").entries()) {
+    const at = i + 1;
+    const reason = read.reasons.at(-1);
+    if (line.startsWith("#") || line.trim() === "") continue;
+    const [, heading] = /^== (.+)$/.exec(line) ?? [];
+    if (heading !== undefined) {
+      read.reasons.push({ name: heading, text: "" });
+      file = "";
+      continue;
+    }
+    if (reason === undefined) throw new Error(`line ${at}: a heading (== …) has to come first`);
+    const [, word, rest] = /^ {2}(macro|absent) +(\S+)$/.exec(line) ?? [];
+    if (word === "macro") read.macros.push({ line: at, reason: reason.name, macro: rest });
+    else if (word === "absent") read.absent.push({ line: at, reason: reason.name, file: rest });
+    else if (line.startsWith("  ")) {
+      if (file === "") throw new Error(`line ${at}: of which file?`);
+      read.entries.push({ line: at, reason: reason.name, file, text: line.trim() });
+    } else if (/^[\w./-]+\.(?:cpp|h)$/.test(line)) file = line;
+    else if (file === "") reason.text = `${reason.text} ${line}`.trim();
+    else throw new Error(`line ${at}: neither a file nor a place in one: ${line}`);
+  }
+  const silent = read.reasons.find((reason) => reason.text === "");
+  if (silent) throw new Error(`"${silent.name}" gives no reason`);
+  return read;
+}
+
+/**
+ * @param {Explanations} explanations
+ * @param {Gap[]} gaps
+ * @param {string[]} unbuilt files that no program has
+ * @returns {Judgement}
+ */
+export function judge({ entries, macros, absent }, gaps, unbuilt) {
+  /** @type {Map<Gap, string>} */
+  const explained = new Map();
+  const unused = new Set(entries);
+  /** @type {Set<string | undefined>} */
+  const usedMacros = new Set();
+  const unexplained = gaps.filter((gap) => {
+    const byMacro =
+      gap.kind === "false" ? macros.find(({ macro }) => macro === gap.macro) : undefined;
+    const text = spelling(gap);
+    const entry = byMacro ?? [...unused].find((one) => one.file === gap.file && one.text === text);
+    if (entry === undefined) return true;
+    if ("macro" in entry) usedMacros.add(entry.macro);
+    else unused.delete(entry);
+    explained.set(gap, entry.reason);
+    return false;
+  });
+  const stale = [...unused].map(({ line, file, text }) => ({ line, text: `${file}: ${text}` }));
+  for (const { line, macro } of macros) {
+    if (!usedMacros.has(macro)) stale.push({ line, text: `macro ${macro}` });
+  }
+  for (const { line, file } of absent) {
+    if (!unbuilt.includes(file)) stale.push({ line, text: `absent ${file}` });
+  }
+  return {
+    explained,
+    unexplained,
+    unbuilt: unbuilt.filter((file) => !absent.some((one) => one.file === file)),
+    stale: stale.sort((a, b) => a.line - b.line),
+  };
+}
