@@ -39,8 +39,7 @@ function tell(lines, heading) {
 async function main() {
   const { json, html } = options();
   const given = await explanations();
-  const macros = given.macros.map(({ macro }) => macro);
-  const measurement = await measure(macros, (doing) => task.start(`coverage: ${doing}`));
+  const measurement = await measure((doing) => task.start(`coverage: ${doing}`));
   const pages = html ? await writePages() : undefined;
   task.clear();
   const report = reportOf(measurement, judge(given, measurement.gaps, measurement.unbuilt));

@@ -18,16 +18,14 @@
  * @property {string} text the line (of several the first), in one with a condition that between « and »
  * @property {number} lines that did not run
  * @property {number} directions of branches that were not taken
- * @property {string} [macro] the condition is an argument of this one
  */
 
 /**
  * @param {FileCoverage} coverage
  * @param {string} source
- * @param {string[]} macros whose arguments are told apart
  * @returns {Gap[]}
  */
-export function gapsOf({ file, lines, branches }, source, macros) {
+export function gapsOf({ file, lines, branches }, source) {
   const text = source.split("\n");
   const blocks = blocksOf(lines, text);
   /** @type {Gap[]} */
@@ -36,7 +34,6 @@ export function gapsOf({ file, lines, branches }, source, macros) {
     text: squeezed(text[block[0] - 1]),
     ...{ lines: block.length, directions: 0 },
   }));
-  const calls = macros.flatMap((macro) => callsOf(macro, source));
   for (const branch of branches) {
     const kind = kindOf(branch);
     if (kind === undefined) continue;
@@ -47,11 +44,9 @@ export function gapsOf({ file, lines, branches }, source, macros) {
       gaps[block].directions += directions;
       continue;
     }
-    const at = offsetOf(text, branch.line, branch.column);
-    const macro = calls.find(({ from, to }) => from <= at && at < to)?.macro;
     gaps.push({
       ...{ file, line: branch.line, kind, text: marked(text, branch) },
-      ...{ lines: 0, directions, ...(macro === undefined ? {} : { macro }) },
+      ...{ lines: 0, directions },
     });
   }
   return gaps.sort((a, b) => a.line - b.line);
@@ -97,29 +92,4 @@ function marked(text, { line, column, endLine, endColumn }) {
   const end = endLine === line ? endColumn - 1 : here.length;
   const condition = here.slice(column - 1, end);
   return squeezed(`${here.slice(0, column - 1)}«${condition}»${here.slice(end)}`);
-}
-
-/** @param {string[]} text @param {number} line @param {number} column */
-function offsetOf(text, line, column) {
-  let offset = column - 1;
-  for (let i = 0; i < line - 1; i++) offset += text[i].length + 1;
-  return offset;
-}
-
-/**
- * Where a macro is used, up to its closing bracket. Its definition is none of them.
- * @param {string} macro
- * @param {string} source
- */
-function callsOf(macro, source) {
-  const calls = [];
-  for (const { index } of source.matchAll(new RegExp(`(?<!#define )\\b${macro}\\(`, "g"))) {
-    let to = index + macro.length + 1;
-    for (let depth = 1; depth > 0 && to < source.length; to++) {
-      if (source[to] === "(") depth++;
-      if (source[to] === ")") depth--;
-    }
-    calls.push({ macro, from: index, to });
-  }
-  return calls;
 }

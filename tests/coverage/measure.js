@@ -32,11 +32,10 @@ const TIMEOUT_MS = 10 * 60_000;
 export class Failure extends Error {}
 
 /**
- * @param {string[]} macros see gapsOf
  * @param {(doing: string) => void} tell
  * @returns {Promise<Measurement>}
  */
-export async function measure(macros, tell) {
+export async function measure(tell) {
   tell("build");
   const built = await build("--target", "coverage_programs", "coverage");
   if (!built.ok) throw new Failure(built.output);
@@ -59,7 +58,7 @@ export async function measure(macros, tell) {
   const files = readExport(exported, nameOf);
   const gaps = [];
   for (const coverage of files) {
-    gaps.push(...gapsOf(coverage, await readFile(join(ROOT, coverage.file), "utf8"), macros));
+    gaps.push(...gapsOf(coverage, await readFile(join(ROOT, coverage.file), "utf8")));
   }
   const sources = await sourceFiles(LIBRARIES, [".cpp"]);
   const unbuilt = sources.filter((source) => !files.some(({ file }) => file === source));

@@ -14,8 +14,6 @@
  * @typedef {object} Explanations
  * @property {{ name: string, text: string }[]} reasons
  * @property {Entry[]} entries
- * @property {{ line: number, reason: string, macro: string }[]} macros programs end in them when a
- *   condition is false
  * @property {{ line: number, reason: string, file: string }[]} absent files that a native build has not
  */
 
@@ -37,7 +35,7 @@ export function spelling({ kind, lines, text }) {
 /** @param {string} text @returns {Explanations} */
 export function readExplanations(text) {
   /** @type {Explanations} */
-  const read = { reasons: [], entries: [], macros: [], absent: [] };
+  const read = { reasons: [], entries: [], absent: [] };
   let file = "";
   for (const [i, line] of text.split("\n").entries()) {
     const at = i + 1;
@@ -50,9 +48,8 @@ export function readExplanations(text) {
       continue;
     }
     if (reason === undefined) throw new Error(`line ${at}: a heading (== …) has to come first`);
-    const [, word, rest] = /^ {2}(macro|absent) +(\S+)$/.exec(line) ?? [];
-    if (word === "macro") read.macros.push({ line: at, reason: reason.name, macro: rest });
-    else if (word === "absent") read.absent.push({ line: at, reason: reason.name, file: rest });
+    const [, absent] = /^ {2}absent +(\S+)$/.exec(line) ?? [];
+    if (absent !== undefined) read.absent.push({ line: at, reason: reason.name, file: absent });
     else if (line.startsWith("  ")) {
       if (file === "") throw new Error(`line ${at}: of which file?`);
       read.entries.push({ line: at, reason: reason.name, file, text: line.trim() });
@@ -71,27 +68,19 @@ export function readExplanations(text) {
  * @param {string[]} unbuilt files that no program has
  * @returns {Judgement}
  */
-export function judge({ entries, macros, absent }, gaps, unbuilt) {
+export function judge({ entries, absent }, gaps, unbuilt) {
   /** @type {Map<Gap, string>} */
   const explained = new Map();
   const unused = new Set(entries);
-  /** @type {Set<string | undefined>} */
-  const usedMacros = new Set();
   const unexplained = gaps.filter((gap) => {
-    const byMacro =
-      gap.kind === "false" ? macros.find(({ macro }) => macro === gap.macro) : undefined;
     const text = spelling(gap);
-    const entry = byMacro ?? [...unused].find((one) => one.file === gap.file && one.text === text);
+    const entry = [...unused].find((one) => one.file === gap.file && one.text === text);
     if (entry === undefined) return true;
-    if ("macro" in entry) usedMacros.add(entry.macro);
-    else unused.delete(entry);
+    unused.delete(entry);
     explained.set(gap, entry.reason);
     return false;
   });
   const stale = [...unused].map(({ line, file, text }) => ({ line, text: `${file}: ${text}` }));
-  for (const { line, macro } of macros) {
-    if (!usedMacros.has(macro)) stale.push({ line, text: `macro ${macro}` });
-  }
   for (const { line, file } of absent) {
     if (!unbuilt.includes(file)) stale.push({ line, text: `absent ${file}` });
   }

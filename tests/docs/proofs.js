@@ -171,6 +171,9 @@ export const PROOFS = {
     "scripts/test sim": { suite: "sim" },
   },
   "docs/RELIABILITY.md": {
+    "scripts/coverage": { suite: "coverage" },
+    "scripts/coverage --html": { suite: "coverage" },
+    "scripts/test coverage": { suite: "coverage" },
     "scripts/sim --minutes 10": { run: [["10", "0.05"]], says: /seeds a minute/ },
     "scripts/sim --seed N --trace": { run: [["N", "1"]], says: /the faults stop/ },
     "scripts/sim --mutants": {

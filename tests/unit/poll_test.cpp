@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/settings.h"
+#include "rooms/instance.h"
 #include "tests/unit/dice.h"
 #include "tests/unit/room_harness.h"
 #include "worker/settings.h"
@@ -650,4 +651,15 @@ TEST_CASE("poll: under random votes, deletions and sleeps it is what the log say
     room.wake();
     CHECK(digest(room) == closed);
   }
+}
+
+TEST_CASE("a room whose poll has no question does not start") {
+  edgeroom::RoomInstance room;
+  const auto start = [&room](const std::string& settings) {
+    return room.event(static_cast<uint32_t>(edgeroom::EventType::kStart), 1, 0, 0,
+                      "lobby\n" + settings);
+  };
+  CHECK(start("{}") == static_cast<int32_t>(edgeroom::RoomStatus::kBadPayload));
+  CHECK(room.room() == nullptr);
+  CHECK(start(kColours) == 0);
 }

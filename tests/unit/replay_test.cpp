@@ -4,13 +4,16 @@
 #include "tools/replay/replay.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/hex.h"
@@ -437,6 +440,181 @@ TEST_SUITE("replay") {
     const Run ended = run(log, {"--var=HISTORY_SIZE:3"});
     CHECK_MESSAGE(ended.code == 0, last_line(ended.out));
     CHECK(ended.out.find(", over seq 1\n") != std::string::npos);
+  }
+
+  TEST_CASE("a file that is not there, or no file, is named") {
+    const auto error = [](const std::string& name) {
+      const auto options = parse_options({name});
+      REQUIRE(options.ok());
+      const File out(std::tmpfile());
+      const File errors(std::tmpfile());
+      Scene scene;
+      scene.screen = {out.get(), 100, false};
+      scene.errors = errors.get();
+      CHECK(replay(options.value(), scene) == 2);
+      CHECK(all_of(out.get()).empty());
+      return all_of(errors.get());
+    };
+    CHECK(error("/nowhere/room.ndjson") ==
+          "error: /nowhere/room.ndjson: No such file or directory\n");
+    CHECK(error("/tmp").find("Is a directory") != std::string::npos);
+  }
+
+  TEST_CASE("a pipe is read to its end first, and replayed like a file") {
+    const std::string name = "/tmp/edgeroom-pipe-" + std::to_string(getpid());
+    REQUIRE(mkfifo(name.c_str(), 0600) == 0);
+    const std::string log = small_log();
+    std::thread writer([&] {
+      const File pipe(std::fopen(name.c_str(), "wb"));
+      std::fwrite(log.data(), 1, log.size(), pipe.get());
+    });
+    const auto options = parse_options({name});
+    REQUIRE(options.ok());
+    const File out(std::tmpfile());
+    const File errors(std::tmpfile());
+    Scene scene;
+    scene.screen = {out.get(), 100, false};
+    scene.errors = errors.get();
+    CHECK(replay(options.value(), scene) == 0);
+    writer.join();
+    std::remove(name.c_str());
+    CHECK(last_line(all_of(out.get())) == last_line(run(log).out));
+  }
+
+  TEST_CASE("an output that cannot be written is an error") {
+    const TemporaryFile file(small_log());
+    const auto options = parse_options({file.name()});
+    REQUIRE(options.ok());
+    const File full(std::fopen("/dev/full", "w"));
+    if (!full) return;  // Linux has it
+    const File errors(std::tmpfile());
+    Scene scene;
+    scene.screen = {full.get(), 100, false};
+    scene.errors = errors.get();
+    CHECK(replay(options.value(), scene) == 2);
+    CHECK(all_of(errors.get()) == "error: the output cannot be written\n");
+  }
+
+  TEST_CASE("a log that contradicts itself is named with its line") {
+    const std::string log = small_log();
+    const auto lines = lines_of(log);
+    const auto error = [](const std::string& text) {
+      const Run ended = run(text);
+      CHECK(ended.code == 2);
+      return ended.errors;
+    };
+    const auto with_header = [&](const std::function<void(LogHeader&)>& change) {
+      auto header = edgeroom::parse_log_header(lines[0]);
+      REQUIRE(header.ok());
+      change(header.value());
+      std::string line;
+      edgeroom::append_log_header(line, header.value());
+      line.pop_back();
+      return with_line(log, 0, line);
+    };
+    CHECK(error(with_header([](LogHeader& header) { header.last = 5; })) ==
+          "error: FILE: line 7: \"seq\" is 6, beyond the header's \"last\", 5\n");
+    CHECK(
+        error(with_header([](LogHeader& header) { header.last = 9; })) ==
+        "error: FILE: line 8: \"records\" is 6, and there are 6; the header's \"last\" is 9, which "
+        "makes 9\n");
+    // The first record is later than the second.
+    edgeroom::LogLine first;
+    REQUIRE_FALSE(edgeroom::parse_log_line(lines[1], first));
+    first.record.ts += 1'000'000;
+    std::string later;
+    edgeroom::append_log_line(later, first.record);
+    later.pop_back();
+    CHECK(error(with_line(log, 1, later)) ==
+          "error: FILE: line 3: \"ts\" is before that of the line before\n");
+    // An answer that was saved, and is neither a log nor an error of ours.
+    for (const char* other :
+         {R"({"status":"401","detail":"no token"})", R"({"status":401,"detail":1})",
+          R"({"status":401})", R"({"detail":"no token"})"}) {
+      CAPTURE(other);
+      CHECK(error(std::string(other) + "\n").find("no log but an error") == std::string::npos);
+    }
+  }
+
+  TEST_CASE("what was cut after one record is told in the singular") {
+    auto lines = lines_of(small_log());
+    const std::string end = lines.back();
+    lines = {lines[0], lines[1], end};
+    const Run ended = run(joined(lines));
+    CHECK(ended.code == 1);
+    CHECK(ended.out.find("says that there are 6 records, and there is 1") != std::string::npos);
+  }
+
+  TEST_CASE("machines are told of a break, of differences and of what was cut") {
+    const std::string log = small_log();
+    const auto lines = lines_of(log);
+    auto header = edgeroom::parse_log_header(lines[0]);
+    REQUIRE(header.ok());
+    header.value().state_digest = "0123456789abcdef";
+    std::string line;
+    edgeroom::append_log_header(line, header.value());
+    line.pop_back();
+    std::string more = lines[3].substr(0, lines[3].find(",\"sum\":")) + ",\"mood\":\"sad\"";
+    more += ",\"sum\":\"" + hex_u64(siphash({}, more)) + "\"}";
+    const Run ended = run(with_line(with_line(log, 0, line), 3, more),
+                          {"--json", "--break=2", "--effects=full", "--state=changes"});
+    CHECK(ended.code == 1);
+    json end;
+    size_t breaks = 0;
+    for (const std::string& each : lines_of(ended.out)) {
+      // One of the messages is 1e400, which this parser takes for an error.
+      if (each.find("\"event\":\"break\"") == std::string::npos &&
+          each.find("\"event\":\"end\"") == std::string::npos) {
+        continue;
+      }
+      end = json::parse(each);
+      if (end["event"] == "break") {
+        breaks++;
+        CHECK(end["before"] == 2);
+        CHECK(end["state"].is_object());
+      }
+    }
+    CHECK(breaks == 1);
+    CHECK(end["event"] == "end");
+    CHECK(end["as_recorded"] == false);
+    CHECK(end["difference_count"] == 2);
+    REQUIRE(end["differences"].size() == 2);
+    CHECK(end["differences"][0]["seq"] == 3);
+    CHECK_FALSE(end["differences"][1].contains("seq"));
+    CHECK(end["differences"][1]["recorded"] == "0123456789abcdef");
+  }
+
+  TEST_CASE("a log that begins with a snapshot shows it, whole room's state included") {
+    RoomHarness room(edgeroom::test::quiet_settings(3));
+    const uint32_t bob = room.join(R"(,"user":"bob","role":"moderator")");
+    room.frame(bob, R"({"type":"moderation","action":"mute","user":"eve"})");
+    room.frame(bob, R"({"type":"moderation","action":"ban","user":"ev\u006c"})");
+    room.frame(bob, R"({"type":"moderation","action":"ban","user":"mallory","for_s":86400})");
+    room.frame(bob, R"({"type":"moderation","action":"kick","user":"trent"})");
+    room.turn();
+    for (int i = 0; i < 300; i++) {
+      room.now_ms += 400'000;
+      room.publish(bob, std::to_string(i));
+      room.confirm_all();
+    }
+    const std::string log = room.whole(R"({"op":"log"})").body;
+    const auto header = edgeroom::parse_log_header(lines_of(log)[0]);
+    REQUIRE(header.ok());
+    REQUIRE(header.value().snapshot_through > 0);
+    const std::string first = std::to_string(header.value().first);
+    const Run ended = run(log, {"--state", "--effects=none"});
+    CHECK_MESSAGE(ended.code == 0, last_line(ended.out));
+    CHECK(ended.out.find(", snapshot through " + std::to_string(header.value().snapshot_through)) !=
+          std::string::npos);
+    CHECK(ended.out.find("evl for good") != std::string::npos);
+    Run other = run(log, {"--break=1"});
+    CHECK(other.code == 2);
+    CHECK(other.errors.find("error: --break 1: the log holds seqs " + first) == 0);
+    other = run(log, {"--to=1"});
+    CHECK(other.errors.find("error: --to 1: the log holds seqs " + first) == 0);
+    const Run machine = run(log, {"--json", "--state"});
+    CHECK(machine.code == 0);
+    CHECK(machine.out.find("null") != std::string::npos);
   }
 
   TEST_CASE("an empty log") {

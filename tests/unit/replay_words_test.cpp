@@ -2,10 +2,16 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "rooms/dead_letters.h"
 #include "rooms/effects.h"
+#include "rooms/log.h"
+#include "tools/replay/effect_words.h"
+#include "tools/replay/host.h"
 #include "tools/replay/json_view.h"
 #include "tools/replay/options.h"
 #include "tools/replay/prompt.h"
@@ -24,6 +30,13 @@ std::string option_error(const std::vector<std::string_view>& arguments) {
   const auto options = parse_options(arguments);
   return options.ok() ? "" : options.error().detail;
 }
+
+// Of what the host does.
+class Unheard : public StepListener {
+ public:
+  void on_step(const Step& /*step*/, const edgeroom::EffectList& /*effects*/,
+               const Host& /*host*/) override {}
+};
 
 std::string command_error(std::string_view line) {
   const auto command = parse_command(line, {});
@@ -131,6 +144,107 @@ TEST_SUITE("replay words") {
 }
 
 TEST_SUITE("replay options") {
+  TEST_CASE("each kind of effect has its line in full, and one for machines") {
+    edgeroom::EffectList effects;
+    const std::string bytes = "\x01\xff";
+    effects.send(7, "[{\"a\":\r\n1}]");
+    effects.accept(7, bytes, true);
+    effects.close(7, 4003, "kicked");
+    effects.put_segment(3, "x", bytes, true);
+    effects.drop_segment(3);
+    effects.put_state(1, std::string(5000, 'x'));
+    effects.alarm(1'800'000'000'000);
+    effects.forward(2, "{}", "lobby:E:1-2", 10'000, 0);
+    effects.log(edgeroom::LogLevel::kDebug, "{\"event\":\"a\"}");
+    effects.log(edgeroom::LogLevel::kInfo, "{}");
+    effects.log(edgeroom::LogLevel::kWarn, "{}");
+    effects.log(edgeroom::LogLevel::kError, "{}");
+    effects.keep_frame();
+    effects.respond(9, 404, "{}");
+    effects.fetch(4, "/v1/rooms/lobby", 10'000, 0);
+    effects.measure(100);
+    effects.timer(250);
+    effects.load({});
+    std::vector<std::string> lines;
+    std::vector<std::string> objects;
+    for (const edgeroom::Effect& effect : effects.records()) {
+      for (const std::string& line : effect_lines(effect, effects)) lines.push_back(line);
+      objects.push_back(effect_json(effect, effects, {}, true));
+    }
+    const std::vector<std::string> expected_lines = {"< send socket=7",
+                                                     "  | [{\"a\":\\u000d\\u000a1}]",
+                                                     "< accept socket=7",
+                                                     "  \"\\x01\\xff\"",
+                                                     "< close socket=7 code=4003",
+                                                     "  | kicked",
+                                                     "< putSegment slot=3",
+                                                     "  head \"x\"",
+                                                     "  data \"\\x01\\xff\"",
+                                                     "< dropSegment slot=3",
+                                                     "< putState id=1"};
+    REQUIRE(lines.size() > expected_lines.size());
+    for (size_t i = 0; i < expected_lines.size(); i++) CHECK(lines[i] == expected_lines[i]);
+    const auto has = [&lines](const std::string& line) {
+      return std::find(lines.begin(), lines.end(), line) != lines.end();
+    };
+    // What is long and no text is cut, and says how long it is.
+    CHECK(lines[11].size() < 5000);
+    CHECK(lines[11].find("... 5000 bytes") != std::string::npos);
+    for (const char* line :
+         {"< log level=debug", "< log level=info", "< log level=warn", "< log level=error",
+          "< keepFrame", "< respond target=9 value=404", "  extra | application/problem+json",
+          "  key | lobby:E:1-2", "< timer after=250ms", "< load slots=none"}) {
+      CAPTURE(line);
+      CHECK(has(line));
+    }
+    CHECK(objects[0] == R"({"type":"send","socket":7,"frame":[{"a":  1}]})");
+    CHECK(objects[1] == R"({"type":"accept","socket":7,"bytes":2,"data":"01ff"})");
+    CHECK(objects[2] == R"({"type":"close","socket":7,"code":4003,"reason":"kicked"})");
+    CHECK(objects[3] == R"({"type":"putSegment","slot":3,"bytes":2,"head":"78","data":"01ff"})");
+    CHECK(objects[4] == R"({"type":"dropSegment","slot":3})");
+    CHECK(objects[6] == R"({"type":"alarm","at":1800000000000})");
+    CHECK(objects[8] == R"({"type":"log","level":0,"line":{"event":"a"}})");
+    CHECK(objects[14] == R"({"type":"fetch","path":"/v1/rooms/lobby"})");
+    CHECK(objects[15] == R"({"type":"measure","bytes":100})");
+    CHECK(objects[16] == R"({"type":"timer","after_ms":250})");
+  }
+
+  TEST_CASE("each kind of effect that people see has its words") {
+    Unheard unheard;
+    const Host host(unheard, "{}");
+    edgeroom::EffectList effects;
+    Step step;
+    step.seq = 5;
+    std::string letter = "x";
+    effects.put_segment(edgeroom::kDeadLetterSlotFirst, letter, "1234", false);
+    effects.put_segment(1, letter, "1234", false);
+    effects.put_state(edgeroom::kSnapshotRow, "12");
+    effects.put_state(0, "12");
+    effects.forward(2, "{}", "k", 10'000, 0);
+    effects.forward(2, R"({"records":[]})", "k", 10'000, 0);
+    effects.close(7, 4003, "kicked");
+    effects.log(edgeroom::LogLevel::kWarn, "{}");
+    effects.fetch(4, "/v1/rooms/lobby", 10'000, 0);
+    effects.keep_frame();
+    const std::vector<std::pair<std::string, std::string>> expected = {
+        {"stored", "a dead letter, 4 bytes"},
+        {"stored", "a segment without head"},
+        {"snapshot", "through seq 5, 2 bytes"},
+        {"stored", "state row, 2 bytes"},
+        {"forwards", "no batch"},
+        {"forwards", "no batch"},
+        {"closes", "4003 kicked"},
+        {"logs", "warn {}"},
+        {"reads", "/v1/rooms/lobby"},
+        {"", ""}};
+    REQUIRE(effects.records().size() == expected.size());
+    for (size_t i = 0; i < expected.size(); i++) {
+      const EffectWords words = effect_words(effects.records()[i], effects, step, host, 100);
+      CHECK(words.label == expected[i].first);
+      CHECK(words.text == expected[i].second);
+    }
+  }
+
   TEST_CASE("options are read in either form, in any order") {
     const auto parsed = parse_options({"--from", "3", "log", "--to=9", "--break=4,7", "--each",
                                        "--state", "--json", "--effects", "full", "--width=80",

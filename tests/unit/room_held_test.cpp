@@ -248,6 +248,11 @@ TEST_CASE("only the record that failed can be skipped") {
   CHECK(held.request(skip("")) == 400);
   CHECK(held.request("{\"op\":\"skip\"}") == 400);
   CHECK(held.request(skip("{\"seq\":0}")) == 400);
+  CHECK(held.request(skip("{\"seq\":2.5}")) == 400);
+  CHECK(held.body["detail"] == "seq: must be a whole number from 1 to 2^53-1");
+  CHECK(held.request(skip("{\"seq\":2,\"seq\":2}")) == 400);
+  CHECK(held.body["detail"] == "seq: is given twice");
+  CHECK(held.request(skip("{\"why\":\"it traps\",\"seq\":3}")) == 409);
   CHECK(room.storage.state.count(edgeroom::kSkippedRow) == 0);
   held.give(EventType::kRequest, 1, static_cast<uint32_t>(edgeroom::FrameKind::kOversize),
             "{\"op\":\"skip\"}");
@@ -271,6 +276,30 @@ TEST_CASE("only the record that failed can be skipped") {
     CHECK(other.body["failed"]["reason"] == says);
     CHECK_FALSE(other.body["failed"].contains("seq"));
   }
+}
+
+TEST_CASE("a held room whose log cannot be read skips nothing, and takes no copy of another") {
+  RoomHarness room;
+  live(room);
+  Held held(room, trap_on(2), false);
+  CHECK(held.request(skip("{\"seq\":2}")) == 409);
+  CHECK(held.body["detail"] == "the room's log cannot be read");
+  CHECK(room.storage.state.count(edgeroom::kSkippedRow) == 0);
+  for (const EventType type : {EventType::kImport, EventType::kRecord}) {
+    held.give(type, 0, 0, "{}");
+    CHECK(held.refusal == RoomStatus::kOutOfOrder);
+  }
+}
+
+TEST_CASE("rows that a held room cannot read leave it with an alarm, and it goes on") {
+  RoomHarness room;
+  live(room);
+  room.storage.segments[0].first = "x";
+  Held held(room, corrupt(EventType::kLoadEnd, 0));
+  CHECK(Held::is(held.effects().records().back(), EffectType::kAlarm));
+  REQUIRE(held.request(kState) == 200);
+  CHECK(held.body["failed"]["reason"] ==
+        "what is stored is not one whole log with a snapshot that can be read");
 }
 
 TEST_CASE("a record that is skipped is left out of the state and of nothing else") {

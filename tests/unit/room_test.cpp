@@ -633,3 +633,59 @@ TEST_CASE("messages of another epoch are the central API's") {
   CHECK(room.answer_of(unreached).body ==
         "{\"room\":\"lobby\",\"epoch\":\"other\",\"messages\":[],\"more\":false,\"partial\":true}");
 }
+
+TEST_CASE("a deletion of another epoch deletes nothing, one of this epoch does") {
+  RoomHarness room;
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.publish(ana, "1");
+  const std::string of = R"({"op":"delete","room":"lobby","seq":1,"epoch":")";
+  CHECK(room.request_and_turn(of + "01OTHER\"}").status == 409);
+  CHECK(room.request_and_turn(of + room.epoch() + "\"}").status == 200);
+}
+
+TEST_CASE("a message with a word that is not allowed is refused, over a socket and over HTTP") {
+  auto settings = edgeroom::parse_room_settings(R"({"CONTENT_RULES":{"words":["spam"]}})");
+  REQUIRE(settings.ok());
+  RoomHarness room(settings.value());
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.take(ana);
+  room.publish(ana, R"("buy SPAM")");
+  CHECK(contains(room.text(ana), R"("code":"content_refused")"));
+  CHECK(room.request_and_turn("{\"op\":\"publish\"}\n{\"content\":\"spam\"}").status == 422);
+  CHECK(room.request_and_turn("{\"op\":\"publish\"}\n{\"content\":\"ham\"}").status == 201);
+  CHECK(
+      room.request_and_turn("{\"op\":\"publish\"}\n{\"content\":1,\"user\":\"a\\u0001\"}").status ==
+      400);
+}
+
+TEST_CASE("a client that missed more than a recovery holds starts anew") {
+  RoomHarness room(edgeroom::test::quiet_settings(1000));
+  const auto ana = room.join(",\"user\":\"ana\"");
+  const std::string large = '"' + std::string(60'000, 'x') + '"';
+  for (int i = 0; i < 150; i++) room.publish(ana, large);
+  const auto since = [&room](int seq) {
+    const auto back = room.join(",\"user\":\"bo\",\"epoch\":\"" + room.epoch() +
+                                "\",\"after\":" + std::to_string(seq));
+    return contains(room.text(back), "\"recovered\":true");
+  };
+  CHECK(since(140));
+  CHECK_FALSE(since(1));  // some 9 MB
+}
+
+TEST_CASE("users and ids as long as they may be are told apart to the last character") {
+  RoomHarness room;
+  std::string user;
+  for (int i = 0; i < 128; i++) user += "\xf0\x9f\x98\x80";
+  std::string id;
+  for (int i = 0; i < 63; i++) id += "\xf0\x9f\x98\x81";
+  const auto ana = room.join(",\"user\":\"" + user + "\"");
+  room.take(ana);
+  room.publish(ana, "1", id + "a");
+  room.publish(ana, "2", id + "b");
+  room.publish(ana, "3", id + "a");
+  const std::string told = room.text(ana);
+  CHECK(contains(told, "\"seq\":1"));
+  CHECK(contains(told, "\"seq\":2"));
+  CHECK(contains(told, "\"duplicate\":true"));
+  CHECK_FALSE(contains(told, "\"seq\":3"));
+}

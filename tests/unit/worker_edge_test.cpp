@@ -272,6 +272,7 @@ TEST_CASE("questions for a room") {
       {"POST", "/api/rooms/lobby/moderation?user=x", R"({"op":"moderate","room":"lobby"})"},
       {"POST", "/api/rooms/lobby/%64rain", R"({"op":"drain","room":"lobby"})"},
       {"GET", "/api/rooms/lobby/metrics", R"({"op":"metrics","room":"lobby"})"},
+      {"POST", "/api/rooms/lobby/skip", R"({"op":"skip","room":"lobby"})"},
       {"GET", "/api/rooms/lobby/dead-letters?after=3&limit=2",
        R"({"op":"dead_letters","room":"lobby","after":3,"limit":2})"},
       {"POST", "/api/rooms/lobby/dead-letters/replay", R"({"op":"replay","room":"lobby"})"},
@@ -558,13 +559,84 @@ TEST_CASE("preflights are answered from memory and cost nothing") {
   CHECK(header(answer, "access-control-allow-headers") == "authorization, content-type");
   asked.cors_headers = "X-Trace, authorization";
   CHECK(header(ask(edge, asked), "access-control-allow-headers") == "X-Trace, authorization");
-  asked.cors_headers = "x;y";
-  CHECK(header(ask(edge, asked), "access-control-allow-headers") == "authorization, content-type");
+  for (const std::string& odd :
+       {std::string("x;y"), std::string("x{y"), std::string("x[y"), std::string("x:y"),
+        std::string("x\x7f"), std::string(1025, 'x')}) {
+    asked.cors_headers = odd;
+    CHECK(header(ask(edge, asked), "access-control-allow-headers") ==
+          "authorization, content-type");
+  }
+  asked.cors_headers = "X_9-a";
+  CHECK(header(ask(edge, asked), "access-control-allow-headers") == "X_9-a");
   asked.origin = "https://evil.example";
   check_problem(ask(edge, asked), 403);
   asked.origin = "https://app.example";
   asked.cors_method = "";
   check_problem(ask(edge, asked), 405);
+}
+
+TEST_CASE("a URL that is none is refused, and has a request's names") {
+  Edge edge(settings_json(), 1);
+  RequestLines lines;
+  lines.method = "GET";
+  lines.url = "/health";
+  lines.client_address = "1.2.3.4";
+  const Answer answer = edge.handle(lines, kStartMs);
+  check_problem(answer, 400);
+  CHECK_FALSE(header(answer, "x-request-id").empty());
+}
+
+TEST_CASE("a path that no prefix of API_URL covers is nobody's") {
+  Edge edge(settings_json({{"API_URL", R"({"/api/shop":"https://shop.example"})"}}), 1);
+  Asked asked;
+  asked.url = "/api/shop/1";
+  CHECK(ask(edge, asked).action == EdgeAction::kApi);
+  asked.url = "/api/users";
+  check_problem(ask(edge, asked), 404);
+}
+
+TEST_CASE("of several mistakes in a query the first is told") {
+  Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
+  Asked asked;
+  asked.url = "/api/rooms/lobby/messages?epoch=a_b&after=x&limit=0";
+  const Answer answer = ask(edge, asked);
+  check_problem(answer, 400);
+  CHECK(member(answer.body, "detail") == "epoch: must be 1 to 64 letters, digits and hyphens");
+  for (const char* epoch : {"", "a%7B", "a%5B", "a%3A", "a%2F"}) {
+    asked.url = std::string("/api/rooms/lobby/messages?epoch=") + epoch;
+    check_problem(ask(edge, asked), 400);
+  }
+  asked.url = "/api/rooms/lobby?user=%00";
+  check_problem(ask(edge, asked), 400);
+  asked.url = "/rooms/lobby?user=%00";
+  asked.upgrade = "websocket";
+  check_problem(ask(edge, asked), 400);
+}
+
+TEST_CASE("a message is deleted in the epoch that is named") {
+  Edge edge(settings_json({{"RATE_LIMITS", "[]"}}), 1);
+  Asked asked;
+  asked.method = "DELETE";
+  asked.authorization = "Bearer old-token";
+  asked.url = "/api/rooms/lobby/messages/7?epoch=01AB&by=mo";
+  CHECK(without_names(ask(edge, asked)) ==
+        R"({"op":"delete","room":"lobby","user":"mo","epoch":"01AB","seq":7})");
+  asked.url = "/api/rooms/lobby/messages/7?epoch=%20";
+  check_problem(ask(edge, asked), 400);
+}
+
+TEST_CASE("every route has a name of its own") {
+  std::map<std::string, int> names;
+  for (const char* path :
+       {"/health", "/rooms/a", "/api/rooms/a", "/api/rooms/a/messages", "/api/rooms/a/messages/1",
+        "/api/rooms/a/moderation", "/api/rooms/a/drain", "/api/rooms/a/log", "/api/rooms/a/skip",
+        "/api/rooms/a/dead-letters", "/api/rooms/a/dead-letters/replay", "/api/rooms/a/metrics",
+        "/api/rooms", "/api/x", "/assets/x", "/", "/x"}) {
+    names[std::string(route_name(match_route(path).route))]++;
+  }
+  CHECK(names.size() == 17);
+  CHECK(match_route("/api/rooms/a/messages/").route == Route::kRooms);
+  CHECK(match_route("/api/rooms/a/messages/1/2").route == Route::kRooms);
 }
 
 TEST_CASE("a denied request") {

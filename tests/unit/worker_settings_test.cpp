@@ -341,6 +341,29 @@ TEST_CASE("a path without a star is the whole path") {
   }
 }
 
+TEST_CASE("a policy that is no longer report-only may say so") {
+  const auto policies = parse_policies(
+      R"([{"name":"a","key":"ip","limit":1,"window_s":1,"report_only":false}])", true);
+  REQUIRE(policies.ok());
+  CHECK_FALSE(policies.value()[0].report_only);
+}
+
+TEST_CASE("lists may have spaces at both sides of a comma, and no character that nobody sees") {
+  const auto parse = [](const std::string& name, const std::string& value) {
+    Vars vars = good_vars();
+    vars[name] = value;
+    return parse_edge_settings(to_json(vars));
+  };
+  const auto two = parse("ALLOWED_ORIGINS", "https://a.example , https://b.example");
+  REQUIRE(two.ok());
+  CHECK(two.value().allowed_origins ==
+        std::vector<std::string>{"https://a.example", "https://b.example"});
+  CHECK_FALSE(parse("ALLOWED_ORIGINS", "https://a.example\x7f").ok());
+  CHECK_FALSE(parse("MODERATOR_TOKENS", "abc\x7f").ok());
+  CHECK_FALSE(parse("API_URL", R"({"/api/\x7f":"https://a.example"})").ok());
+  CHECK_FALSE(parse("API_URL", "https://a.example/\x7f").ok());
+}
+
 TEST_CASE("each wrong policy is named with its option") {
   const auto error = [](const std::string& json) {
     const auto policies = parse_policies(json, true);
@@ -367,6 +390,8 @@ TEST_CASE("each wrong policy is named with its option") {
       {R"({"name":"a\"b"})", "name must be"},
       {R"({"name":""})", "name must be"},
       {R"({"name":5})", "name must be"},
+      {R"({"name":"a{"})", "name must be"},
+      {R"({"name":"abcdefghijabcdefghijabcdefghijabc"})", "name must be"},
       {R"({"key":"address"})", "key must be"},
       {R"({"key":[]})", "key must be"},
       {R"({"key":["ip",5]})", "key must be"},
@@ -383,7 +408,12 @@ TEST_CASE("each wrong policy is named with its option") {
       {R"({"match":{"paths":"/"}})", "unknown option match.paths"},
       {R"({"match":{"path":"api"}})", "match.path must be"},
       {R"({"match":{"path":[]}})", "match.path must be"},
+      {R"({"match":{"path":"/a\u007f"}})", "match.path must be"},
+      {R"({"match":{"path":["/","/","/","/","/","/","/","/","/","/","/","/","/","/","/","/","/"]}})",
+       "match.path must be"},
       {R"({"match":{"method":"get"}})", "match.method must be"},
+      {R"({"match":{"method":"GET1"}})", "match.method must be"},
+      {R"({"match":{"method":""}})", "match.method must be"},
       {R"({"report_only":"yes"})", "report_only must be true or false"},
   };
   for (const Case& c : cases) {

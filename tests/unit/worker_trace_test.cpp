@@ -25,6 +25,8 @@ TEST_CASE("a traceparent is one, or is none") {
       "00-" + ids + "-0",
       "00-" + ids + "-0g",
       "00_" + ids + "_01",
+      "00-" + ids + "_01",
+      "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01",
       "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
       "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
       "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
@@ -56,7 +58,8 @@ TEST_CASE("a request is called what the platform calls it") {
   CHECK(request_id("8f1a2b3c4d5e6f70-FRA", random) == "8f1a2b3c4d5e6f70-FRA");
   // A log line can't be made with it.
   for (const std::string& ray : {std::string(), std::string("a b"), std::string("a\"b"),
-                                 std::string("a\nb"), std::string(kRayBytesMax + 1, 'a')}) {
+                                 std::string("a\nb"), std::string("a{b"), std::string("a[b"),
+                                 std::string("a:b"), std::string(kRayBytesMax + 1, 'a')}) {
     CAPTURE(ray);
     const std::string made = request_id(ray, random);
     CHECK(made.size() == 16);
