@@ -207,6 +207,8 @@ const std::vector<FaultCase> kInvalid = {
     {R"("\ud800")", 7, "lone surrogate"},
     {R"("\udc00")", 7, "lone surrogate"},
     {R"("\udbffx")", 7, "lone surrogate"},
+    {R"("\ud800\u0041")", 13, "lone surrogate"},
+    {R"("\ud800\ue000")", 13, "lone surrogate"},
     {R"("\udc00\ud800")", 7, "lone surrogate"},
     {R"("\ud800\n")", 7, "lone surrogate"},
     {R"("\ud800\u0041")", 13, "lone surrogate"},

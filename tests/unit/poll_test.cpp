@@ -130,6 +130,13 @@ bool takes(const Behaviour& behaviour, const std::string& user, const std::strin
 
 }  // namespace
 
+// Different texts, so many.
+static std::vector<std::string> numbers(size_t count) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < count; i++) texts.push_back(std::to_string(i));
+  return texts;
+}
+
 TEST_CASE("poll: a setting that is wrong is named") {
   const std::string question = "\"POLL_QUESTION\":\"?\"";
   const std::string options = "\"POLL_OPTIONS\":[\"a\",\"b\"]";
@@ -142,6 +149,8 @@ TEST_CASE("poll: a setting that is wrong is named") {
       {question, "POLL_OPTIONS is missing"},
       {question + ",\"POLL_OPTIONS\":\"red, blue\"", "POLL_OPTIONS must be"},
       {question + ",\"POLL_OPTIONS\":[]", "POLL_OPTIONS must be"},
+      {question + ",\"POLL_OPTIONS\":" + json(numbers(21)).dump(), "POLL_OPTIONS must be"},
+      {question + "," + options + ",\"HISTORY_SIZE\":0", "HISTORY_SIZE must be"},
       {question + ",\"POLL_OPTIONS\":[\"alone\"]", "POLL_OPTIONS must be"},
       {question + ",\"POLL_OPTIONS\":[\"a\",1]", "POLL_OPTIONS must be"},
       {question + ",\"POLL_OPTIONS\":[\"a\",\"\\u0061\"]", "POLL_OPTIONS must be"},

@@ -86,7 +86,7 @@ struct Run {
 
 // What scripts/replay does with a log. `commands`: what is typed on the terminal, if there is one.
 Run run(std::string_view log, std::vector<std::string_view> arguments = {},
-        const char* commands = nullptr) {
+        const char* commands = nullptr, bool colour = false) {
   const TemporaryFile file(log);
   arguments.push_back(file.name());
   const auto options = parse_options(arguments);
@@ -96,7 +96,7 @@ Run run(std::string_view log, std::vector<std::string_view> arguments = {},
   const File typed(std::tmpfile());
   Run ended;
   Scene scene;
-  scene.screen = {out.get(), options.value().width.value_or(100), false};
+  scene.screen = {out.get(), options.value().width.value_or(100), colour};
   scene.errors = errors.get();
   scene.debugger = [&ended](const Record& record, std::string_view /*line*/) {
     ended.debugged.push_back(record.seq);
@@ -615,6 +615,24 @@ TEST_SUITE("replay") {
     const Run machine = run(log, {"--json", "--state"});
     CHECK(machine.code == 0);
     CHECK(machine.out.find("null") != std::string::npos);
+  }
+
+  TEST_CASE("colours are all that a terminal with colours has beside") {
+    const std::string log = small_log();
+    std::string coloured = run(log, {}, nullptr, true).out;
+    for (size_t at = coloured.find('\x1b'); at != std::string::npos; at = coloured.find('\x1b')) {
+      coloured.erase(at, coloured.find('m', at) + 1 - at);
+    }
+    CHECK(coloured == run(log).out);
+  }
+
+  TEST_CASE("what is asked for before there is anything is not there yet") {
+    const Run ended = run(small_log(), {"--break=1"}, "history\neffects\ncontinue\n");
+    CHECK(ended.code == 0);
+    CHECK(ended.out.find("no messages yet") != std::string::npos);
+    const Run long_line =
+        run(small_log(), {"--break=1"}, (std::string(5000, 'x') + "\nquit\n").c_str());
+    CHECK(long_line.code == 1);
   }
 
   TEST_CASE("an empty log") {

@@ -272,6 +272,9 @@ TEST_SUITE("replay options") {
     CHECK(option_error({"a", "--frm", "1"}) == "unknown option: --frm");
     CHECK(option_error({"a", "--json=1"}) == "unknown option: --json=1");
     CHECK(option_error({"a", "--from"}) == "--from needs a value");
+    CHECK(parse_options({"a", "--effects=words"}).ok());
+    CHECK_FALSE(option_error({"a", "--var=:7"}).empty());
+    CHECK_FALSE(option_error({"a", "--var=HIST-ORY:7"}).empty());
     CHECK(option_error({"a", "--from", "x"}) ==
           "--from takes a seq, a whole number from 1, not 'x'");
     CHECK(option_error({"a", "--to=0"}) == "--to takes a seq, a whole number from 1, not '0'");

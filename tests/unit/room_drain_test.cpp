@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "rooms/limits.h"
 #include "rooms/room.h"
@@ -139,4 +140,21 @@ TEST_CASE("whoever was asked and not closed before a trap is asked by the next d
   CHECK(room.text(ana) == kReconnect);
   pass(room, kDrainMs);
   CHECK(room.closed[ana] == 1012);
+}
+
+TEST_CASE("of three drains each has its time, and none is forgotten for another") {
+  RoomHarness room;
+  const double first_ms = room.now_ms;
+  std::vector<uint32_t> handles;
+  for (int i = 0; i < 3; i++) {
+    handles.push_back(room.join());
+    drain(room);
+    room.now_ms += 100;
+  }
+  for (size_t i = 0; i < handles.size(); i++) {
+    room.now_ms = first_ms + edgeroom::kDrainMs + 100.0 * static_cast<double>(i);
+    REQUIRE_FALSE(room.event(edgeroom::EventType::kTimer));
+    CHECK(room.closed.size() == i + 1);
+    CHECK(room.closed.count(handles[i]) == 1);
+  }
 }

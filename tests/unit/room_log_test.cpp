@@ -300,6 +300,21 @@ TEST_SUITE("room log") {
     check_same(export_log(copy), log);
   }
 
+  TEST_CASE("a log from behind a record begins there, in the middle of a segment too") {
+    RoomHarness room({}, diary);
+    const uint32_t ana = room.join(",\"user\":\"ana\"");
+    room.turn();
+    for (int i = 1; i <= 3; i++) {
+      room.frame(ana, "{\"type\":\"message\",\"content\":" + std::to_string(i) + "}");
+    }
+    room.turn();
+    const auto whole = lines_of(room.whole(R"({"op":"log"})").body);
+    const auto rest = lines_of(room.whole(R"({"op":"log","after":2})").body);
+    REQUIRE(whole.size() >= 5);
+    REQUIRE(rest.size() + 2 == whole.size());
+    CHECK(rest[1] == whole[3]);
+  }
+
   TEST_CASE(
       "the state that a log tells of is that of its last record, in the middle of a turn too") {
     RoomHarness room({}, diary);

@@ -425,6 +425,9 @@ TEST_CASE("events out of order are refused and change nothing") {
   CHECK(room.event(EventType::kRestored) == edgeroom::RoomStatus::kOutOfOrder);
   CHECK(room.event(EventType::kConnect, 1, 0, "{}") == edgeroom::RoomStatus::kBadPayload);
   CHECK(room.event(EventType::kRequest, 1, 0, "nonsense") == edgeroom::RoomStatus::kBadPayload);
+  for (const char* cut : {"", "5", "5\n", "5\nSun"}) {
+    CHECK(room.event(EventType::kAttemptResult, 1, 200, cut) == edgeroom::RoomStatus::kBadPayload);
+  }
 }
 
 TEST_CASE("a deleted message's content is gone everywhere, and its place is kept") {
@@ -688,4 +691,23 @@ TEST_CASE("users and ids as long as they may be are told apart to the last chara
   CHECK(contains(told, "\"seq\":2"));
   CHECK(contains(told, "\"duplicate\":true"));
   CHECK_FALSE(contains(told, "\"seq\":3"));
+}
+
+TEST_CASE("where tokens name the users, an author is a user: not a connection") {
+  auto settings = edgeroom::parse_room_settings(R"({"AUTH":"jwt"})");
+  REQUIRE(settings.ok());
+  RoomHarness room(settings.value());
+  const auto ana = room.join(",\"user\":\"ana\"");
+  const auto bob = room.join(",\"user\":\"bob\"");
+  room.publish(ana, "1");
+  room.leave(ana);
+  room.take(bob);
+  room.frame(bob, R"({"type":"delete","seq":1})");
+  room.turn();
+  CHECK(contains(room.text(bob), "only a moderator or its author may delete a message"));
+  const auto again = room.join(",\"user\":\"ana\"");
+  room.take(again);
+  room.frame(again, R"({"type":"delete","seq":1})");
+  room.turn();
+  CHECK(contains(room.text(again), R"("type":"message_deleted")"));
 }

@@ -316,6 +316,9 @@ TEST_CASE("what a moderator asks wrongly") {
       {"GET", "log?after=1&after=1", "after:"},
       {"GET", "log?after=%", "after:"},
       {"HEAD", "log?after=abc", "after:"},
+      {"GET", "dead-letters?after=x", "after:"},
+      {"GET", "dead-letters?limit=0", "limit:"},
+      {"DELETE", "messages/1?epoch=a_b", "epoch:"},
       {"DELETE", "messages/abc", "the message's seq"},
       {"DELETE", "messages/-1", "the message's seq"},
       {"DELETE", "messages/9007199254740992", "the message's seq"},
@@ -568,6 +571,9 @@ TEST_CASE("preflights are answered from memory and cost nothing") {
   }
   asked.cors_headers = "X_9-a";
   CHECK(header(ask(edge, asked), "access-control-allow-headers") == "X_9-a");
+  asked.url = "/health";
+  check_problem(ask(edge, asked), 405);
+  asked.url = "/api/rooms/lobby";
   asked.origin = "https://evil.example";
   check_problem(ask(edge, asked), 403);
   asked.origin = "https://app.example";

@@ -323,6 +323,7 @@ TEST_CASE("patterns of paths") {
   CHECK(applies(policy, "/"));
   CHECK(applies(policy, "//"));
   CHECK_FALSE(applies(policy, "/api"));
+  CHECK_FALSE(applies(policy, "/api/%2Fy"));
 }
 
 TEST_CASE("methods: HEAD asks what GET asks") {

@@ -274,6 +274,12 @@ TEST_CASE("tokens in the query: only where AUTH_QUERY is on, and else it is said
   CHECK(ask(edge, asked).body == "a.b");
   asked.path = "/api/rooms/lobby?token=one";
   CHECK(ask(edge, asked).body == "one");
+  // None, and one whose escapes are none.
+  for (const char* path : {"/api/rooms/lobby", "/api/rooms/lobby?token=%zz"}) {
+    asked.path = path;
+    CHECK(ask(edge, asked).status == 401);
+  }
+  asked.path = "/api/rooms/lobby?token=one";
   asked.authorization = "Bearer two";
   CHECK(ask(edge, asked).body == "two");
   asked.authorization = "";
