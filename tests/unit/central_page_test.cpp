@@ -128,6 +128,8 @@ TEST_CASE("an answer that is no page of this room and epoch is none") {
       // Given twice: nobody can say which one is meant.
       R"({"room":"other","room":"lobby","epoch":"E1","messages":[],"more":false})",
       R"({"room":"lobby","epoch":"E2","epoch":"E1","messages":[],"more":false})",
+      R"({"room":"lobby","room":"lobby","epoch":"E1","messages":[],"more":false})",
+      R"({"room":"lobby","epoch":"E1","epoch":"E1","messages":[],"more":false})",
       R"({"room":"lobby","epoch":"E1","messages":[],"messages":[],"more":false})",
       R"({"room":"lobby","epoch":"E1","messages":[],"more":true,"more":false})",
       R"({"room":"lobby","epoch":"E1","messages":[],"more":true,"mor\u0065":false})",

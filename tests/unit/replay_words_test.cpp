@@ -72,6 +72,7 @@ TEST_SUITE("replay words") {
     CHECK(visible("\xEF\xBB\xBF") == "\\ufeff");             // byte order mark
     CHECK(visible("\xF3\xA0\x80\x81") == "\\udb40\\udc01");  // a tag
     CHECK(visible("\xFF\xC3") == "\\xff\\xc3");
+    CHECK(quoted("a\r\tb") == "\"a\\r\\tb\"");
     CHECK(quoted(std::string("\x00\"\\\n\xFF", 5)) == "\"\\x00\\\"\\\\\\n\\xff\"");
   }
 

@@ -177,3 +177,16 @@ TEST_CASE("of many keys one that is shared goes when all near it are, the one us
   CHECK(few.size() == 1);
   CHECK(few.find(2) != nullptr);
 }
+
+TEST_CASE("the place of a key that is shared no more is free at once") {
+  LimitKeys keys;
+  for (uint64_t id = 0; id < kSharedKeysMax; id++) shared_key(keys, id, kStartMs);
+  keys.find(0)->sharing.reset();
+  LimitKey& key = keys.use(5000, 0);
+  key.window.add(kWindow, kStartMs, 1);
+  CHECK(keys.share(key, limit_shape(100, 60), 1, kStartMs));
+  CHECK(keys.find(1)->sharing != nullptr);
+  LimitKey& other = keys.use(5001, 0);
+  other.window.add(kWindow, kStartMs, 1);
+  CHECK_FALSE(keys.share(other, limit_shape(100, 60), 1, kStartMs));
+}
