@@ -1,6 +1,8 @@
 #include "tests/sim/rooms/central.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -40,7 +42,8 @@ Central::Central(test::Dice& dice, Model& model, Tally& tally, Schedule& schedul
       schedule_(schedule),
       answer_(std::move(answer)),
       fails_in_(dice.between(1, 8)),
-      poison_in_(dice.one_in(3) ? dice.between(2, 30) : 0) {
+      poison_in_(dice.one_in(3) ? dice.between(1, dice.one_in(4) ? 2 : 30) : 0),
+      claims_conflicts_(dice.one_in(8)) {
   if (dice.one_in(5)) records_max_ = dice.between(1, 8);
 }
 
@@ -62,10 +65,17 @@ void Central::ask(const CentralRequest& request) {
 }
 
 void Central::answer_later(double delay_ms, const CentralRequest& request, uint32_t status,
-                           std::string payload, std::vector<uint64_t> refused) {
+                           std::string payload) {
+  answer_later(delay_ms, request, status, std::move(payload), Results());
+}
+
+void Central::answer_later(double delay_ms, const CentralRequest& request, uint32_t status,
+                           std::string payload, Results results) {
   schedule_.add(delay_ms, [this, request, status, payload = std::move(payload),
-                           refused = std::move(refused)] {
-    for (const uint64_t seq : refused) model_.central_refused(seq);
+                           results = std::move(results)] {
+    for (const uint64_t seq : results.refused) model_.central_refused(seq);
+    if (results.has_stored) model_.stored_told();
+    if (results.has_conflict) model_.conflict_told();
     answer_(request, status, payload);
   });
 }
@@ -101,14 +111,15 @@ void Central::post(const CentralRequest& request) {
 void Central::store_and_answer(const CentralRequest& request, uint64_t retried_in,
                                uint64_t left_out_in) {
   schedule_.add(way_ms(), [=, this] {
-    Results results = store(request.text, retried_in, left_out_in);
-    answer_later(way_ms(), request, kOk, with_body(results.body), std::move(results.refused));
+    Results results = store(request, retried_in, left_out_in);
+    const std::string payload = with_body(results.body);
+    answer_later(way_ms(), request, kOk, payload, std::move(results));
   });
 }
 
 void Central::post_badly(const CentralRequest& request) {
   const auto store_later = [this, &request](double delay_ms) {
-    schedule_.add(delay_ms, [this, text = request.text] { store(text, 0, 0); });
+    schedule_.add(delay_ms, [this, request] { store(request, 0, 0); });
   };
   switch (dice_.below(9)) {
     case 0:
@@ -147,7 +158,7 @@ void Central::post_badly(const CentralRequest& request) {
 // The outcome is unknown to the room: some of it may have been stored.
 void Central::answer_garbled(const CentralRequest& request) {
   if (dice_.one_in(2)) {
-    schedule_.add(way_ms(), [this, text = request.text] { store(text, 2, 0); });
+    schedule_.add(way_ms(), [this, request] { store(request, 2, 0); });
   }
   std::string body;
   if (dice_.one_in(3)) {
@@ -170,10 +181,10 @@ void Central::answer_garbled(const CentralRequest& request) {
 
 void Central::refuse_batch(const CentralRequest& request, uint32_t status) {
   const std::vector<Object> records = Object(request.text).objects("records");
-  std::vector<uint64_t> refused;
-  if (records.size() == 1) refused.push_back(records.front().number("seq"));
+  Results results;
+  if (records.size() == 1) results.refused.push_back(records.front().number("seq"));
   answer_later(way_ms(), request, status, with_body(R"({"v":1,"error":{"code":"BAD_BATCH"}})"),
-               std::move(refused));
+               std::move(results));
 }
 
 void Central::refuse(const CentralRequest& request) {
@@ -203,7 +214,7 @@ void Central::refuse(const CentralRequest& request) {
     default:
       tally_.count(Fault::kServerError);
       if (dice_.one_in(2)) {
-        schedule_.add(way_ms(), [this, text = request.text] { store(text, 2, 0); });
+        schedule_.add(way_ms(), [this, request] { store(request, 2, 0); });
       }
       answer_later(way_ms(), request, kServerError, with_body("oops"));
       return;
@@ -211,13 +222,14 @@ void Central::refuse(const CentralRequest& request) {
 }
 
 bool Central::is_poison(const Object& record) const {
-  if (poison_in_ == 0 || !record.has("content")) return false;
+  if (poison_in_ == 0 || record.has("deleted")) return false;
+  if (!record.has("content")) return record.number("seq") % poison_in_ == 0;
   return number_of(record.raw("content")) % poison_in_ == 0;
 }
 
-Central::Results Central::store(const std::string& body, uint64_t retried_in,
+Central::Results Central::store(const CentralRequest& request, uint64_t retried_in,
                                 uint64_t left_out_in) {
-  const Object batch(body);
+  const Object batch(request.text);
   Results results;
   results.body =
       R"({"v":1,"room":"lobby","epoch":)" + std::string(batch.raw("epoch")) + ",\"results\":[";
@@ -225,20 +237,31 @@ Central::Results Central::store(const std::string& body, uint64_t retried_in,
   for (const Object& record : batch.objects("records")) {
     const uint64_t seq = record.number("seq");
     std::string status = "\"stored\"";
-    if (is_poison(record)) {
+    bool is_stored = false;
+    bool is_conflict = false;
+    if (is_poison(record) && model_.lost().count(seq) == 0) {
       tally_.count(Fault::kRecordRejected);
       results.refused.push_back(seq);
       status = R"("rejected","code":"BAD_RECORD")";
     } else if (retried_in > 0 && dice_.one_in(retried_in)) {
       status = R"("retry","code":"THROTTLED")";
     } else {
-      if (model_.is_central(seq)) status = "\"duplicate\"";
-      model_.central_got(record, batch.text("epoch"));
+      const Model::Got got = model_.central_got(record, batch.text("epoch"), request.generation);
+      const bool is_claimed = claims_conflicts_ && !is_healthy_ && dice_.one_in(60);
+      if (got == Model::Got::kKnown) status = "\"duplicate\"";
+      if (got == Model::Got::kConflict || is_claimed) {
+        tally_.count(is_claimed ? Fault::kFalseConflict : Fault::kConflict);
+        status = R"("rejected","code":"CONFLICT")";
+      }
+      is_stored = got != Model::Got::kConflict && !is_claimed;
+      is_conflict = !is_stored;
     }
     if (left_out_in > 0 && dice_.one_in(left_out_in)) {
       if (!results.refused.empty() && results.refused.back() == seq) results.refused.pop_back();
       continue;
     }
+    results.has_stored = results.has_stored || is_stored;
+    results.has_conflict = results.has_conflict || is_conflict;
     if (!std::exchange(is_first, false)) results.body += ',';
     results.body += "{\"seq\":" + std::to_string(seq) + ",\"status\":" + status + "}";
   }
@@ -267,11 +290,10 @@ void Central::get(const CentralRequest& request) {
                 [this, request] { answer_later(way_ms(), request, kOk, page(request.text)); });
 }
 
-void Central::append_message(std::string& out, uint64_t seq) const {
-  const Stored& stored = model_.at(seq);
+void Central::append_message(std::string& out, uint64_t seq, const Stored& stored) const {
   out += "{\"seq\":" + std::to_string(seq) + ",\"ts\":" + std::to_string(stored.ts) +
          ",\"user\":\"" + stored.user + "\"";
-  if (model_.is_central_deleted(seq)) {
+  if (model_.is_central_deleted(seq) || stored.content.empty()) {
     out += ",\"deleted\":true,\"by\":\"moderator\"}";
     return;
   }
@@ -283,19 +305,30 @@ std::string Central::page(const std::string& path) const {
   const auto after = parameter(path, "after");
   const auto before = parameter(path, "before");
   const auto limit = static_cast<size_t>(parameter(path, "limit").value_or(50));
-  std::vector<uint64_t> seqs;
-  for (const uint64_t seq : model_.messages()) {
-    if (model_.is_central(seq) && seq > after.value_or(0) && seq < before.value_or(UINT64_MAX)) {
-      seqs.push_back(seq);
+  const size_t epoch_at = path.find("epoch=") + 6;
+  const std::string epoch = path.substr(epoch_at, path.find('&', epoch_at) - epoch_at);
+  const auto is_asked = [&](uint64_t seq) {
+    return seq > after.value_or(0) && seq < before.value_or(UINT64_MAX);
+  };
+  const bool is_now = epoch == model_.epoch();
+  std::map<uint64_t, const Stored*> found;
+  for (const auto& [seq, stored] : is_now ? model_.lost() : model_.lost_before()) {
+    if (is_asked(seq) && stored.kind == RecordKind::kMessage) found[seq] = &stored;
+  }
+  if (is_now) {
+    const auto& messages = model_.messages();
+    auto seq = std::upper_bound(messages.begin(), messages.end(), after.value_or(0));
+    for (; seq != messages.end() && is_asked(*seq); ++seq) {
+      if (model_.is_central(*seq)) found[*seq] = &model_.at(*seq);
     }
   }
-  const bool more = seqs.size() > limit;
-  if (more && after) seqs.resize(limit);
-  if (more && !after) seqs.erase(seqs.begin(), seqs.end() - static_cast<std::ptrdiff_t>(limit));
-  std::string out = R"({"room":"lobby","epoch":")" + model_.epoch() + "\",\"messages\":[";
-  for (size_t i = 0; i < seqs.size(); i++) {
-    if (i > 0) out += ',';
-    append_message(out, seqs[i]);
+  const bool more = found.size() > limit;
+  while (found.size() > limit) found.erase(after ? std::prev(found.end()) : found.begin());
+  std::string out = R"({"room":"lobby","epoch":")" + epoch + "\",\"messages\":[";
+  const size_t empty_size = out.size();
+  for (const auto& [seq, stored] : found) {
+    if (out.size() > empty_size) out += ',';
+    append_message(out, seq, *stored);
   }
   return out + (more ? "],\"more\":true}" : "],\"more\":false}");
 }

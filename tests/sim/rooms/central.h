@@ -19,6 +19,8 @@ class Central {
  public:
   // `answer` is called with what the host hears of a request: it, a status and the payload.
   using Answer = std::function<void(const CentralRequest&, uint32_t, const std::string&)>;
+  // The longest Retry-After that is obeyed.
+  static constexpr uint64_t kRetryAfterSecondsMax = 300;
 
   Central(test::Dice& dice, Model& model, Tally& tally, Schedule& schedule, Answer answer);
 
@@ -32,6 +34,8 @@ class Central {
   struct Results {
     std::string body;
     std::vector<uint64_t> refused;
+    bool has_stored = false;
+    bool has_conflict = false;
   };
 
   void post(const CentralRequest& request);
@@ -41,16 +45,18 @@ class Central {
   void answer_garbled(const CentralRequest& request);
   // Stores the records of a batch, `retried_in` of them to be tried again and `left_out_in` of them
   // not spoken of.
-  Results store(const std::string& body, uint64_t retried_in, uint64_t left_out_in);
+  Results store(const CentralRequest& request, uint64_t retried_in, uint64_t left_out_in);
   void store_and_answer(const CentralRequest& request, uint64_t retried_in, uint64_t left_out_in);
   void check_batch(const Object& batch, const std::string& body) const;
   void get(const CentralRequest& request);
   std::string page(const std::string& path) const;
-  void append_message(std::string& out, uint64_t seq) const;
+  void append_message(std::string& out, uint64_t seq, const Stored& stored) const;
   [[nodiscard]] bool is_poison(const Object& record) const;
   [[nodiscard]] bool is_too_large(const CentralRequest& request) const;
   void answer_later(double delay_ms, const CentralRequest& request, uint32_t status,
-                    std::string payload, std::vector<uint64_t> refused = {});
+                    std::string payload, Results results);
+  void answer_later(double delay_ms, const CentralRequest& request, uint32_t status,
+                    std::string payload);
   double way_ms();
 
   test::Dice& dice_;
@@ -61,6 +67,7 @@ class Central {
   uint64_t fails_in_;           // one request in so many goes wrong
   uint64_t poison_in_;          // one message in so many is refused, 0 for none
   uint64_t records_max_ = 100;  // in one batch
+  bool claims_conflicts_;       // where there are none
   bool is_healthy_ = false;
 };
 

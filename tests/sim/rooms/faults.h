@@ -21,6 +21,7 @@ enum class Fault : uint8_t {
   kTrapInBackground,
   kTrapInRestore,
   kHeld,
+  kSetBack,
   // Of time.
   kTimerLate,
   kAlarmLate,
@@ -45,6 +46,8 @@ enum class Fault : uint8_t {
   kTooLarge,
   kMalformed,
   kOtherEpoch,
+  kConflict,
+  kFalseConflict,
   // The same, read from.
   kReadFailed,
   kReadLost,
@@ -57,6 +60,7 @@ enum class Fault : uint8_t {
   kBinaryFrame,
   kOversizeFrame,
   kTooLargeMessage,
+  kTooLargeEvent,
   kLyingResume,
   kForeignDeletion,
   kForeignModeration,
@@ -73,6 +77,7 @@ struct Tally {
   uint64_t events = 0;  // that rooms were given
   uint64_t records = 0;
   uint64_t dead_letters = 0;
+  double drain_ms_max = 0;    // until everything had drained
   size_t room_bytes_max = 0;  // of memory, at one time
   std::array<uint64_t, kFaults> faults{};
 

@@ -154,12 +154,19 @@ void Host::commit() {
 
 void Host::lose() { reset(); }
 
+void Host::set_back(const Storage::Image& image) {
+  reset();
+  storage_.set_back(image);
+}
+
 void Host::evict() {
+  presence_.slept();
   forget_object();
   outside_.answers_lost();
 }
 
 void Host::drop_instance() {
+  presence_.instance_lost();
   const RoomAtWork at_work;
   instance_.reset();
 }
@@ -277,6 +284,8 @@ void Host::restore(bool with_rows, const std::optional<Failure>& failure,
   for (const uint32_t socket : sockets) restore_socket(socket);
   event(EventType::kRestored);
   is_restoring_ = false;
+  const bool was_asked_for = trapped == EventType::kConnect || trapped == EventType::kRequest;
+  if (trapped && !was_asked_for && !failure) outside_.paused(generation_);
 }
 
 void Host::restore_socket(uint32_t socket) {
@@ -285,6 +294,7 @@ void Host::restore_socket(uint32_t socket) {
     found = handles_.emplace(socket, next_handle_++).first;
     sockets_[found->second] = socket;
   }
+  presence_.restored(found->second, open_[socket]);
   event(EventType::kRestoreConnection, found->second, 0, open_[socket]);
 }
 
@@ -358,6 +368,7 @@ void Host::event(EventType type, uint32_t target, uint32_t number, std::string_v
 // The slots that are to be loaded next, if any.
 std::optional<std::vector<uint32_t>> Host::give(EventType type, uint32_t target, uint32_t number,
                                                 std::string_view payload) {
+  events_++;
   at_type_ = type;
   at_target_ = target;
   if (type != EventType::kStart && outside_.traps(type, is_restoring_)) throw Trap{type};
@@ -381,6 +392,7 @@ std::optional<std::vector<uint32_t>> Host::give(EventType type, uint32_t target,
     }
     apply(effects, effect);
   }
+  presence_.event_ended();
   return std::nullopt;
 }
 
@@ -415,12 +427,14 @@ bool Host::tell(const EffectList& effects, const Effect& effect) {
     case EffectType::kSend:
       if (const auto found = sockets_.find(effect.target); found != sockets_.end()) {
         output.number = found->second;
-        output.frame = std::make_shared<Told>(std::string(data));
+        output.frame = std::make_shared<Told>(std::string(data), generation_);
+        presence_.telling(*output.frame, outside_.passed_ms(), generation_);
         emit(std::move(output));
       }
       return true;
     case EffectType::kBroadcast:
-      output.frame = std::make_shared<Told>(std::string(data));
+      output.frame = std::make_shared<Told>(std::string(data), generation_);
+      presence_.telling(*output.frame, outside_.passed_ms(), generation_);
       for (const auto& [unused, socket] : sockets_) {
         output.number = socket;
         emit(output);
@@ -457,6 +471,7 @@ bool Host::store(const EffectList& effects, const Effect& effect) {
       open_[*joining_] = data;
       sockets_[effect.target] = *joining_;
       handles_[*joining_] = effect.target;
+      presence_.entered(effect.target, data);
       joining_.reset();
       return true;
     case EffectType::kAttach:
@@ -501,8 +516,9 @@ bool Host::plan(const Effect& effect) {
 void Host::ask(bool is_read, const EffectList& effects, const Effect& effect) {
   Output output;
   output.kind = Output::Kind::kAsk;
-  output.ask = {is_read, effect.target, generation_, effect.value,
-                std::string(effects.data(effect))};
+  output.ask = {
+      is_read, effect.target,       generation_, effect.value, std::string(effects.data(effect)),
+      events_, outside_.passed_ms()};
   emit(std::move(output));
 }
 
@@ -521,6 +537,7 @@ void Host::close_socket(uint32_t handle, uint32_t code) {
 void Host::remove_socket(uint32_t handle) {
   const auto found = sockets_.find(handle);
   if (found == sockets_.end()) return;
+  presence_.left(handle);
   handles_.erase(found->second);
   sockets_.erase(found);
   trap_times_.erase(handle);

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "rooms/instance.h"
+#include "tests/sim/rooms/presence.h"
+#include "tests/sim/rooms/rules.h"
 #include "tests/sim/rooms/storage.h"
 #include "tests/sim/rooms/told.h"
 
@@ -26,6 +28,10 @@ struct CentralRequest {
   uint64_t generation = 0;  // of the instance that asks
   double timeout_ms = 0;
   std::string text;  // the body, or the path
+  // When it was asked, before it was let out: so many events had been given, and the clock of the
+  // room showed at most this.
+  uint64_t events = 0;
+  double passed_ms = 0;
 };
 
 // What waits for one socket, as kMeasured tells it.
@@ -44,6 +50,8 @@ class Outside {
 
   virtual double wall_ms() = 0;
   virtual double steady_ms() = 0;
+  // As much as the room's clock has gone on, at most.
+  virtual double passed_ms() = 0;
   virtual uint64_t random_bits() = 0;
   // Whether the instance is to trap on this event.
   virtual bool traps(EventType type, bool is_restoring) = 0;
@@ -60,14 +68,16 @@ class Outside {
   virtual bool tells_backlog() = 0;
   virtual Backlog backlog_of(uint32_t socket) = 0;
   virtual void held() = 0;
+  // An instance begins after one that has trapped on what nobody had asked for.
+  virtual void paused(uint64_t generation) = 0;
   // After every event that the instance was given.
   virtual void event_given(EventType type) = 0;
 };
 
 class Host {
  public:
-  Host(std::string settings, Outside& outside)
-      : settings_(std::move(settings)), outside_(outside) {}
+  Host(const Rules& rules, Outside& outside)
+      : settings_(rules.text()), outside_(outside), presence_(rules.presence) {}
 
   // A join: nothing when the socket was accepted, else the status of the refusal.
   std::optional<uint32_t> join(uint32_t socket, std::string_view operation);
@@ -84,6 +94,8 @@ class Host {
   void commit();
   // The object is gone with all that was not committed, and so are its sockets.
   void lose();
+  // The same, and its storage is what it was once.
+  void set_back(const Storage::Image& image);
   // The object sleeps; its sockets stay open.
   void evict();
 
@@ -100,6 +112,9 @@ class Host {
   [[nodiscard]] const Storage& storage() const { return storage_; }
   // Which instance this is, over all objects.
   [[nodiscard]] uint64_t generation() const { return generation_; }
+  // Events that instances were given.
+  [[nodiscard]] uint64_t events() const { return events_; }
+  [[nodiscard]] const Presence& presence() const { return presence_; }
 
  private:
   struct Trap {
@@ -164,9 +179,11 @@ class Host {
 
   std::string settings_;
   Outside& outside_;
+  Presence presence_;
   Storage storage_;
   std::unique_ptr<RoomInstance> instance_;
   uint64_t generation_ = 0;
+  uint64_t events_ = 0;
   bool is_restoring_ = false;
   std::vector<Kept> turn_;
   Kept current_;

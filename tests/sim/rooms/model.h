@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,25 +13,11 @@
 
 #include "rooms/record.h"
 #include "rooms/segment.h"
+#include "tests/sim/rooms/rules.h"
 #include "tests/sim/rooms/storage.h"
 #include "tests/sim/rooms/told.h"
 
 namespace edgeroom::roomsim {
-
-// The settings of a seed's room.
-struct Rules {
-  uint32_t history = 100;
-  uint32_t dedup = 100;
-  uint32_t presence = 100;
-  uint32_t connections = 10;
-  uint32_t message_bytes = 2000;
-  uint32_t rate = 1000;
-  uint32_t burst = 1000;
-  uint64_t outbox = 1'000'000;
-  bool has_ledger = true;
-
-  [[nodiscard]] std::string text() const;
-};
 
 // A message that somebody has sent, under a number that its content names.
 struct Publication {
@@ -55,6 +42,7 @@ struct Stored {
   ModerationAction action = ModerationAction::kKick;
   std::string subject;
   uint64_t until = 0;
+  std::string reason;
   uint64_t link = 0;      // of the ledger
   uint64_t messages = 0;  // so many up to here
   uint64_t ids = 0;       // so many messages with an id up to here
@@ -67,24 +55,45 @@ class Model {
   // --- what happens ---
   // The number of the message that is about to be sent; `size` of its content, about.
   uint64_t publish(std::string user, std::string conn, std::string id, size_t size);
+  // How many bytes the content of the next one has, with so many of `size`.
+  [[nodiscard]] size_t content_bytes(size_t size) const;
   // The latest that the room's clock may show: after a clock that went back it goes on, slower.
   void time_is(double ms) { latest_ms_ = ms; }
   // What the object has written is about to last. `steady_ms` and `generation`: when, and by which
   // instance.
   void committing(const Storage& storage, double passed_ms, uint64_t generation);
-  void joined(std::string_view conn, double passed_ms, uint64_t generation);
-  // A record has come to the central API.
-  void central_got(const Object& record, std::string_view epoch);
-  // The central API refuses it.
+  void joined(std::string_view conn, std::string_view user, double passed_ms, uint64_t generation);
+  // A record has come to the central API, from the instance `generation`.
+  enum class Got : uint8_t { kNew, kKnown, kConflict };
+  Got central_got(const Object& record, std::string_view epoch, uint64_t generation);
+  // The room hears that the central API refuses it, that it has stored some, or that it holds
+  // other content.
   void central_refused(uint64_t seq) { refused_.insert(seq); }
+  void stored_told() {
+    letters_in_row_ = 0;
+    // Of these some were refused by the same answer, and of others the rows are not committed yet.
+    refused_before_ = refused_;
+  }
+  void conflict_told() { was_conflict_told_ = true; }
+  // The object's storage is what it was when `before` was a copy of this; from `generation` on.
+  void set_back(const Model& before, uint64_t generation);
+  // The instance `generation` has woken knowing that all up to `through` is confirmed.
+  void woken(uint64_t generation, uint64_t through) { woken_ = {generation, through}; }
 
   // --- what may be said ---
-  void check_epoch(std::string_view epoch);
+  // One that the room has, or had.
+  void check_epoch(std::string_view epoch) const;
   // A record as a frame tells it.
   void check_told(const Object& object, std::string_view type) const;
   // A message of a page. `asked_at`: how many records there were when it was asked for.
   void check_in_page(const Object& message, uint64_t asked_at) const;
-  void check_ack(std::string_view user, std::string_view id, uint64_t seq) const;
+  // `ids_before`: messages with an id that were stored when the id was sent.
+  void check_ack(std::string_view user, std::string_view id, uint64_t seq,
+                 uint64_t ids_before) const;
+  // A message that was sent when `seq_before` records were stored is refused.
+  void check_refusal(const std::string& user, const std::string& id, uint64_t seq_before) const;
+  // An exception that the instance `generation` tells.
+  void check_exception(uint64_t seq, uint64_t generation) const;
   void check_ledger(uint64_t seq, std::string_view link) const;
   // Whether the central API has the record, or has refused it.
   [[nodiscard]] bool is_settled(uint64_t seq) const;
@@ -93,11 +102,24 @@ class Model {
   [[nodiscard]] bool is_central_deleted(uint64_t seq) const { return deleted_.count(seq) == 1; }
   // The room has to hold all records after this one.
   [[nodiscard]] bool must_hold_after(uint64_t seq) const;
-  // Banned or muted for good by what is stored.
+  // By what is stored; now, for sure, or whenever somebody might come.
   [[nodiscard]] bool is_banned(const std::string& user) const;
+  [[nodiscard]] bool is_banned_for_good(const std::string& user) const;
 
   [[nodiscard]] const std::string& epoch() const { return epoch_; }
+  // The central store of an epoch before holds what comes up to here, and this one's need not.
+  [[nodiscard]] uint64_t forgotten_through() const { return forgotten_through_; }
+  // The epoch is not one that was begun because of the central store and of which nothing is
+  // stored.
+  [[nodiscard]] bool is_epoch_proven() const { return is_epoch_proven_; }
+  // What the central store has under seqs that are other records now: of this epoch, and of the
+  // one before.
+  [[nodiscard]] const std::map<uint64_t, Stored>& lost() const { return lost_; }
+  [[nodiscard]] const std::map<uint64_t, Stored>& lost_before() const { return lost_before_; }
+  [[nodiscard]] size_t letter_rows() const { return dead_rows_.size(); }
   [[nodiscard]] uint64_t seq() const { return stored_.size(); }
+  // Messages with an id that are stored.
+  [[nodiscard]] uint64_t ids() const { return stored_.empty() ? 0 : stored_.back().ids; }
   [[nodiscard]] const Stored& at(uint64_t seq) const;
   [[nodiscard]] const std::vector<uint64_t>& messages() const { return messages_; }
   [[nodiscard]] const Publication& publication(uint64_t number) const { return published_[number]; }
@@ -111,14 +133,42 @@ class Model {
     double since_ms = 0;
     uint64_t generation = 0;
     uint64_t messages = 0;
+    double bursts = 1;
+    double heard_ms = 0;  // last
   };
 
+  // How many records can be set back to for the instance that has sent something.
+  struct Branch {
+    uint64_t generation = 0;
+    uint64_t seq = 0;
+  };
+  struct Sanctions {
+    uint64_t banned_until = 0;  // UINT64_MAX: for good
+    uint64_t muted_until = 0;
+  };
+  struct DeadRow {
+    uint64_t seq = 0;
+    bool is_erased = false;
+  };
+
+  void commit_state(const std::string& row);
+  void begin_epoch(std::string_view epoch);
+  void commit_letter(uint32_t slot, const std::optional<SegmentRow>& row);
+  void check_erased(uint64_t target) const;
+  [[nodiscard]] uint64_t oldest_held() const;
+  [[nodiscard]] uint64_t unsettled_bytes();
+  [[nodiscard]] bool is_known(const Stored& before, uint64_t messages, uint64_t ids) const;
+  [[nodiscard]] uint64_t common_through(uint64_t generation) const;
+  Got got_of_lost(const Object& record, uint64_t seq);
   void commit_segment(const SegmentRow& row, double passed_ms, uint64_t generation);
   void commit_again(const Record& record);
   void commit_new(const Record& record, double passed_ms, uint64_t generation);
   void new_message(Stored& stored, const Record& record, double passed_ms, uint64_t generation);
   void check_once(const Stored& stored, uint64_t seq);
+  void deleted(const Record& record);
   void moderated(const Stored& stored);
+  static void check_speed(Speaker& speaker, double rate, double burst, double passed_ms,
+                          uint64_t generation, std::string_view who);
   void check_held();
 
   Rules rules_;
@@ -127,10 +177,27 @@ class Model {
   std::vector<Stored> stored_;
   std::vector<uint64_t> messages_;  // seqs
   std::map<std::pair<std::string, std::string>, uint64_t> ids_;
-  std::map<std::string, bool> banned_;  // for good; absent: not, or nobody knows for how long
-  std::map<std::string, bool> muted_;
-  std::map<std::string, Speaker, std::less<>> speakers_;    // by connection
-  std::map<uint32_t, std::pair<uint64_t, uint64_t>> held_;  // by slot: first and last
+  std::map<std::string, Sanctions> sanctions_;
+  std::map<std::string, Speaker, std::less<>> speakers_;  // by connection…
+  std::map<std::string, Speaker, std::less<>> users_;     // … and over all of a user
+  struct Held {
+    uint64_t first = 0;
+    uint64_t last = 0;
+    uint64_t bytes = 0;
+  };
+  std::map<uint32_t, Held> held_;          // by slot
+  std::map<uint32_t, DeadRow> dead_rows_;  // by slot
+  std::set<uint64_t> refused_before_;
+  uint64_t letters_in_row_ = 0;  // given up, and nothing was told to be stored since
+  std::vector<std::string> epochs_;
+  bool was_conflict_told_ = false;
+  bool is_epoch_proven_ = true;
+  bool is_epoch_first_ = true;
+  uint64_t forgotten_through_ = 0;
+  std::vector<Branch> branches_;
+  std::map<uint64_t, Stored> lost_;
+  std::map<uint64_t, Stored> lost_before_;
+  std::pair<uint64_t, uint64_t> woken_ = {0, 0};
   std::vector<bool> central_;
   std::set<uint64_t> deleted_;  // centrally
   std::set<uint64_t> refused_;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "base/json_scanner.h"
 #include "rooms/limits.h"
 
 namespace edgeroom::roomsim {
@@ -22,7 +24,7 @@ void expect_none_between(uint64_t after, uint64_t before, const Model& model,
   for (auto seq = std::upper_bound(seqs.begin(), seqs.end(), after);
        seq != seqs.end() && *seq < before; ++seq) {
     // What the central API has refused is not in its pages.
-    expect(model.is_refused(*seq),
+    expect(model.is_refused(*seq) || *seq <= model.forgotten_through(),
            "a page leaves out message " + std::to_string(*seq) + " " + where);
   }
 }
@@ -76,38 +78,62 @@ void Person::connected(uint32_t number) {
   is_deaf = false;
   was_welcomed = false;
   limited = 0;
+  wait_ms = 0;
 }
 
 void Person::disconnected() {
   socket = 0;
   is_deaf = false;
   pages.clear();
+  awaited.clear();
+  to_be_heard.clear();
 }
 
-void Person::hear(Told& frame, Model& model, double now_ms) {
+std::string ref_of(uint64_t publication) { return "m" + std::to_string(publication); }
+
+void Person::sends(uint64_t publication, const Model& model, double passed_ms, bool is_turn_open) {
+  last_sent = publication;
+  // The room's clock goes at half the speed of the host's at least.
+  const bool has_waited = wait_ms > 0 && passed_ms - wait_from_passed_ms >= 2 * wait_ms + 2;
+  wait_ms = 0;
+  if (publication == UINT64_MAX) return;
+  awaited.insert(publication);
+  to_be_heard.erase(publication);
+  if (has_waited) to_be_heard.insert(publication);
+  const std::string& id = model.publication(publication).id;
+  if (id.empty()) return;
+  sent_ids[id] = is_turn_open ? 0 : model.seq();
+  sent_after[id] = model.ids();
+}
+
+void Person::hear(Told& frame, Model& model, double now_ms, double passed_ms) {
   expect(frame.text.size() <= kFrameBytesMax, "a frame larger than it may be");
   for (const Object& object : frame.objects()) {
     const std::string_view type = object.text("type");
     expect(was_welcomed == (type != "welcome"), "the welcome is not the first, or comes twice");
+    if (type == "welcome" || type == "room_count" || type == "presence") {
+      told_count = object.number("count");
+      told_users = object.number("users");
+    }
     if (type == "welcome") {
       welcome(object, model);
     } else if (type == "new_message" || type == "message_deleted" || type == "moderation") {
       record(object, type, model);
     } else if (type == "message_confirmed") {
-      confirmation(object, model);
+      confirmation(object, model, frame.generation);
     } else if (type == "ack") {
-      model.check_ack(name, object.text("id"), object.number("seq"));
-      answered(object.text("id"), model);
+      acknowledged(object, model);
     } else if (type == "error") {
-      error(object, model, now_ms);
+      error(object, model, now_ms, passed_ms, frame.generation);
     } else if (type == "history") {
       page(object, model);
-    } else if (type == "event" && object.text("name") == "ledger") {
-      const Object content(object.raw("content"));
-      model.check_ledger(content.number("seq"), content.text("link"));
+    } else if (type == "reconnect") {
+      is_asked_back = true;
+    } else if (type == "event") {
+      event(object, model);
     } else {
-      constexpr std::array<std::string_view, 8> kOthers = {
-          "event", "room_count", "join", "leave", "presence", "reconnect", "token", "pong"};
+      constexpr std::array<std::string_view, 6> kOthers = {"room_count", "join",  "leave",
+                                                           "presence",   "token", "pong"};
       expect(std::find(kOthers.begin(), kOthers.end(), type) != kOthers.end(),
              "an unknown frame: " + std::string(object.json()));
     }
@@ -116,14 +142,18 @@ void Person::hear(Told& frame, Model& model, double now_ms) {
 
 void Person::welcome(const Object& object, Model& model) {
   was_welcomed = true;
-  model.check_epoch(object.text("epoch"));
+  epoch = object.text("epoch");
+  model.check_epoch(epoch);
   conn = object.text("conn");
+  muted.clear();
+  confirmed_by = 0;
+  is_asked_back = false;
   expect(object.text("user") == name, "another user is welcomed");
   const uint64_t seq = object.number("seq");
   expect(seq <= model.seq(), "a welcome names a record that is not stored");
   expect(object.number("count") <= model.rules().connections, "more connections than there may be");
   const bool is_recovered = object.raw("recovered") == "true";
-  const bool is_honest = asked_resume && asked_epoch == model.epoch() && asked_after <= seq;
+  const bool is_honest = asked_resume && asked_epoch == epoch && asked_after <= seq;
   expect(!is_recovered || is_honest, "recovered, though it cannot be");
   expect(is_recovered || !is_honest || !model.must_hold_after(asked_after),
          "not recovered after " + std::to_string(asked_after) + " of " + std::to_string(seq) +
@@ -134,11 +164,12 @@ void Person::welcome(const Object& object, Model& model) {
   knows = true;
   dead.clear();
   for (const uint64_t letter : object.numbers("dead")) {
-    expect(model.is_refused(letter), "a dead letter that nobody has refused");
+    expect(model.is_refused(letter) || epoch != model.epoch(),
+           "a dead letter that nobody has refused");
     dead.insert(letter);
   }
   confirmed = object.number("confirmed");
-  check_confirmed(0, confirmed, model);
+  if (epoch == model.epoch()) check_confirmed(0, confirmed, model);
 }
 
 void Person::record(const Object& object, std::string_view type, Model& model) {
@@ -147,51 +178,112 @@ void Person::record(const Object& object, std::string_view type, Model& model) {
          name + " is told of record " + std::to_string(seq) + " after " + std::to_string(seen));
   seen = seq;
   model.check_told(object, type);
+  const std::string_view action = object.text("action");
+  if (action == "mute" && !object.has("until")) muted.emplace(object.text("user"));
+  if ((action == "mute" && object.has("until")) || action == "unmute") {
+    muted.erase(std::string(object.text("user")));
+  }
   if (type != "new_message" || object.text("user") != name) return;
   if (object.has("id")) answered(object.text("id"), model);
+  if (object.has("content")) awaited.erase(number_of(object.raw("content")));
 }
 
 void Person::answered(std::string_view id, const Model& model) {
-  unknown.erase(std::remove_if(unknown.begin(), unknown.end(),
-                               [&](uint64_t number) { return model.publication(number).id == id; }),
-                unknown.end());
+  const auto is_it = [&](uint64_t number) { return model.publication(number).id == id; };
+  unknown.erase(std::remove_if(unknown.begin(), unknown.end(), is_it), unknown.end());
+  std::erase_if(awaited, is_it);
+}
+
+void Person::acknowledged(const Object& object, const Model& model) {
+  const std::string id(object.text("id"));
+  const auto sent = sent_after.find(id);
+  expect(sent != sent_after.end(), "an id is acknowledged that was not sent");
+  expect(object.text("ref").substr(0, 1) == "m", "an acknowledgement without its ref");
+  model.check_ack(name, id, object.number("seq"), sent->second);
+  answered(id, model);
+}
+
+void Person::event(const Object& object, const Model& model) const {
+  if (object.text("name") == "ledger") {
+    const Object content(object.raw("content"));
+    model.check_ledger(content.number("seq"), content.text("link"));
+    return;
+  }
+  expect(muted.count(object.text("user")) == 0,
+         std::string(object.text("user")) + " is muted, and an event of theirs was heard");
+  expect(object.raw("content").size() <= model.rules().message_bytes,
+         "an event larger than MESSAGE_BYTES_MAX");
 }
 
 void Person::check_confirmed(uint64_t from, uint64_t through, const Model& model) const {
   expect(through <= model.seq(), "a confirmation of what is not stored");
-  for (uint64_t seq = from + 1; seq <= through; seq++) {
+  for (uint64_t seq = std::max(from, model.forgotten_through()) + 1; seq <= through; seq++) {
     expect(model.is_central(seq) || dead.count(seq) == 1,
            "record " + std::to_string(seq) + " counts as confirmed, and is not stored centrally");
   }
 }
 
-void Person::confirmation(const Object& object, Model& model) {
-  model.check_epoch(object.text("epoch"));
+void Person::confirmation(const Object& object, const Model& model, uint64_t generation) {
+  const std::string_view of_epoch = object.text("epoch");
+  model.check_epoch(of_epoch);
+  // Of another epoch than the one that it knows it takes nothing.
+  if (of_epoch != epoch || epoch != model.epoch()) return;
+  const uint64_t through = object.number("through");
   for (const uint64_t letter : object.numbers("except")) {
-    expect(model.is_refused(letter), "an exception that nobody has refused");
+    model.check_exception(letter, generation);
+    expect(letter <= through, "an exception above what is confirmed");
+    expect(generation != confirmed_by || letter > confirmed_through,
+           "record " + std::to_string(letter) + " is told twice as an exception");
     dead.insert(letter);
   }
+  confirmed_by = generation;
+  confirmed_through = through;
   for (const uint64_t letter : object.numbers("stored")) {
     expect(model.is_central(letter), "a dead letter counts as stored, and is not");
     dead.erase(letter);
   }
-  const uint64_t through = object.number("through");
   if (through <= confirmed) return;
   check_confirmed(confirmed, through, model);
   confirmed = through;
 }
 
-void Person::error(const Object& object, const Model& model, double now_ms) {
+void Person::error(const Object& object, const Model& model, double now_ms, double passed_ms,
+                   uint64_t generation) {
   const std::string_view code = object.text("code");
+  const std::string_view ref = object.text("ref");
+  const bool is_message = ref.substr(0, 1) == "m";
+  const uint64_t number = is_message ? json_integer(ref.substr(1)).value_or(0) : UINT64_MAX;
+  awaited.erase(number);
   if (code == "rate_limited") {
-    limited = limited_at_ms == now_ms ? limited + 1 : 1;
-    limited_at_ms = now_ms;
-    expect(limited <= kFloodWarningsMax, "a flood that is warned for ever");
+    // A new instance counts them anew.
+    if (std::exchange(limited_by, generation) != generation) limited = 0;
+    limit(number, object, model, now_ms, passed_ms);
     return;
   }
+  // The frames of a turn that trapped: it is not told which of them.
+  if (code == "internal" && ref.empty()) awaited.clear();
   // What may go through later.
   if (code == "internal" || code == "outbox_full") return;
-  if (object.has("id")) answered(object.text("id"), model);
+  const std::string id(object.text("id"));
+  if (id.empty() || !is_message) return;
+  if (code != "forbidden") model.check_refusal(name, id, sent_ids[id]);
+  expect(
+      code != "too_large" || model.publication(number).content.size() > model.rules().message_bytes,
+      "a message is refused for its size that is not too large");
+  answered(id, model);
+}
+
+void Person::limit(uint64_t number, const Object& object, const Model& model, double now_ms,
+                   double passed_ms) {
+  limited = limited_at_ms == now_ms ? limited + 1 : 1;
+  limited_at_ms = now_ms;
+  expect(limited <= kFloodWarningsMax, "a flood that is warned for ever");
+  expect(to_be_heard.count(number) == 0,
+         "a message is refused though its sender has waited as long as he was told");
+  // Of all connections of a user nobody knows who will be the first.
+  if (model.rules().user_rate > 0 || number == UINT64_MAX || number != last_sent) return;
+  wait_from_passed_ms = passed_ms;
+  wait_ms = static_cast<double>(object.number("retry_after_ms"));
 }
 
 void Person::page(const Object& object, const Model& model) {

@@ -28,6 +28,9 @@ struct PageAsk {
 // Whether the page is one: in order, as it is stored, without a hole.
 void check_page(const Object& page, const PageAsk& ask, const Model& model);
 
+// The `ref` of a frame that brings a message.
+std::string ref_of(uint64_t publication);
+
 struct Person {
   std::string name;
   bool is_moderator = false;
@@ -43,24 +46,49 @@ struct Person {
   double joined_passed_ms = 0;
   uint64_t joined_generation = 0;
   std::string conn;
-  bool knows = false;  // the epoch and the place to come back to
+  bool is_asked_back = false;  // to come over a new connection
+  std::string epoch;           // that it was welcomed under
+  bool knows = false;          // the epoch and the place to come back to
   uint64_t seen = 0;
   uint64_t confirmed = 0;
   std::set<uint64_t> dead;
   std::vector<uint64_t> unknown;  // publications with an id that were not answered
   std::map<std::string, PageAsk, std::less<>> pages;  // by ref
+  // Publications sent on this connection, and not answered.
+  std::set<uint64_t> awaited;
+  uint64_t last_sent = UINT64_MAX;           // the publication, if the last frame was one
+  std::map<std::string, uint64_t> sent_ids;  // by id: so many records were stored at the last time
+  std::map<std::string, uint64_t> sent_after;  // the same: messages with an id
+  // The room has said how long to wait: from when, and how long. Whoever did is to be heard.
+  double wait_from_passed_ms = 0;
+  double wait_ms = 0;  // 0: it need not
+  std::set<uint64_t> to_be_heard;
+  std::set<std::string, std::less<>> muted;  // for good, as heard on this connection
+  uint64_t confirmed_by = 0;                 // the last message_confirmed: by which instance…
+  uint64_t confirmed_through = 0;            // … and its through
+  uint64_t told_count = 0;
+  uint64_t told_users = 0;
   double limited_at_ms = -1;
-  uint32_t limited = 0;  // refusals at that time
+  uint32_t limited = 0;     // refusals at that time…
+  uint64_t limited_by = 0;  // … by this instance
 
   void connected(uint32_t number);
   void disconnected();
-  void hear(Told& frame, Model& model, double now_ms);
+  // A frame is about to be sent; a message by its number.
+  // `is_turn_open`: the room may have taken what is not stored.
+  void sends(uint64_t publication, const Model& model, double passed_ms, bool is_turn_open);
+  void hear(Told& frame, Model& model, double now_ms, double passed_ms);
 
  private:
   void welcome(const Object& object, Model& model);
   void record(const Object& object, std::string_view type, Model& model);
-  void confirmation(const Object& object, Model& model);
-  void error(const Object& object, const Model& model, double now_ms);
+  void confirmation(const Object& object, const Model& model, uint64_t generation);
+  void acknowledged(const Object& object, const Model& model);
+  void event(const Object& object, const Model& model) const;
+  void error(const Object& object, const Model& model, double now_ms, double passed_ms,
+             uint64_t generation);
+  void limit(uint64_t number, const Object& object, const Model& model, double now_ms,
+             double passed_ms);
   void page(const Object& object, const Model& model);
   void check_confirmed(uint64_t from, uint64_t through, const Model& model) const;
   void answered(std::string_view id, const Model& model);

@@ -37,6 +37,14 @@ void Storage::commit() {
   changes_.clear();
 }
 
+void Storage::set_back(const Image& image) {
+  state_ = image.state;
+  segments_ = image.segments;
+  alarm_ = image.alarm;
+  undo_.clear();
+  changes_.clear();
+}
+
 void Storage::lose() {
   while (!undo_.empty()) {
     Undo& undo = undo_.back();

@@ -35,6 +35,15 @@ class Storage {
   // All since the last commit is as if it had never been.
   void lose();
 
+  // What lasts, and all of it put back to what it was.
+  struct Image {
+    std::map<uint32_t, std::string> state;
+    std::map<uint32_t, SegmentRow> segments;
+    std::optional<double> alarm;
+  };
+  [[nodiscard]] Image image() const { return {state_, segments_, alarm_}; }
+  void set_back(const Image& image);
+
   [[nodiscard]] const std::map<uint32_t, std::string>& state() const { return state_; }
   [[nodiscard]] const std::map<uint32_t, SegmentRow>& segments() const { return segments_; }
   [[nodiscard]] const std::optional<double>& alarm() const { return alarm_; }

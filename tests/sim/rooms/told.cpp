@@ -59,7 +59,7 @@ std::vector<Object> Object::objects(std::string_view name) const {
   return out;
 }
 
-Told::Told(std::string frame) : text(std::move(frame)) {}
+Told::Told(std::string frame, uint64_t said_by) : text(std::move(frame)), generation(said_by) {}
 
 const std::vector<Object>& Told::objects() {
   if (!objects_.empty()) return objects_;

@@ -40,13 +40,15 @@ class Object {
 };
 
 struct Told {
-  explicit Told(std::string frame);
+  // `generation`: of the instance that says it.
+  Told(std::string frame, uint64_t generation);
   Told(const Told&) = delete;
   Told& operator=(const Told&) = delete;
 
   // Read when somebody listens.
   const std::vector<Object>& objects();
   std::string text;
+  uint64_t generation;
 
  private:
   std::vector<Object> objects_;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/json_scanner.h"
+#include "rooms/limits.h"
 #include "tests/sim/rooms/memory.h"
 
 namespace edgeroom::roomsim {
@@ -17,24 +19,9 @@ constexpr uint64_t kSteps = 220;
 constexpr double kHourMs = 3'600'000;
 // Of one room of these sizes, with all that waits for the end of its turn.
 constexpr size_t kRoomBytesMax = 8U << 20U;
+// Events at one time, one after the other, that nobody has asked for.
+constexpr uint64_t kThingsInAMoment = 1000;
 constexpr double kNever = std::numeric_limits<double>::infinity();
-
-Rules some_rules(test::Dice& dice) {
-  Rules rules;
-  rules.history = static_cast<uint32_t>(dice.between(1, dice.one_in(2) ? 8 : 40));
-  rules.dedup = static_cast<uint32_t>(dice.between(3, dice.one_in(2) ? 10 : 100));
-  rules.presence = static_cast<uint32_t>(dice.below(6));
-  rules.connections = static_cast<uint32_t>(dice.between(2, 8));
-  if (dice.one_in(3)) {
-    rules.rate = static_cast<uint32_t>(dice.between(2, 20));
-    rules.burst = static_cast<uint32_t>(dice.between(5, 30));
-  }
-  if (dice.one_in(4)) rules.outbox = dice.between(3, 30);
-  rules.has_ledger = dice.one_in(2);
-  // Then much waits for whoever reads slowly.
-  if (dice.one_in(8)) rules.message_bytes = 60'000;
-  return rules;
-}
 
 }  // namespace
 
@@ -42,16 +29,12 @@ World::World(uint64_t seed, Tally& tally, std::vector<std::string>* trace)
     : dice_(seed),
       tally_(tally),
       trace_(trace),
-      rules_(some_rules(dice_)),
+      rules_(Rules::some(dice_)),
       model_(rules_),
-      host_(rules_.text(), *this),
+      host_(rules_, *this),
       central_(dice_, model_, tally_, schedule_,
                [this](const CentralRequest& request, uint32_t status, const std::string& payload) {
-                 say("the central API answers " + std::to_string(status) + " to " +
-                     std::to_string(request.number));
-                 answers_++;
-                 host_.central_answered(request, status, payload);
-                 maybe_commit();
+                 central_answers(request, status, payload);
                }),
       tells_backlog_(dice_.one_in(2)),
       wall_offset_ms_(kStartMs + static_cast<double>(dice_.below(1000))),
@@ -96,7 +79,7 @@ double World::wall_ms() {
 }
 
 bool World::traps(EventType type, bool is_restoring) {
-  if (is_calm_ || trap_in_ == 0) return false;
+  if (is_calm_ || is_undisturbed_ || trap_in_ == 0) return false;
   // A restore has many events, and a trap there holds the room for a minute.
   const uint64_t rare = is_restoring ? 20 : 1;
   if (!dice_.one_in(trap_in_ * rare)) return false;
@@ -118,7 +101,7 @@ bool World::traps(EventType type, bool is_restoring) {
 }
 
 bool World::commit_fails() {
-  if (is_calm_ || !dice_.one_in(60)) return false;
+  if (is_calm_ || is_undisturbed_ || !dice_.one_in(60)) return false;
   say("the commit fails");
   tally_.count(Fault::kCommitFailed);
   return true;
@@ -129,12 +112,8 @@ void World::committing(const Storage& storage) {
   model_.committing(storage, passed_ms_, host_.generation());
 }
 
-void World::event_given(EventType type) {
+void World::event_given(EventType /*type*/) {
   tally_.events++;
-  // A new instance counts the refusals anew.
-  if (type == EventType::kStart) {
-    for (Person& person : people_) person.limited = 0;
-  }
   const size_t bytes = room_bytes();
   tally_.room_bytes_max = std::max(tally_.room_bytes_max, bytes);
   if (bytes > kRoomBytesMax) {
@@ -142,7 +121,43 @@ void World::event_given(EventType type) {
   }
 }
 
+// Until its 30 s are over it leaves the central API alone.
+void World::paused(uint64_t generation) {
+  pause_ = {generation, 0, passed_ms_ + kTrapPauseMs, "after a trap"};
+}
+
+void World::check_pause(const CentralRequest& request) const {
+  const bool is_meant =
+      request.generation == pause_.generation && request.events > pause_.after_events;
+  if (is_meant && request.passed_ms < pause_.until_passed_ms - 1) {
+    throw Violation("a batch is sent before the end of a pause " + pause_.why);
+  }
+}
+
+void World::central_answers(const CentralRequest& request, uint32_t status,
+                            const std::string& payload) {
+  say("the central API answers " + std::to_string(status) + " to " +
+      std::to_string(request.number) + ": " +
+      payload.substr(payload.find("\n\n") == 0 ? 2 : 0, 200));
+  answers_++;
+  const auto wait_s = json_integer(payload.substr(0, payload.find('\n')));
+  const bool is_heard = !request.is_read && request.generation == host_.generation();
+  if (is_heard && wait_s && (status == 429 || status == 503)) {
+    const uint64_t seconds = std::min(*wait_s, Central::kRetryAfterSecondsMax);
+    const double until_passed_ms = passed_ms_ + static_cast<double>(seconds) * 1000;
+    if (request.generation != pause_.generation || until_passed_ms > pause_.until_passed_ms) {
+      pause_ = {request.generation, host_.events() + 1, until_passed_ms, "that was asked for"};
+    }
+  }
+  host_.central_answered(request, status, payload);
+  maybe_commit();
+}
+
 void World::ask_central(CentralRequest request) {
+  if (!request.is_read) {
+    posts_++;
+    check_pause(request);
+  }
   say((request.is_read ? "asks the central API: " : "posts: ") + request.text.substr(0, 300));
   central_.ask(request);
 }
@@ -175,13 +190,7 @@ void World::step() {
 void World::disturb() {
   switch (dice_.below(12)) {
     case 0:
-    case 1:
-      host_.commit();
-      if (host_.has_uncommitted()) return;
-      say("evicted");
-      tally_.count(Fault::kEvicted);
-      host_.evict();
-      return;
+    case 1: sleep(); return;
     case 2:
       if (!dice_.one_in(3)) return;
       say("crashed");
@@ -198,8 +207,76 @@ void World::disturb() {
     case 5: change_clock(); return;
     case 6: central_.change_mood(); return;
     case 7: tells_backlog_ = dice_.one_in(2); return;
+    case 8: set_back(); return;
     default: pass(static_cast<double>(dice_.below(1000))); return;
   }
+}
+
+// What the room answers is the same before and after.
+void World::sleep() {
+  host_.commit();
+  if (host_.has_uncommitted()) return;
+  is_undisturbed_ = true;
+  const Look before = look();
+  say("evicted");
+  tally_.count(Fault::kEvicted);
+  // In the real world what is to come at the end of the turn keeps the object awake.
+  if (host_.flush_at()) {
+    for (Person& person : people_) person.awaited.clear();
+  }
+  host_.evict();
+  const Look after = look();
+  is_undisturbed_ = false;
+  const Object was(before.state);
+  const Object is(after.state);
+  if (was.has("failed") || is.has("failed") || was.raw("epoch") == "null") return;
+  const std::string what = before.state + " " + before.letters + " has become " + after.state +
+                           " " + after.letters + " in its sleep";
+  const Object outbox(was.raw("outbox"));
+  const Object outbox_after(is.raw("outbox"));
+  for (const std::string_view name : {"epoch", "seq", "connections", "users"}) {
+    if (was.raw(name) != is.raw(name)) throw Violation(what);
+  }
+  const uint64_t replaying = outbox.has("replaying") ? outbox.number("replaying") : 0;
+  const uint64_t replaying_after =
+      outbox_after.has("replaying") ? outbox_after.number("replaying") : 0;
+  if (outbox.raw("dead") != outbox_after.raw("dead") || before.letters != after.letters ||
+      outbox.raw("blocked") != outbox_after.raw("blocked") || replaying_after < replaying ||
+      (replaying == 0 && replaying_after > 0) ||
+      (outbox.number("attempts") == 0) != (outbox_after.number("attempts") == 0)) {
+    throw Violation(what);
+  }
+  model_.woken(host_.generation(), is.number("confirmed"));
+}
+
+World::Look World::look() {
+  last_state_.clear();
+  last_letters_.clear();
+  Asked asked;
+  asked.kind = Asked::Kind::kState;
+  ask(R"({"op":"state"})", asked);
+  asked.kind = Asked::Kind::kLetters;
+  ask(R"({"op":"dead_letters","limit":50})", asked);
+  host_.commit();
+  return {last_state_, last_letters_};
+}
+
+// The object's storage is restored to what it was: once remembered, and some time later set back.
+void World::set_back() {
+  host_.commit();
+  if (host_.has_uncommitted() || model_.epoch().empty()) return;
+  if (!saved_ || saved_->model.epoch() != model_.epoch()) {
+    if (model_.is_epoch_proven()) saved_.emplace(Saved{host_.storage().image(), model_});
+    return;
+  }
+  say("set back to record " + std::to_string(saved_->model.seq()));
+  tally_.count(Fault::kSetBack);
+  host_.set_back(saved_->image);
+  model_.set_back(saved_->model, host_.generation());
+  for (Person& person : people_) {
+    if (person.seen > model_.seq()) person.knows = false;
+  }
+  saved_.reset();
 }
 
 void World::change_clock() {
@@ -225,6 +302,8 @@ void World::change_clock() {
       return;
     default:
       say("the clock jumps back by " + std::to_string(by));
+      // The room does not see how much time has passed until then.
+      for (Person& person : people_) person.wait_ms = 0;
       tally_.count(Fault::kClockBack);
       wall_offset_ms_ -= by;
       return;
@@ -254,6 +333,9 @@ bool World::fire_next(double until_ms) {
   const double alarm = alarm_due_ms();
   const double next = std::min({thing, flush, timer, alarm});
   if (next > until_ms) return false;
+  moment_things_ = moment_ms_ == schedule_.now_ms() ? moment_things_ + 1 : 0;
+  moment_ms_ = schedule_.now_ms();
+  if (moment_things_ > kThingsInAMoment) throw Violation("the room is busy without an end");
   schedule_.pass(std::max(0.0, next - schedule_.now_ms()));
   if (next == thing) {
     schedule_.do_next();
@@ -326,8 +408,10 @@ void World::told(uint32_t socket, Told& frame) {
     say("  " + person->name + "#" + std::to_string(socket) + " < " + frame.text.substr(0, 400));
   }
   const bool is_new = !person->was_welcomed;
-  person->hear(frame, model_, schedule_.now_ms());
-  if (is_new) model_.joined(person->conn, person->joined_passed_ms, person->joined_generation);
+  person->hear(frame, model_, schedule_.now_ms(), passed_ms_);
+  if (is_new) {
+    model_.joined(person->conn, person->name, person->joined_passed_ms, person->joined_generation);
+  }
 }
 
 void World::closed(uint32_t socket, uint32_t code) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ class World final : private Outside {
   // --- Outside ---
   double wall_ms() override;
   double steady_ms() override { return schedule_.now_ms(); }
+  double passed_ms() override { return passed_ms_; }
   uint64_t random_bits() override { return dice_.bits(); }
   bool traps(EventType type, bool is_restoring) override;
   bool commit_fails() override;
@@ -49,6 +51,7 @@ class World final : private Outside {
   bool tells_backlog() override { return tells_backlog_; }
   Backlog backlog_of(uint32_t socket) override;
   void held() override { tally_.count(Fault::kHeld); }
+  void paused(uint64_t generation) override;
   void event_given(EventType type) override;
 
   // --- what people do (world_people.cpp) ---
@@ -67,6 +70,13 @@ class World final : private Outside {
     uint64_t publication = 0;
     uint64_t target = 0;
     PageAsk page;
+    std::string user;  // in whose name; empty: nobody's
+    bool was_banned = false;
+  };
+  // What a room that sleeps must know when it wakes.
+  struct Look {
+    std::string state;
+    std::string letters;
   };
 
   void act(Person& person);
@@ -75,7 +85,10 @@ class World final : private Outside {
   void publish(Person& person);
   void publish_again(Person& person);
   void send_publication(Person& person, uint64_t number);
-  void send(Person& person, std::string text, FrameKind kind = FrameKind::kText);
+  // `publication`: the number of the message that is sent, if one is.
+  void send(Person& person, std::string text, FrameKind kind = FrameKind::kText,
+            uint64_t publication = UINT64_MAX);
+  void signal(Person& person);
   void flood(Person& person);
   void ask_page(Person& person);
   void remove(Person& person);
@@ -91,11 +104,16 @@ class World final : private Outside {
   void ask(const std::string& operation, const Asked& asked);
   void check_state(const Object& state);
   void check_log(const std::string& text);
-  void check_letters(const Object& page);
+  void check_letters(const Object& page, const Asked& asked);
 
   // --- what happens by itself (world.cpp) ---
   void step();
   void disturb();
+  void sleep();
+  Look look();
+  void set_back();
+  void central_answers(const CentralRequest& request, uint32_t status, const std::string& payload);
+  void check_pause(const CentralRequest& request) const;
   void change_clock();
   void pass(double ms);
   bool fire_next(double until_ms);
@@ -111,6 +129,7 @@ class World final : private Outside {
   bool drain_round();
   void return_all();
   void check_drained();
+  void check_asleep();
   void replay_letters();
 
   test::Dice dice_;
@@ -138,7 +157,27 @@ class World final : private Outside {
   double wall_before_ms_ = 0;
   uint64_t trap_in_;    // one event in so many
   uint64_t commit_in_;  // one event in so many is followed by no commit
+  bool is_undisturbed_ = false;
+  // From this on nothing is posted by that instance, but for what it had asked for before.
+  struct Pause {
+    uint64_t generation = 0;
+    uint64_t after_events = 0;
+    double until_passed_ms = 0;
+    std::string why;
+  };
+  Pause pause_;
+  uint64_t posts_ = 0;
+  // What the storage was, and what was known then.
+  struct Saved {
+    Storage::Image image;
+    Model model;
+  };
+  std::optional<Saved> saved_;
+  double drain_from_ms_ = 0;
+  double moment_ms_ = -1;
+  uint64_t moment_things_ = 0;
   std::string last_state_;
+  std::string last_letters_;
   uint64_t letters_ = 0;
   uint64_t answers_ = 0;
 };

@@ -37,6 +37,7 @@ void World::drain() {
   for (Person& person : people_) {
     if (person.is_deaf) leave(person);
   }
+  drain_from_ms_ = schedule_.now_ms();
   pass(kPatienceMs);
   if (is_alarm_lost_) {
     // The room still counts on it: after the longest pause there is, any event does in its place.
@@ -50,6 +51,7 @@ void World::drain() {
            "what is left does not drain: the room is busy for ever");
   }
   check_drained();
+  check_asleep();
   replay_letters();
 }
 
@@ -61,13 +63,14 @@ bool World::drain_round() {
     return true;
   }
   return std::any_of(people_.begin(), people_.end(), [this](const Person& person) {
-    return person.socket != 0 && !person.unknown.empty() && !model_.is_banned(person.name);
+    return person.socket != 0 && !person.unknown.empty() && !model_.is_banned_for_good(person.name);
   });
 }
 
 // Whoever is not here comes back, and whoever has no answer asks again, a little later.
 void World::return_all() {
   for (Person& person : people_) {
+    if (person.socket != 0 && person.is_asked_back) leave(person);
     if (person.socket == 0) {
       if (host_.open_sockets() < rules_.connections) join(person);
       continue;
@@ -98,7 +101,7 @@ void World::check_drained() {
          "the room counts other connections than there are: " + last_state_);
   uint64_t dead = 0;
   for (uint64_t seq = 1; seq <= model_.seq(); seq++) {
-    if (model_.is_central(seq)) continue;
+    if (model_.is_central(seq) || seq <= model_.forgotten_through()) continue;
     expect(model_.is_refused(seq), "record " + std::to_string(seq) + " is nowhere");
     dead++;
   }
@@ -107,12 +110,34 @@ void World::check_drained() {
   tally_.dead_letters += outbox.number("dead");
   for (const Person& person : people_) {
     if (person.socket == 0) continue;
+    expect(person.epoch == model_.epoch(), person.name + " was not asked to come back");
+    expect(person.awaited.empty(),
+           person.name + " has heard nothing of a message, and is still connected");
+    expect(!host_.presence().is_known() || (person.told_count == host_.presence().size() &&
+                                            person.told_users == host_.presence().users()),
+           person.name + " was told of " + std::to_string(person.told_count) + " connections of " +
+               std::to_string(person.told_users) + " users, and there are " +
+               std::to_string(host_.presence().size()));
     expect(person.seen == model_.seq(), person.name + " has seen " + std::to_string(person.seen) +
                                             " of " + std::to_string(model_.seq()));
     expect(person.confirmed == model_.seq(), person.name + " was told of " +
                                                  std::to_string(person.confirmed) +
                                                  " confirmed of " + std::to_string(model_.seq()));
   }
+}
+
+// With nothing left to do the room sleeps, and wakes with nothing to do.
+void World::check_asleep() {
+  expect(host_.presence().untold().empty(), "a " + host_.presence().untold() + " was not told");
+  tally_.drain_ms_max = std::max(tally_.drain_ms_max, schedule_.now_ms() - drain_from_ms_);
+  const uint64_t posts = posts_;
+  const std::string before = last_state_;
+  sleep();
+  while (fire_next(1e18)) maybe_commit();
+  expect(last_state_.empty() ||
+             Object(last_state_).raw("confirmed") == Object(before).raw("confirmed"),
+         "the room has forgotten in its sleep what is confirmed: " + last_state_);
+  expect(posts_ == posts, "a room that has woken sends again what is confirmed");
 }
 
 // What was refused is stored when it is tried again, and then nothing is left.
@@ -127,7 +152,8 @@ void World::replay_letters() {
   letters_ = 1;
   ask(R"({"op":"dead_letters","limit":50})", asked);
   expect(letters_ == 0, "dead letters are left though all can be stored");
-  for (uint64_t seq = 1; seq <= model_.seq(); seq++) {
+  expect(model_.letter_rows() == 0, "the rows of dead letters are left though all are stored");
+  for (uint64_t seq = model_.forgotten_through() + 1; seq <= model_.seq(); seq++) {
     expect(model_.is_central(seq), "record " + std::to_string(seq) + " is not stored centrally");
     const Stored& record = model_.at(seq);
     expect(record.deletion == 0 || model_.is_central_deleted(seq),

@@ -41,7 +41,7 @@ void World::speak(Person& person) {
     case 8: misbehave(person); return;
     case 9: send(person, R"({"type":"presence","ref":"p"})"); return;
     case 10:
-    case 11: send(person, R"({"type":"event","name":"typing","content":{"on":true}})"); return;
+    case 11: signal(person); return;
     case 12:
     case 13:
     case 14: publish_again(person); return;
@@ -55,7 +55,7 @@ void World::join(Person& person) {
   if (person.is_reader) operation += R"(,"role":"reader")";
   person.asked_resume = person.knows && !dice_.one_in(6);
   if (person.asked_resume) {
-    person.asked_epoch = model_.epoch();
+    person.asked_epoch = person.epoch;
     person.asked_after = person.seen;
     if (!is_calm_ && dice_.one_in(6)) {
       tally_.count(Fault::kLyingResume);
@@ -91,8 +91,10 @@ void World::join(Person& person) {
   maybe_commit();
 }
 
-void World::send(Person& person, std::string text, FrameKind kind) {
+void World::send(Person& person, std::string text, FrameKind kind, uint64_t publication) {
   if (person.socket == 0) return;
+  wall_ms();
+  person.sends(publication, model_, passed_ms_, host_.flush_at().has_value());
   if (trace_ != nullptr) {
     say(person.name + "#" + std::to_string(person.socket) + " > " + text.substr(0, 300));
   }
@@ -112,6 +114,7 @@ void World::publish(Person& person) {
   size_t size = dice_.below(60);
   if (dice_.one_in(rules_.message_bytes > 10'000 ? 8 : 25))
     size = dice_.between(rules_.message_bytes / 2, rules_.message_bytes - 50);
+  if (dice_.one_in(40)) size = rules_.message_bytes - model_.content_bytes(0);
   if (dice_.one_in(60)) {
     tally_.count(Fault::kTooLargeMessage);
     size = rules_.message_bytes + dice_.below(100);
@@ -141,8 +144,8 @@ void World::send_publication(Person& person, uint64_t number) {
   const Publication& publication = model_.publication(number);
   std::string text = R"({"type":"message","content":)" + publication.content;
   if (!publication.id.empty()) text += ",\"id\":" + quoted(publication.id);
-  if (dice_.one_in(4)) text += R"(,"ref":"r")";
-  send(person, text + "}");
+  text += ",\"ref\":" + quoted(ref_of(number)) + "}";
+  send(person, std::move(text), FrameKind::kText, number);
 }
 
 void World::flood(Person& person) {
@@ -157,6 +160,15 @@ void World::flood(Person& person) {
       send_publication(person, model_.publish(person.name, person.conn, "", 10));
     }
   }
+}
+
+void World::signal(Person& person) {
+  std::string content = R"({"on":true})";
+  if (dice_.one_in(20)) {
+    tally_.count(Fault::kTooLargeEvent);
+    content = quoted(std::string(rules_.message_bytes, 'x'));
+  }
+  send(person, R"({"type":"event","name":"typing","content":)" + content + "}");
 }
 
 void World::ask_page(Person& person) {
@@ -195,8 +207,12 @@ std::string World::moderation_members() {
   std::string out = "\"action\":" + quoted(action) +
                     ",\"user\":" + quoted(people_[dice_.index(people_.size())].name);
   const bool may_end = action == "ban" || action == "mute";
-  if (may_end && dice_.one_in(2)) out += ",\"for_s\":" + std::to_string(dice_.between(1, 120));
-  if (dice_.one_in(3)) out += R"(,"reason":"because")";
+  if (may_end && dice_.one_in(2)) {
+    const std::string seconds = std::to_string(dice_.between(1, 120));
+    out += ",\"for_s\":" + seconds + ",\"reason\":" + quoted("for " + seconds);
+  } else if (dice_.one_in(3)) {
+    out += R"(,"reason":"because")";
+  }
   return out;
 }
 
@@ -248,6 +264,7 @@ void World::vanish(Person& person) {
   tally_.count(Fault::kVanished);
   say(person.name + " vanishes");
   person.is_deaf = true;
+  person.awaited.clear();
 }
 
 }  // namespace edgeroom::roomsim

@@ -53,6 +53,8 @@ void World::request() {
     case 4:
       asked.kind = Asked::Kind::kMessages;
       asked.page.limit = dice_.between(1, 30);
+      if (dice_.one_in(2)) asked.user = people_[dice_.index(people_.size())].name;
+      asked.was_banned = model_.is_banned(asked.user) && !host_.has_uncommitted();
       asked.page.asked_at = model_.seq();
       asked.page.is_forwards = dice_.one_in(2);
       if (asked.page.is_forwards) {
@@ -60,7 +62,9 @@ void World::request() {
       } else {
         asked.page.before = any_seq();
       }
-      ask("{\"op\":\"messages\"" + asked.page.members() + "}", asked);
+      ask("{\"op\":\"messages\"" + asked.page.members() +
+              (asked.user.empty() ? "" : ",\"user\":\"" + asked.user + "\"") + "}",
+          asked);
       return;
     case 5:
       asked.kind = Asked::Kind::kDelete;
@@ -77,7 +81,9 @@ void World::request() {
       return;
     case 8:
       asked.kind = Asked::Kind::kLetters;
-      ask(R"({"op":"dead_letters","limit":50})", asked);
+      asked.target = dice_.one_in(2) ? 0 : any_seq();
+      ask(R"({"op":"dead_letters","limit":50,"after":)" + std::to_string(asked.target) + "}",
+          asked);
       return;
     case 9: ask(R"({"op":"replay"})", asked); return;
     default: ask(dice_.one_in(3) ? R"({"op":"drain"})" : R"({"op":"metrics"})", asked); return;
@@ -106,13 +112,17 @@ void World::answered(uint32_t request, uint32_t status, const std::string& body)
       const Publication& publication = model_.publication(asked.publication);
       const uint64_t seq = answer.number("seq");
       if (status == kOk) {
-        model_.check_ack(publication.user, publication.id, seq);
+        model_.check_ack(publication.user, publication.id, seq, 0);
       } else {
         expect(publication.seq == seq, "a publication is answered with a record that is another");
       }
       return;
     }
-    case Asked::Kind::kMessages: check_page(Object(body), asked.page, model_); return;
+    case Asked::Kind::kMessages:
+      expect(!asked.was_banned || !model_.is_banned(asked.user),
+             asked.user + " is banned, and has read");
+      check_page(Object(body), asked.page, model_);
+      return;
     case Asked::Kind::kDelete: {
       const uint64_t seq = Object(body).number("seq");
       expect(model_.at(seq).target == asked.target && model_.at(asked.target).deletion == seq,
@@ -124,7 +134,10 @@ void World::answered(uint32_t request, uint32_t status, const std::string& body)
              "a moderation is answered that is not stored");
       return;
     case Asked::Kind::kLog: check_log(body); return;
-    case Asked::Kind::kLetters: check_letters(Object(body)); return;
+    case Asked::Kind::kLetters:
+      check_letters(Object(body), asked);
+      last_letters_ = body;
+      return;
     case Asked::Kind::kElse: return;
   }
 }
@@ -138,6 +151,7 @@ void World::check_state(const Object& state) {
   expect(seq <= model_.seq(), "the state names a record that is not stored");
   expect(confirmed <= model_.settled_through(), "the state confirms what is not settled");
   expect(outbox.number("pending") == seq - confirmed, "pending is not what is not confirmed");
+  expect(seq != confirmed || outbox.number("oldest_ms") == 0, "nothing is pending, and waits");
   expect(state.number("connections") <= rules_.connections, "more connections than there may be");
 }
 
@@ -174,11 +188,12 @@ void World::check_log(const std::string& text) {
   expect(has_ended && before == last, "an exported log that is cut");
 }
 
-void World::check_letters(const Object& page) {
+void World::check_letters(const Object& page, const Asked& asked) {
   letters_ = 0;
   for (const Object& letter : page.objects("dead")) {
     letters_++;
     const uint64_t seq = letter.number("seq");
+    expect(seq > asked.target, "a dead letter that is not behind the one that was named");
     expect(model_.is_refused(seq), "a dead letter that nobody has refused");
     const Object record(letter.raw("record"));
     expect(record.number("ts") == model_.at(seq).ts, "a dead letter that is another record");
