@@ -385,6 +385,8 @@ void Forwarder::apply_letter_results(const std::vector<RecordResult>& results,
       outcome.has_stored = true;
       dead_in_row_ = 0;
       unbury(result.seq, outcome);
+    } else if (result.outcome == RecordOutcome::kRejected && result.code == "CONFLICT") {
+      outcome.conflict = true;
     } else if (result.outcome == RecordOutcome::kRejected) {
       letters_.refused_again(result.seq, result.code);
       end_replay(result.seq);

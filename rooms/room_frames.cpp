@@ -58,7 +58,9 @@ bool Room::admit(uint32_t handle, Connection& connection, const ClientFrame& fra
   FrameBudget& budget = connection.budget;
   FrameBudget* user_budget = connections_.user_budget(connection);
   // Whoever has rested is not reproached with what was long ago.
-  if (budget.full(now_ms_)) connection.flood_warnings = 0;
+  const bool has_rested =
+      budget.full(now_ms_) && (user_budget == nullptr || user_budget->full(now_ms_));
+  if (has_rested) connection.flood_warnings = 0;
   const double connection_ms = budget.wait_ms(now_ms_);
   const double user_ms = user_budget == nullptr ? 0 : user_budget->wait_ms(now_ms_);
   const double retry_after_ms = std::max(connection_ms, user_ms);

@@ -54,6 +54,8 @@ void Room::trapped(const Event& event, EffectList& effects) {
 
 // A join or a request is somebody's, who hears of it. All else comes again by itself.
 void Room::pause_after_trap(const Event& event) {
+  // Nobody may have been told who came and went since the last count.
+  room_count_dirty_ = true;
   const auto during = static_cast<EventType>(event.number);
   if (during == EventType::kConnect || during == EventType::kRequest) return;
   trap_pause_until_ms_ = now_ms_ + kPauseMs;

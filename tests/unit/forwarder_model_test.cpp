@@ -298,7 +298,7 @@ class World {
           dead_.erase(seq);
           dead_in_row_ = 0;
           stores = true;
-        } else if (status.compare(0, 9, "rejected ") == 0) {
+        } else if (status.compare(0, 9, "rejected ") == 0 && status != "rejected CONFLICT") {
           dead_[seq] = status.substr(9);
           progress = true;
         }

@@ -724,6 +724,23 @@ TEST_CASE("replay: a letter that is to be tried again is, after a while") {
   CHECK(bench.letters.all().empty());
 }
 
+TEST_CASE("replay: a letter that is another record in the store tells of a conflict") {
+  Bench bench;
+  bench.letters.add(1, "X");
+  bench.forwarder.restore(9, {}, kStartMs);
+  bench.forwarder.replay();
+  const AttemptOutcome outcome = bench.answer(
+      bench.start(), 200,
+      R"({"v":1,"room":"lobby","epoch":"E1","results":[{"seq":1,"status":"rejected","code":"CONFLICT"}]})");
+  CHECK(outcome.conflict);
+  CHECK(bench.letters.find(1)->code == "X");
+  // Under the next epoch it goes again.
+  CHECK(bench.forwarder.replaying() == 1);
+  bench.forwarder.restart(9);
+  bench.store(bench.start(), 1, 1);
+  CHECK(bench.letters.all().empty());
+}
+
 TEST_CASE("replay: letters that the endpoint fails on do not hold up the others for ever") {
   // Each time that others went through, they were sent at once, and everything waited again.
   Bench bench;

@@ -63,6 +63,19 @@ TEST_CASE("a connection's bytes are limited, those that it sends and those that 
   CHECK(contains(room.text(bob), "\"type\":\"history\""));
 }
 
+TEST_CASE(
+    "a flood beyond a user's limit is closed though the connection's own limit is never reached") {
+  RoomSettings settings;
+  settings.user_limit = {1, 4, 0, 0};
+  RoomHarness room(settings);
+  const auto eve = room.join(",\"user\":\"eve\"");
+  room.turn();
+  for (uint32_t i = 0; i < 4 + edgeroom::kFloodWarningsMax; i++) room.frame(eve, "x");
+  CHECK(room.closed.count(eve) == 0);
+  room.frame(eve, "x");
+  CHECK(room.closed[eve] == 4029);
+}
+
 TEST_CASE("a user's limit holds over all of his connections, also those that come anew") {
   RoomSettings settings;
   settings.presence_max = 0;

@@ -458,6 +458,37 @@ TEST_CASE("a connection whose frames trap again and again is closed, the others 
   CHECK(room.text(ana).find("\"leave\"") != std::string::npos);
 }
 
+TEST_CASE("after a trap in what nobody asked for everybody is told how many are there") {
+  RoomHarness stored;
+  stored.join(",\"user\":\"ana\"");
+  stored.turn();
+  const RoomSettings settings;
+  edgeroom::Room room("lobby", settings, RoomHarness::chat(), 1);
+  EffectList effects;
+  const auto told = [&](EventType type, uint32_t target, uint32_t number,
+                        std::string_view payload = {}) {
+    effects.clear();
+    CHECK_FALSE(room.handle({type, target, number, stored.now_ms, payload}, effects));
+    std::string out;
+    for (const Effect& effect : effects.records()) {
+      if (Held::is(effect, EffectType::kBroadcast)) out += effects.data(effect);
+      if (Held::is(effect, EffectType::kTimer)) out += "timer";
+    }
+    return out;
+  };
+  told(EventType::kTrapped, 0, static_cast<uint32_t>(EventType::kAttemptResult));
+  for (const auto& [id, data] : stored.storage.state) told(EventType::kRestoreState, id, 0, data);
+  edgeroom::Connection connection(settings.connection_limit);
+  connection.id = "c1";
+  connection.user = "ana";
+  std::string attachment;
+  edgeroom::encode_attachment(attachment, connection);
+  told(EventType::kRestoreConnection, 7, 0, attachment);
+  CHECK(told(EventType::kRestored, 0, 0) == "timer");
+  told(EventType::kTimer, 0, 0);
+  CHECK(told(EventType::kFlush, 0, 0) == R"([{"type":"room_count","count":1,"users":1}])");
+}
+
 TEST_CASE("what nobody asked for is left alone for a while after a trap in it") {
   RoomHarness stored;
   const auto ana = stored.join(",\"user\":\"ana\"");
