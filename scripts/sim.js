@@ -1,5 +1,7 @@
 /** `scripts/sim`: seeds for so long, one seed, or planted bugs. The usage stands in scripts/sim. */
 
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { MUTANTS } from "../tests/sim/rooms/mutants.js";
 import { run } from "./command.js";
@@ -23,6 +25,7 @@ function options() {
         seed: { type: "string" },
         trace: { type: "boolean" },
         mutants: { type: "boolean" },
+        json: { type: "string" },
       },
     });
     if (positionals.length > 0 && !values.mutants)
@@ -42,15 +45,18 @@ async function runSeed(seed, hasTrace) {
   return ok;
 }
 
-/** @param {number} minutes @param {number} from */
-async function soak(minutes, from) {
+/** @param {number} minutes @param {number} from @param {string} [json] */
+async function soak(minutes, from, json) {
   const progress = new Progress();
   const startedMs = performance.now();
   console.log(`seeds from ${from}`);
   let rest = "";
   const { ok, output } = await run(
     PROGRAM,
-    ["--from", String(from), "--seconds", String(Math.ceil(minutes * 60)), "--progress"],
+    [
+      ...["--from", String(from), "--seconds", String(Math.ceil(minutes * 60)), "--progress"],
+      ...(json === undefined ? [] : ["--json", resolve(json)]),
+    ],
     {
       timeoutMs: (minutes + 1) * MS_PER_MINUTE,
       onOutput: (text) => {
@@ -69,8 +75,8 @@ async function soak(minutes, from) {
   return ok;
 }
 
-/** @param {string[]} names */
-async function findMutants(names) {
+/** @param {string[]} names @param {string} [json] */
+async function findMutants(names, json) {
   const unknown = names.find((name) => !MUTANTS.some((mutant) => mutant.name === name));
   if (unknown !== undefined) {
     console.error(
@@ -81,23 +87,35 @@ async function findMutants(names) {
   const chosen = MUTANTS.filter((mutant) => names.length === 0 || names.includes(mutant.name));
   const progress = new Progress({ intervalMs: 0 });
   let missed = 0;
+  const mutants = [];
   console.log("| bug | of | found at seed | after |\n| --- | --- | ---: | ---: |");
   for (const [i, mutant] of chosen.entries()) {
     progress.tell(`  ${i + 1} of ${chosen.length}  ${mutant.name}`);
     const found = await findMutant(mutant, MUTANT_SECONDS);
     progress.clear();
     if (!found) missed++;
+    mutants.push({
+      name: mutant.name,
+      about: mutant.about,
+      found: found !== undefined,
+      seed: found?.seed,
+      seconds: found?.seconds,
+    });
     const how = found ? `${found.seed} | ${found.seconds.toFixed(1)} s` : "not found | |";
     console.log(`| ${mutant.name} | ${mutant.about} | ${how} |`);
+  }
+  if (json !== undefined) {
+    const report = { tried: chosen.length, found: chosen.length - missed, mutants };
+    await writeFile(json, `${JSON.stringify(report, undefined, 2)}\n`);
   }
   console.log(`\n${chosen.length - missed} of ${chosen.length} found`);
   return missed === 0;
 }
 
-const { minutes = "1", from, seed, trace = false, mutants, names } = options();
+const { minutes = "1", from, seed, trace = false, mutants, json, names } = options();
 const firstSeed = from === undefined ? Date.now() : Number(from);
 let ok = false;
-if (mutants) ok = await findMutants(names);
+if (mutants) ok = await findMutants(names, json);
 else if (seed !== undefined) ok = await runSeed(seed, trace);
-else ok = await soak(Number(minutes), firstSeed);
+else ok = await soak(Number(minutes), firstSeed, json);
 process.exitCode = ok ? 0 : 1;

@@ -87,6 +87,24 @@ std::string Tally::text() const {
   return out;
 }
 
+std::string Tally::json(double seconds) const {
+  std::string out = "{\"seeds\":" + std::to_string(seeds);
+  const auto add = [&out](std::string_view name, uint64_t value) {
+    out += ",\"" + std::string(name) + "\":" + std::to_string(value);
+  };
+  add("events", events);
+  add("records", records);
+  add("dead_letters", dead_letters);
+  add("room_bytes_max", room_bytes_max);
+  add("drain_ms_max", static_cast<uint64_t>(drain_ms_max));
+  out += ",\"seconds\":" + std::to_string(seconds) + ",\"faults\":{";
+  for (size_t i = 0; i < kFaults; i++) {
+    if (i > 0) out += ',';
+    out += "\"" + std::string(kNames[i]) + "\":" + std::to_string(faults[i]);
+  }
+  return out + "}}\n";
+}
+
 std::string Tally::missing() const {
   std::string out;
   for (size_t i = 0; i < kFaults; i++) {

@@ -84,6 +84,9 @@ struct Tally {
   void count(Fault fault) { faults[static_cast<size_t>(fault)]++; }
   void add(const Tally& other);
   [[nodiscard]] std::string text() const;
+  // {"seeds","events","records","dead_letters","room_bytes_max","drain_ms_max","seconds","faults":{…}},
+  // where a fault has its name and how often it occurred.
+  [[nodiscard]] std::string json(double seconds) const;
   // Those that did not occur.
   [[nodiscard]] std::string missing() const;
 };

@@ -22,7 +22,7 @@ namespace edgeroom::roomsim {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: room_sim [--from N] [--seeds N | --seconds N] [--progress]\n"
+    "usage: room_sim [--from N] [--seeds N | --seconds N] [--progress] [--json FILE]\n"
     "       room_sim --seed N [--trace]\n"
     "\n"
     "Simulates rooms, a seed each, and stops at the first that breaks a rule: exit code 1, with "
@@ -32,6 +32,7 @@ constexpr const char* kUsage =
     "  --from N      the first seed, 1 if left out\n"
     "  --seeds N     so many seeds, 1000 if left out\n"
     "  --seconds N   as many as there are in that time\n"
+    "  --json FILE   writes there what was done, and how often each kind of fault occurred\n"
     "  --progress    prints `progress SEEDS SEED` every half second\n"
     "  --seed N      that one alone\n"
     "  --trace       prints what happens in it\n";
@@ -46,6 +47,7 @@ struct Options {
   uint64_t seeds = 1000;
   uint64_t seconds = 0;
   std::optional<uint64_t> seed;
+  std::string json;  // empty: nowhere
   bool has_progress = false;
   bool has_trace = false;
 };
@@ -112,6 +114,13 @@ int run_one(uint64_t seed, bool has_trace) {
   return 0;
 }
 
+bool write_file(const std::string& path, const std::string& text) {
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  if (file == nullptr) return false;
+  const bool is_written = std::fputs(text.c_str(), file) >= 0;
+  return std::fclose(file) == 0 && is_written;
+}
+
 int run_many(const Options& options) {
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
@@ -133,6 +142,10 @@ int run_many(const Options& options) {
     }
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+  if (!options.json.empty() && !write_file(options.json, tally.json(seconds))) {
+    std::printf("FAILED %s cannot be written\n", options.json.c_str());
+    return 1;
+  }
   std::fputs(tally.text().c_str(), stdout);
   std::printf("%.1f s, %.0f seeds a minute, %.0f events a seed\n", seconds,
               static_cast<double>(tally.seeds) / seconds * 60,
@@ -164,6 +177,11 @@ int run(int count, char** arguments) {
     }
     uint64_t number = 0;
     const std::string_view value = i + 1 < count ? arguments[++i] : "";
+    if (name == "--json") {
+      if (value.empty()) return usage_error("--json needs a file");
+      options.json = value;
+      continue;
+    }
     const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (fault != std::errc() || end != value.data() + value.size()) {
       return usage_error(std::string(name) + " needs a whole number, or is unknown");
