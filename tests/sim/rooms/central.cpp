@@ -74,7 +74,7 @@ void Central::answer_later(double delay_ms, const CentralRequest& request, uint3
   schedule_.add(delay_ms, [this, request, status, payload = std::move(payload),
                            results = std::move(results)] {
     for (const uint64_t seq : results.refused) model_.central_refused(seq);
-    if (results.has_stored) model_.stored_told();
+    if (results.has_stored) model_.stored_told(results.epoch, results.has_conflict);
     if (results.has_conflict) model_.conflict_told();
     answer_(request, status, payload);
   });
@@ -231,6 +231,7 @@ Central::Results Central::store(const CentralRequest& request, uint64_t retried_
                                 uint64_t left_out_in) {
   const Object batch(request.text);
   Results results;
+  results.epoch = batch.text("epoch");
   results.body =
       R"({"v":1,"room":"lobby","epoch":)" + std::string(batch.raw("epoch")) + ",\"results\":[";
   bool is_first = true;
@@ -242,7 +243,8 @@ Central::Results Central::store(const CentralRequest& request, uint64_t retried_
     if (is_poison(record) && model_.lost().count(seq) == 0) {
       tally_.count(Fault::kRecordRejected);
       results.refused.push_back(seq);
-      status = R"("rejected","code":"BAD_RECORD")";
+      status = dice_.one_in(2) ? R"("rejected","code":"BAD_RECORD")"
+                               : R"("rejected","code":"BAD_CONTENT")";
     } else if (retried_in > 0 && dice_.one_in(retried_in)) {
       status = R"("retry","code":"THROTTLED")";
     } else {

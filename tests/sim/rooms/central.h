@@ -36,6 +36,7 @@ class Central {
     std::vector<uint64_t> refused;
     bool has_stored = false;
     bool has_conflict = false;
+    std::string epoch;
   };
 
   void post(const CentralRequest& request);

@@ -589,7 +589,6 @@ Model::Got Model::central_got(const Object& record, std::string_view epoch, uint
   if (type == "delete") deleted_.insert(stored.target);
   const bool was_there = is_central(seq);
   central_[static_cast<size_t>(seq - 1)] = true;
-  is_epoch_proven_ = true;
   return was_there ? Got::kKnown : Got::kNew;
 }
 

@@ -69,8 +69,9 @@ class Model {
   // The room hears that the central API refuses it, that it has stored some, or that it holds
   // other content.
   void central_refused(uint64_t seq) { refused_.insert(seq); }
-  void stored_told() {
+  void stored_told(std::string_view epoch, bool has_conflict) {
     letters_in_row_ = 0;
+    if (epoch == epoch_ && !has_conflict) is_epoch_proven_ = true;
     // Of these some were refused by the same answer, and of others the rows are not committed yet.
     refused_before_ = refused_;
   }

@@ -38,7 +38,7 @@ World::World(uint64_t seed, Tally& tally, std::vector<std::string>* trace)
                }),
       tells_backlog_(dice_.one_in(2)),
       wall_offset_ms_(kStartMs + static_cast<double>(dice_.below(1000))),
-      trap_in_(dice_.one_in(2) ? dice_.between(30, 300) : 0),
+      trap_in_(dice_.one_in(2) ? dice_.between(dice_.one_in(4) ? 8 : 30, 300) : 0),
       commit_in_(dice_.between(2, 6)) {
   const size_t people = dice_.between(2, 7);
   for (size_t i = 0; i < people; i++) {
@@ -123,12 +123,13 @@ void World::event_given(EventType /*type*/) {
 
 // Until its 30 s are over it leaves the central API alone.
 void World::paused(uint64_t generation) {
-  pause_ = {generation, 0, passed_ms_ + kTrapPauseMs, "after a trap"};
+  pause_ = {generation, 0, passed_ms_ + kTrapPauseMs, "after a trap", model_.epoch()};
 }
 
 void World::check_pause(const CentralRequest& request) const {
   const bool is_meant =
-      request.generation == pause_.generation && request.events > pause_.after_events;
+      request.generation == pause_.generation && request.events > pause_.after_events &&
+                        model_.epoch() == pause_.epoch;
   if (is_meant && request.passed_ms < pause_.until_passed_ms - 1) {
     throw Violation("a batch is sent before the end of a pause " + pause_.why);
   }
@@ -146,7 +147,8 @@ void World::central_answers(const CentralRequest& request, uint32_t status,
     const uint64_t seconds = std::min(*wait_s, Central::kRetryAfterSecondsMax);
     const double until_passed_ms = passed_ms_ + static_cast<double>(seconds) * 1000;
     if (request.generation != pause_.generation || until_passed_ms > pause_.until_passed_ms) {
-      pause_ = {request.generation, host_.events() + 1, until_passed_ms, "that was asked for"};
+      pause_ = {request.generation, host_.events() + 1, until_passed_ms, "that was asked for",
+                model_.epoch()};
     }
   }
   host_.central_answered(request, status, payload);

@@ -90,6 +90,7 @@ class World final : private Outside {
             uint64_t publication = UINT64_MAX);
   void signal(Person& person);
   void flood(Person& person);
+  void pour(Person& person, uint64_t frames);
   void ask_page(Person& person);
   void remove(Person& person);
   void moderate(Person& person);
@@ -164,6 +165,7 @@ class World final : private Outside {
     uint64_t after_events = 0;
     double until_passed_ms = 0;
     std::string why;
+    std::string epoch;  // the next one begins without it
   };
   Pause pause_;
   uint64_t posts_ = 0;

@@ -151,7 +151,15 @@ void World::send_publication(Person& person, uint64_t number) {
 void World::flood(Person& person) {
   if (is_calm_ || !person.was_welcomed) return;
   tally_.count(Fault::kFlood);
-  const uint64_t frames = dice_.one_in(4) ? dice_.between(100, 180) : dice_.between(10, 50);
+  pour(person, dice_.one_in(4) ? dice_.between(100, 180) : dice_.between(10, 50));
+  // Who comes back is the same user.
+  if (rules_.user_rate == 0 || person.socket == 0 || !dice_.one_in(2)) return;
+  leave(person);
+  join(person);
+  if (person.was_welcomed && person.socket != 0) pour(person, dice_.between(10, 50));
+}
+
+void World::pour(Person& person, uint64_t frames) {
   const uint32_t socket = person.socket;
   for (uint64_t i = 0; i < frames && person.socket == socket; i++) {
     if (dice_.one_in(3)) {

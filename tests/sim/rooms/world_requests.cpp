@@ -41,12 +41,13 @@ void World::request() {
       return;
     case 2: {
       asked.kind = Asked::Kind::kPublish;
-      const std::string id = dice_.one_in(2) ? "i" + std::to_string(dice_.below(20)) : "";
+      const std::string id = dice_.one_in(2) ? "i" + std::to_string(dice_.below(8)) : "";
       asked.publication = model_.publish("moderator", "", id, dice_.below(50));
       std::string operation =
           "{\"op\":\"publish\"}\n{\"content\":" + model_.publication(asked.publication).content;
       if (!id.empty()) operation += ",\"id\":\"" + id + "\"";
       ask(operation + "}", asked);
+      if (!id.empty() && dice_.one_in(2)) ask(operation + "}", asked);
       return;
     }
     case 3:
