@@ -109,6 +109,11 @@ void Model::commit_state(const std::string& row) {
   reader.sized();
   reader.varint();
   const std::string_view epoch = reader.sized();
+  for (int i = 0; i < 3; i++) reader.varint();
+  for (int i = 0; i < 2; i++) reader.u64();
+  for (int i = 0; i < 2; i++) reader.varint();
+  constexpr unsigned kUnproven = 2;
+  is_proof_stored_ = (reader.u8() & kUnproven) == 0;
   expect(reader.ok() && !epoch.empty(), "a state row that cannot be read");
   if (epoch_.empty()) {
     epoch_ = epoch;

@@ -110,9 +110,9 @@ class Model {
   [[nodiscard]] const std::string& epoch() const { return epoch_; }
   // The central store of an epoch before holds what comes up to here, and this one's need not.
   [[nodiscard]] uint64_t forgotten_through() const { return forgotten_through_; }
-  // The epoch is not one that was begun because of the central store and of which nothing is
-  // stored.
-  [[nodiscard]] bool is_epoch_proven() const { return is_epoch_proven_; }
+  // The room will know, whatever happens, that the epoch is not one which was begun because of the
+  // central store and of which that has nothing: another such one it would not begin.
+  [[nodiscard]] bool is_proof_stored() const { return is_proof_stored_; }
   // What the central store has under seqs that are other records now: of this epoch, and of the
   // one before.
   [[nodiscard]] const std::map<uint64_t, Stored>& lost() const { return lost_; }
@@ -194,6 +194,7 @@ class Model {
   bool was_conflict_told_ = false;
   bool is_epoch_proven_ = true;
   bool is_epoch_first_ = true;
+  bool is_proof_stored_ = true;
   uint64_t forgotten_through_ = 0;
   std::vector<Branch> branches_;
   std::map<uint64_t, Stored> lost_;

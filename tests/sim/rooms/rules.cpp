@@ -15,7 +15,9 @@ std::string limit_text(uint32_t rate, uint32_t burst) {
 Rules Rules::some(test::Dice& dice) {
   Rules rules;
   rules.history = static_cast<uint32_t>(dice.between(1, dice.one_in(2) ? 8 : 40));
-  rules.dedup = static_cast<uint32_t>(dice.between(3, dice.one_in(3) ? 100 : dice.one_in(2) ? 10 : 30));
+  rules.dedup = static_cast<uint32_t>(dice.between(3, dice.one_in(3)   ? 100
+                                                      : dice.one_in(2) ? 10
+                                                                       : 30));
   rules.presence = static_cast<uint32_t>(dice.below(6));
   rules.connections = static_cast<uint32_t>(dice.between(2, 8));
   if (dice.one_in(3)) {

@@ -127,9 +127,8 @@ void World::paused(uint64_t generation) {
 }
 
 void World::check_pause(const CentralRequest& request) const {
-  const bool is_meant =
-      request.generation == pause_.generation && request.events > pause_.after_events &&
-                        model_.epoch() == pause_.epoch;
+  const bool is_meant = request.generation == pause_.generation &&
+                        request.events > pause_.after_events && model_.epoch() == pause_.epoch;
   if (is_meant && request.passed_ms < pause_.until_passed_ms - 1) {
     throw Violation("a batch is sent before the end of a pause " + pause_.why);
   }
@@ -268,7 +267,7 @@ void World::set_back() {
   host_.commit();
   if (host_.has_uncommitted() || model_.epoch().empty()) return;
   if (!saved_ || saved_->model.epoch() != model_.epoch()) {
-    if (model_.is_epoch_proven()) saved_.emplace(Saved{host_.storage().image(), model_});
+    if (model_.is_proof_stored()) saved_.emplace(Saved{host_.storage().image(), model_});
     return;
   }
   say("set back to record " + std::to_string(saved_->model.seq()));
