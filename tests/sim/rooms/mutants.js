@@ -1,3 +1,5 @@
+import { LATER_MUTANTS } from "./later-mutants.js";
+
 /**
  * Bugs planted in the room, one at a time, to see that the simulator finds them: `scripts/sim --mutants`.
  *
@@ -13,7 +15,7 @@
  */
 
 /** @type {Mutant[]} */
-export const MUTANTS = [
+const FIRST_MUTANTS = [
   {
     name: "time goes back",
     about: "order",
@@ -239,3 +241,5 @@ export const MUTANTS = [
     to: "  if (alarm_at_ms_ > safety && is_paused && waits) {",
   },
 ];
+
+export const MUTANTS = [...FIRST_MUTANTS, ...LATER_MUTANTS];

@@ -141,7 +141,9 @@ void World::central_answers(const CentralRequest& request, uint32_t status,
       payload.substr(payload.find("\n\n") == 0 ? 2 : 0, 200));
   answers_++;
   const auto wait_s = json_integer(payload.substr(0, payload.find('\n')));
-  const bool is_heard = !request.is_read && request.generation == host_.generation();
+  // What is answered under an epoch before is not listened to.
+  const bool is_of_now = request.text.find(model_.epoch()) != std::string::npos;
+  const bool is_heard = !request.is_read && is_of_now && request.generation == host_.generation();
   if (is_heard && wait_s && (status == 429 || status == 503)) {
     const uint64_t seconds = std::min(*wait_s, Central::kRetryAfterSecondsMax);
     const double until_passed_ms = passed_ms_ + static_cast<double>(seconds) * 1000;
