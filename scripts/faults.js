@@ -16,6 +16,7 @@ import { thatDoNotRead } from "../tests/faults/slow-readers.js";
 import { ROOT } from "./command.js";
 import { endStartedProcesses } from "./process-tree.js";
 import { clock, Progress } from "./progress.js";
+import { faultLine, faultTable } from "./reliability-table.js";
 
 /** @typedef {import("../tests/faults/fault.js").Fault} Fault */
 
@@ -44,6 +45,7 @@ const CENTRAL_LOG = "build/faults/central.log";
  * @property {string} fault
  * @property {string} what
  * @property {number} times how often it happened
+ * @property {number} kills of processes among them
  * @property {import("../tests/faults/busy-rooms.js").Tally} tally
  * @property {{median: number, longest: number}} recoveredMs until everybody had everything again
  * @property {string[]} remarks
@@ -104,44 +106,30 @@ async function bringAbout(fault, times, seed) {
     longest: Math.round(sorted.at(-1) ?? 0),
   };
   const seconds = (performance.now() - startedMs) / 1000;
-  return { fault: name, what, times: happened, tally, recoveredMs, remarks, seconds, failure };
-}
-
-/** @param {number} value */
-const number = (value) => value.toLocaleString("en");
-
-/** @param {number} ms */
-const secondsOf = (ms) => (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
-
-/** @param {Row} row */
-function line({ what, times, tally, recoveredMs, remarks }) {
-  const { median, longest } = recoveredMs;
-  const cells = [
-    remarks.length > 0 ? `${what} (${remarks.join("; ")})` : what,
-    number(times),
-    number(tally.published),
-    number(tally.again),
-    number(tally.known),
-    number(tally.lost),
-    number(tally.twice),
-    `${secondsOf(median)} s, ${secondsOf(longest)} s`,
-  ];
-  return `| ${cells.join(" | ")} |`;
+  const kills = run.kills;
+  return {
+    fault: name,
+    what,
+    times: happened,
+    kills,
+    tally,
+    recoveredMs,
+    remarks,
+    seconds,
+    failure,
+  };
 }
 
 const { short, seed, json, names } = options();
 await mkdir(join(ROOT, "build/faults"), { recursive: true });
 const chosen = FAULTS.filter(({ name }) => names.length === 0 || names.includes(name));
-console.log(`seed ${seed}
-
-| fault | times | messages | sent again | of them stored already | lost | twice | all is back after (median, longest) |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |`);
+console.log(`seed ${seed}\n\n${faultTable([])}`);
 /** @type {Row[]} */
 const rows = [];
 for (const fault of chosen) {
   const row = await bringAbout(fault, fault.times[short ? "short" : "full"], Number(seed));
   rows.push(row);
-  console.log(line(row));
+  console.log(faultLine(row));
   if (row.failure === undefined) continue;
   console.error(`\nFAILED ${row.fault}: ${row.failure}`);
   console.error(`scripts/faults${short ? " --short" : ""} --seed ${seed} ${row.fault} repeats it;`);

@@ -3,7 +3,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "./command.js";
@@ -22,7 +21,7 @@ const FEW_MUTANTS = ["recovered over a gap", "stored frames are given again", "n
 
 /**
  * @typedef {object} Part
- * @property {string} name of its figures
+ * @property {keyof import("./reliability-table.js").Figures} name of its figures
  * @property {string} command
  * @property {string[]} full arguments
  * @property {string[]} short arguments
@@ -39,19 +38,23 @@ const PARTS = [
     name: "defences",
     command: "attacks",
     full: ["--without-defence"],
-    short: ["--without-defence", "an origin must be ours"],
+    short: ["--without-defence", "sockets of any origin"],
   },
   { name: "coverage", command: "coverage", full: [], short: [] },
 ];
 
 function options() {
   try {
-    return parseArgs({
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
       options: {
         short: { type: "boolean", default: false },
         update: { type: "boolean", default: false },
       },
-    }).values;
+    });
+    const unknown = positionals.find((name) => !PARTS.some((part) => part.name === name));
+    if (unknown !== undefined) throw new Error(`there is no part ${unknown}`);
+    return { ...values, names: positionals };
   } catch (error) {
     const { message } = /** @type {Error} */ (error);
     console.error(`error: ${message}; scripts/reliability --help says more`);
@@ -63,18 +66,22 @@ function options() {
 async function play({ name, command, full, short }, isShort) {
   const file = join(ROOT, FOLDER, `${name}.json`);
   await rm(file, { force: true });
-  const args = [...(isShort ? short : full)];
-  // Names of mutants and defences stand behind.
-  args.splice(args[0]?.startsWith("--") && args.length > 0 ? args.length : 0, 0, "--json", file);
-  console.log(`\n== scripts/${[command, ...(isShort ? short : full)].join(" ")}`);
-  const child = spawn(join(ROOT, "scripts", command), args, { cwd: ROOT, stdio: "inherit" });
+  const args = isShort ? short : full;
+  console.log(`\n== scripts/${[command, ...args].join(" ")}`);
+  const child = spawn(join(ROOT, "scripts", command), [...args, "--json", file], {
+    cwd: ROOT,
+    stdio: "inherit",
+  });
   const [code] = await once(child, "close");
+  return { isGood: code === 0, figures: await figuresOf(name) };
+}
+
+/** What a part found when it was played last; undefined if it never came so far. @param {string} name */
+async function figuresOf(name) {
   try {
-    return { isGood: code === 0, figures: JSON.parse(await readFile(file, "utf8")) };
+    return JSON.parse(await readFile(join(ROOT, FOLDER, `${name}.json`), "utf8"));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
-      return { isGood: false, figures: undefined };
-    }
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
 }
@@ -101,19 +108,21 @@ for (const [signal, exitCode] of /** @type {const} */ ([
   });
 }
 
-const { short: isShort, update: isUpdate } = options();
-const startedMs = performance.now();
+const { short: isShort, update: isUpdate, names } = options();
 await mkdir(join(ROOT, FOLDER), { recursive: true });
-/** @type {Record<string, any>} */
+/** @type {import("./reliability-table.js").Figures} */
 const figures = {};
 const bad = [];
 for (const part of PARTS) {
+  if (names.length > 0 && !names.includes(part.name)) {
+    figures[part.name] = await figuresOf(part.name);
+    continue;
+  }
   const { isGood, figures: found } = await play(part, isShort);
   figures[part.name] = found;
-  if (!isGood) bad.push(`scripts/${part.command}`);
+  if (!isGood) bad.push(part.name);
 }
-const minutes = Math.round((performance.now() - startedMs) / 60_000);
-const text = render(figures, { minutes, cores: cpus().length, date: new Date() });
+const text = render(figures);
 console.log(`\n${text}`);
 if (isUpdate && bad.length === 0) await update(text);
 if (bad.length > 0) {

@@ -20,6 +20,8 @@ export class Run {
   tally = nothing();
   /** How long it took until everybody had everything again. @type {number[]} */
   recoveredMs = [];
+  /** Processes that were killed. */
+  kills = 0;
   /** What else is worth knowing, in words. @type {string[]} */
   remarks = [];
   #onDone;

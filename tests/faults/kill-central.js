@@ -55,6 +55,7 @@ async function killOnce(run, site, rooms, room) {
   await pause(run.dice.roll(0, STORING_MS));
   const killedMs = performance.now();
   await site.central.kill();
+  run.kills++;
   site.way.meet(room, handOn);
   await pause(run.dice.roll(0, AWAY_MS_MAX));
   await site.central.start();

@@ -125,6 +125,7 @@ async function killOnce(run, site, rooms, bring, nth) {
   const letGo = await bring(site, rooms, nth);
   const killedMs = performance.now();
   await site.killEdge();
+  run.kills++;
   await rooms.fallSilent();
   await rooms.leave();
   letGo();

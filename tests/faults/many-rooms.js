@@ -25,6 +25,7 @@ export const thatNobodyComesBackTo = {
     const site = await Site.open({ centralLog: run.log });
     try {
       await site.central.kill();
+      run.kills++;
       /** @type {Used[]} */
       const rooms = [];
       while (rooms.length < run.times) {
@@ -33,6 +34,7 @@ export const thatNobodyComesBackTo = {
         run.done(rooms.length);
       }
       await site.killEdge();
+      run.kills++;
       const killedMs = performance.now();
       await site.central.start();
       await site.startEdge();
