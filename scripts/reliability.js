@@ -29,7 +29,7 @@ const FEW_MUTANTS = ["recovered over a gap", "stored frames are given again", "n
 
 /** @type {Part[]} */
 const PARTS = [
-  { name: "sim", command: "sim", full: ["--minutes", "5"], short: ["--minutes", "1"] },
+  { name: "sim", command: "sim", full: ["--minutes", "5"], short: ["--minutes", "0.1"] },
   { name: "mutants", command: "sim", full: ["--mutants"], short: ["--mutants", ...FEW_MUTANTS] },
   { name: "fuzz", command: "fuzz", full: ["--seconds", "60"], short: ["--seconds", "5"] },
   { name: "faults", command: "faults", full: [], short: ["--short"] },

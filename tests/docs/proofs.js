@@ -171,6 +171,13 @@ export const PROOFS = {
     "scripts/test sim": { suite: "sim" },
   },
   "docs/RELIABILITY.md": {
+    "scripts/reliability --update": {
+      run: [["--update", "--short sim"]],
+      says: /rooms simulated \| [\d,]+ seeds/,
+    },
+    "scripts/faults": { suite: "faults" },
+    "scripts/faults --short flush disk": { suite: "faults" },
+    "scripts/test faults": { suite: "faults" },
     "scripts/coverage": { suite: "coverage" },
     "scripts/coverage --html": { suite: "coverage" },
     "scripts/test coverage": { suite: "coverage" },
