@@ -14,7 +14,10 @@ const READERS = 10;
 
 /** Enough to fill what the systems on both ends hold for a socket, and more than a slow reader may. */
 const MESSAGE_BYTES = 60_000;
-const MESSAGES = 100;
+const UNREAD = 100;
+/** What is said when the readers have been closed. */
+const LATER = 20;
+const MESSAGES = UNREAD + LATER;
 /** More at once a client may not have on its way. */
 const AT_ONCE = 20;
 const TOO_SLOW = 4008;
@@ -51,26 +54,25 @@ async function readNothing(run, { edge, central }, count) {
   const readers = [];
   for (let n = 1; n <= count; n++) readers.push(await edge.join(room, { user: `reader-${n}` }));
   for (const { socket } of readers) socket.pause();
-  for (let seq = 1; seq <= MESSAGES; seq++) {
-    ana.send({ type: "message", id: `${seq}`, content: `${seq} ${"x".repeat(MESSAGE_BYTES)}` });
-    if (seq % AT_ONCE === 0) await ana.next("new_message", (told) => told.seq === seq);
-  }
+  await talk(ana, 1, UNREAD);
   // All are closed before they have read anything more.
   await until(
     async () => (await edge.json(`/api/rooms/${room}`)).body.connections,
     (connections) => connections === 1,
   );
+  await talk(ana, UNREAD + 1, MESSAGES);
   assert.deepEqual(seqs(ana), range(1, MESSAGES));
   for (const { socket } of readers) socket.resume();
   for (const [n, reader] of readers.entries()) {
     assert.deepEqual(await reader.closed, { code: TOO_SLOW, reason: "too slow a reader" });
     const seen = seqs(reader);
     assert.deepEqual(seen, range(1, seen.length));
+    assert.ok(seen.length <= UNREAD, "nothing is sent to whom is closed");
     const startedMs = performance.now();
     const query = { user: `reader-${n + 1}`, epoch, after: seen.length };
     const again = await edge.join(room, query);
     assert.equal(again.told[0].recovered, true);
-    if (seen.length < MESSAGES) await again.next("new_message", ({ seq }) => seq === MESSAGES);
+    await again.next("new_message", ({ seq }) => seq === MESSAGES);
     assert.deepEqual([...seen, ...seqs(again)], range(1, MESSAGES));
     run.recoveredMs.push(performance.now() - startedMs);
     await again.close();
@@ -81,6 +83,14 @@ async function readNothing(run, { edge, central }, count) {
   run.tally.lost += MESSAGES - new Set(stored).size;
   run.tally.twice += stored.length - new Set(stored).size;
   await ana.close();
+}
+
+/** @param {Client} client @param {number} first @param {number} last */
+async function talk(client, first, last) {
+  for (let seq = first; seq <= last; seq++) {
+    client.send({ type: "message", id: `${seq}`, content: `${seq} ${"x".repeat(MESSAGE_BYTES)}` });
+    if (seq % AT_ONCE === 0) await client.next("new_message", (told) => told.seq === seq);
+  }
 }
 
 /** @param {Client} client */
