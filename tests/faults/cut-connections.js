@@ -1,6 +1,7 @@
 // Connections are cut: after any byte in either direction, in the handshake, in the welcome, at any
 // moment. Whoever is cut off comes back.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { STORE_PATIENCE_MS, until } from "../edge/harness.js";
 import { anyFate } from "../edge/member.js";
 import { BusyRooms } from "./busy-rooms.js";
@@ -15,6 +16,10 @@ const AWAY_MS_MAX = 50;
 /** Small enough for some to come back to a room that cannot recover them. */
 const VARS = { HISTORY_SIZE: "50" };
 
+/** What each member meets, again and again: a fate may pass by one that is away just then. */
+const FATES = 5;
+const STORM_MS = 250;
+
 /** @type {Fault} */
 export const ofAnybody = {
   name: "cuts",
@@ -26,13 +31,11 @@ export const ofAnybody = {
       for (let before = 0; before < run.times; ) {
         const rooms = await BusyRooms.open(site, run.dice, ROOMS);
         const wanted = Math.min(CUTS_A_ROOM, run.times - before);
-        for (const member of rooms.members) {
-          member.meet(Array.from({ length: wanted }, () => anyFate(run.dice, AWAY_MS_MAX)));
-        }
         rooms.speak();
         await until(
           async () => {
             run.done(before + Math.min(rooms.lostConnections, wanted));
+            await storm(rooms, run.dice);
             return rooms.lostConnections;
           },
           (lost) => lost >= wanted,
@@ -51,3 +54,11 @@ export const ofAnybody = {
     }
   },
 };
+
+/** @param {BusyRooms} rooms @param {import("../edge/dice.js").Dice} dice */
+async function storm({ members }, dice) {
+  for (const member of members) {
+    member.meet(Array.from({ length: FATES }, () => anyFate(dice, AWAY_MS_MAX)));
+  }
+  await pause(STORM_MS);
+}
