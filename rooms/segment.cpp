@@ -52,7 +52,7 @@ bool decode_segment_head(std::string_view bytes, SegmentHead& head) {
     head.hashes.reserve(static_cast<size_t>(head.count));
     for (uint64_t i = 0; i < head.count; i++) head.hashes.push_back(reader.u64());
   }
-  return reader.ok() && reader.at_end();
+  return reader.at_end();
 }
 
 void SegmentIndex::restore(const std::vector<SegmentEntry>& stored) {

@@ -185,10 +185,11 @@ void Mailboxes::plan_key(LimitKey& key, double now_ms) {
   KeySharing& sharing = *key.sharing;
   if (!sharing.hash.empty()) {
     plan_report(key, now_ms);
-  } else if (now_ms - sharing.hash_asked_ms >= kKvPatienceMs) {
-    sharing.hash_asked_ms = now_ms;
-    open(KvOperationType::kHash, key, sharing.text, now_ms);
+    return;
   }
+  // look_at() notes no key that has just asked.
+  sharing.hash_asked_ms = now_ms;
+  open(KvOperationType::kHash, key, sharing.text, now_ms);
 }
 
 std::string Mailboxes::name(const LimitKey& key, Errand errand, uint32_t index,

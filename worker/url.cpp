@@ -32,7 +32,8 @@ int escaped_byte(std::string_view text) {
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-constexpr char upper(char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 32) : c; }
+// Of a hexadecimal digit.
+constexpr char upper(char c) { return c >= 'a' ? static_cast<char>(c - 32) : c; }
 
 }  // namespace
 

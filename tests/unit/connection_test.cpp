@@ -79,6 +79,14 @@ TEST_CASE("an attachment that is cut, goes on or is of another version is refuse
     CHECK_FALSE(decode_attachment(cut.view(), got));
   }
   CHECK_FALSE(decode_attachment(whole + "x", got));
+  // An access that nobody can have.
+  for (int access = 0; access < 256; access++) {
+    std::string other = whole;
+    other[1] = static_cast<char>(access);
+    const bool is_one = access >= static_cast<int>(edgeroom::Access::kRead) &&
+                        access <= static_cast<int>(edgeroom::Access::kModerate);
+    CHECK(decode_attachment(other, got) == is_one);
+  }
   whole[0]++;
   CHECK_FALSE(decode_attachment(whole, got));
 }

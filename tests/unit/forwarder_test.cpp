@@ -766,6 +766,64 @@ TEST_CASE("replay: letters that the endpoint fails on do not hold up the others 
   CHECK(replays < 60);
 }
 
+TEST_CASE("replay: letters go again at once by the clock that was corrected, but once") {
+  Bench bench;
+  for (const uint64_t seq : {1, 2}) bench.letters.add(seq, "X");
+  bench.forwarder.restore(9, {}, kStartMs);
+  bench.forwarder.replay();
+  bench.answer(bench.start(), 401, "", "", "Fri, 15 Jan 2027 08:10:00 GMT");
+  CHECK(bench.wait_ms() <= 0);
+  CHECK_FALSE(bench.forwarder.blocked());
+  CHECK(bench.forwarder.clock_offset_ms() > 599'000);
+  bench.answer(bench.start(), 401, "", "", "Fri, 15 Jan 2027 08:10:00 GMT");
+  CHECK(bench.last == 2);  // whole as it was
+  CHECK(bench.forwarder.blocked());
+  CHECK(bench.wait_ms() >= kBackoffCapMs / 2);
+  bench.now_ms += bench.wait_ms();
+  bench.store(bench.start(), 1, 2);
+  CHECK(bench.letters.all().empty());
+  CHECK_FALSE(bench.forwarder.blocked());
+}
+
+TEST_CASE("replay: while the endpoint fails, letters and the records that it fails on take turns") {
+  Bench bench;
+  bench.letters.add(1, "X");
+  bench.forwarder.restore(9, {}, kStartMs);
+  bench.append(10);
+  bench.answer(bench.start(), 200, results(10, 10, "retry"));
+  bench.forwarder.replay();
+  std::string turns;
+  for (int i = 0; i < 8; i++) {
+    bench.now_ms += 2 * kBackoffCapMs;
+    const uint32_t attempt = bench.start();
+    turns.push_back(bench.first == 1 ? 'L' : 'R');
+    bench.answer(attempt, 200, results(bench.first, bench.last, "retry"));
+  }
+  CHECK(turns == "LRLRLRLR");
+}
+
+TEST_CASE("replay: a letter that a batch brought home is none that the replay could still refuse") {
+  // After a restart it is above the watermark, and so in both.
+  for (const uint32_t status : {413U, 400U}) {
+    CAPTURE(status);
+    Bench bench;
+    bench.letters.add(2, "X");
+    bench.forwarder.restore(1, {}, kStartMs);
+    bench.forwarder.replay();
+    const uint32_t replayed = bench.start();
+    CHECK(bench.first == 2);
+    bench.append(3);
+    const uint32_t batch = bench.start();
+    CHECK(bench.store(batch, 2, 3).stored_letters == std::vector<uint64_t>{2});
+    CHECK(bench.forwarder.replaying() == 0);
+    bench.answer(replayed, status, kOurRefusal);
+    CHECK(bench.letters.all().empty());
+    CHECK(bench.forwarder.replaying() == 0);
+    CHECK(bench.forwarder.confirmed() == 3);
+    CHECK(std::isinf(bench.forwarder.deadline_ms()));
+  }
+}
+
 TEST_CASE("replay: an endpoint that refuses everything stays blocked") {
   Bench bench;
   bench.append(5);

@@ -257,6 +257,40 @@ TEST_CASE("poll: the last vote of a user counts, from whatever connection") {
   CHECK(ask_tally(room, ana)["votes"] == json({0, 1, 1}));
 }
 
+TEST_CASE("poll: a vote under the poll's own name is a vote, and ends nothing") {
+  RoomHarness room({}, poll());
+  const uint32_t ana = room.join(",\"user\":\"ana\"");
+  cast(room, ana, "red");
+  const std::string as_poll = R"({"op":"publish"})"
+                              "\n"
+                              R"({"user":"poll","content":)";
+  CHECK(room.request_and_turn(as_poll + R"({"vote":"blue"}})").status == 201);
+  CHECK(room.request(as_poll + R"({"result":{"tally":[9]}}})").status == 422);
+  const json tally = ask_tally(room, ana);
+  CHECK(tally["votes"] == json({1, 1, 0}));
+  CHECK(tally["closed"] == false);
+  const std::string before = digest(room);
+  room.wake();
+  CHECK(digest(room) == before);
+}
+
+TEST_CASE("poll: moderation is no vote, and takes none back") {
+  RoomHarness room({}, poll());
+  const uint32_t ana = room.join(",\"user\":\"ana\"");
+  cast(room, ana, "red");
+  for (const char* action : {"mute", "kick", "ban"}) {
+    CHECK(room.request("{\"op\":\"moderate\"}\n{\"action\":\"" + std::string(action) +
+                       "\",\"user\":\"ana\"}")
+              .status < 300);
+    room.turn();
+  }
+  const uint32_t bob = room.join(",\"user\":\"bob\"");
+  CHECK(ask_tally(room, bob)["votes"] == json({1, 0, 0}));
+  const std::string before = digest(room);
+  room.wake();
+  CHECK(digest(room) == before);
+}
+
 TEST_CASE("poll: deleting the vote that counts takes it back, and the one before stays gone") {
   RoomHarness room({}, poll());
   const uint32_t ana = room.join(",\"user\":\"ana\"");

@@ -83,6 +83,34 @@ TEST_CASE("a record is read as it was written") {
   CHECK(reader.at_end());
 }
 
+TEST_CASE("a record with names longer than any of ours is written and told like the others") {
+  const std::string name(2000, 'n');
+  std::vector<Record> records(4, message());
+  records[0].user = name;
+  records[0].id = {};
+  records[1].user = name;
+  records[2].conn = name;
+  records[2].id = {};
+  records[3].id = name;
+  for (const Record& record : records) {
+    const std::string bytes = encoded(record);
+    CHECK(bytes.size() <= edgeroom::encoded_bytes_max(record));
+    ByteReader reader(bytes);
+    Record got;
+    REQUIRE(decode_record(reader, 41, kSegmentTs, got));
+    CHECK(reader.at_end());
+    check_same(got, record);
+    Record clean = record;
+    if (clean.user != name) clean.user = "ana";
+    if (clean.id != name) clean.id = {};
+    std::string told;
+    append_client_json(told, clean);
+    CHECK(told.find("\"user\":\"" + std::string(clean.user) + "\"") != std::string::npos);
+    CHECK(told.find("\"content\":" + std::string(clean.content)) != std::string::npos);
+    CHECK((told.find("\"id\":") != std::string::npos) == !clean.id.empty());
+  }
+}
+
 TEST_CASE("the stored form is the one that the header states") {
   Record record;
   record.ts = kSegmentTs + 128;

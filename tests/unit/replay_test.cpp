@@ -19,6 +19,7 @@
 #include "base/hex.h"
 #include "base/siphash.h"
 #include "rooms/log_text.h"
+#include "tests/unit/log_sum.h"
 #include "tests/unit/room_harness.h"
 #include "tools/replay/file_source.h"
 #include "tools/replay/words.h"
@@ -85,8 +86,10 @@ struct Run {
 };
 
 // What scripts/replay does with a log. `commands`: what is typed on the terminal, if there is one.
+// `at_break`: what befalls the file meanwhile, with --debugger.
 Run run(std::string_view log, std::vector<std::string_view> arguments = {},
-        const char* commands = nullptr, bool colour = false) {
+        const char* commands = nullptr, bool colour = false,
+        const std::function<void(const std::string& file)>& at_break = {}) {
   const TemporaryFile file(log);
   arguments.push_back(file.name());
   const auto options = parse_options(arguments);
@@ -98,8 +101,9 @@ Run run(std::string_view log, std::vector<std::string_view> arguments = {},
   Scene scene;
   scene.screen = {out.get(), options.value().width.value_or(100), colour};
   scene.errors = errors.get();
-  scene.debugger = [&ended](const Record& record, std::string_view /*line*/) {
+  scene.debugger = [&](const Record& record, std::string_view /*line*/) {
     ended.debugged.push_back(record.seq);
+    if (at_break) at_break(file.name());
   };
   if (commands != nullptr) {
     std::fputs(commands, typed.get());
@@ -132,6 +136,19 @@ std::string small_log() {
   room.turn();
   room.now_ms += 7'200'000;
   room.frame(bob, R"({"type":"message","content":{"seq":1,"records":[{"seq":2}]}})");
+  room.turn();
+  return room.whole(R"({"op":"log"})").body;
+}
+
+// So many messages of so many bytes, each this long after the one before.
+std::string large_log(int messages, double apart_ms, size_t bytes = 60'000) {
+  RoomHarness room(edgeroom::test::quiet_settings());
+  const uint32_t ana = room.join(",\"user\":\"ana\"");
+  for (int i = 0; i < messages; i++) {
+    room.now_ms += apart_ms;
+    room.frame(ana, R"({"type":"message","content":")" + std::string(bytes, 'x') + "\"}");
+    if (apart_ms > 0) room.turn();
+  }
   room.turn();
   return room.whole(R"({"op":"log"})").body;
 }
@@ -275,6 +292,11 @@ TEST_SUITE("replay") {
     const Run debugged = run(small_log(), {"--break=2,5", "--debugger"});
     CHECK(debugged.code == 0);
     CHECK(debugged.debugged == std::vector<uint64_t>{2, 5});
+    // Where there is somebody to ask, the debugger asks him.
+    const Run asked = run(small_log(), {"--break=2,5", "--debugger"}, "quit\n");
+    CHECK(asked.code == 0);
+    CHECK(asked.debugged == std::vector<uint64_t>{2, 5});
+    CHECK(asked.out.find("(replay)") == std::string::npos);
   }
 
   TEST_CASE("somebody steps through") {
@@ -440,6 +462,97 @@ TEST_SUITE("replay") {
     const Run ended = run(log, {"--var=HISTORY_SIZE:3"});
     CHECK_MESSAGE(ended.code == 0, last_line(ended.out));
     CHECK(ended.out.find(", over seq 1\n") != std::string::npos);
+  }
+
+  TEST_CASE("a log larger than a turn, a page and what waits to be compared may be") {
+    // All in one millisecond: no time passes that would end a turn.
+    const std::string log = large_log(60, 0);
+    REQUIRE(log.size() > 3'000'000);
+    Run ended = run(log, {"--effects=none"});
+    CHECK_MESSAGE(ended.code == 0, last_line(ended.out));
+    CHECK(last_line(ended.out).find("replayed 60 records, state ") == 0);
+    ended = run(large_log(60, 1000), {"--effects=none"});
+    CHECK_MESSAGE(ended.code == 0, last_line(ended.out));
+  }
+
+  TEST_CASE("a page reaches as far back as the room holds: there is no central API to ask") {
+    const std::string log = large_log(40, 400'000, 10);
+    const Run ended =
+        run(log, {"--var=HISTORY_SIZE:3", "--var=DEDUP_MAX:1", "--break=40", "--effects=none"},
+            "history 100\ncontinue\n");
+    CHECK_MESSAGE(ended.code == 0, last_line(ended.out));
+    const size_t from = ended.out.find("(replay) ");
+    const size_t to = ended.out.find("(replay) ", from + 1);
+    REQUIRE(to != std::string::npos);
+    const auto page = lines_of(std::string_view(ended.out).substr(from, to - from));
+    CHECK(page.size() >= 3);
+    CHECK(page.size() < 39);
+    CHECK(page.back().find("39  ") == 0);
+  }
+
+  TEST_CASE("of many differences the first are shown, and all are counted") {
+    auto lines = lines_of(large_log(8, 1000, 10));
+    for (size_t i = 1; i <= 7; i++) {
+      std::string more = lines[i].substr(0, lines[i].find(",\"sum\":")) + ",\"mood\":\"sad\"";
+      lines[i] = more + ",\"sum\":\"" + hex_u64(siphash({}, more)) + "\"}";
+    }
+    const Run ended = run(joined(lines), {"--effects=none"});
+    CHECK(ended.code == 1);
+    size_t shown_differences = 0;
+    for (const std::string& line : lines_of(ended.out)) {
+      if (line.find("DIFFERS  ") == 0) shown_differences++;
+    }
+    CHECK(shown_differences == 5);
+    CHECK(last_line(ended.out).find(": 7 differences") != std::string::npos);
+  }
+
+  TEST_CASE("a log that is changed or cut while it is replayed ends the replay, which says so") {
+    const std::string log = large_log(60, 1000);
+    const auto change = [](const std::string& name) {
+      const File file(std::fopen(name.c_str(), "r+b"));
+      REQUIRE(file);
+      std::fseek(file.get(), 1'000'000, SEEK_SET);
+      std::fputs("changed", file.get());
+    };
+    const size_t line_end = log.find('\n', 1'000'000) + 1;
+    const auto cut = [line_end](const std::string& name) {
+      CHECK(truncate(name.c_str(), static_cast<off_t>(line_end)) == 0);
+    };
+    for (const bool is_cut : {false, true}) {
+      CAPTURE(is_cut);
+      const std::function<void(const std::string&)> at_break =
+          is_cut ? std::function<void(const std::string&)>(cut) : change;
+      const std::string fault =
+          is_cut ? "stopped at seq 17: the log cannot be read any more"
+                 : "stopped at seq 16: line 18 was changed while it was replayed";
+      const std::string replayed = is_cut ? "17" : "16";
+      const Run ended = run(log, {"--break=2", "--debugger"}, nullptr, false, at_break);
+      CHECK(ended.code == 1);
+      CHECK(ended.out.find("\n" + fault + "\n") != std::string::npos);
+      CHECK(last_line(ended.out) == "replayed " + replayed + " records, and then no more");
+      const Run machine = run(log, {"--break=2", "--debugger", "--json"}, nullptr, false, at_break);
+      CHECK(machine.code == 1);
+      const json end = json::parse(last_line(machine.out));
+      CHECK(end["fault"] == fault);
+      CHECK(end["as_recorded"] == false);
+    }
+  }
+
+  TEST_CASE("a snapshot of another kind of room is named, though the header says this one's") {
+    RoomHarness room(edgeroom::test::quiet_settings());
+    const uint32_t bob = room.join(R"(,"user":"bob","role":"moderator")");
+    for (uint32_t i = 0; i < 40; i++) {
+      room.frame(bob, R"({"type":"moderation","action":"unmute","user":"eve"})");
+      room.turn();
+    }
+    const std::string log = room.whole(R"({"op":"log"})").body;
+    std::string header = edgeroom::test::unsummed(lines_of(log)[0]);
+    const size_t at = header.find("0463686174");  // "chat", and how long it is
+    REQUIRE(at != std::string::npos);
+    header.replace(at, 10, "0463687574");
+    const Run ended = run(with_line(log, 0, edgeroom::test::summed(header)));
+    CHECK(ended.code == 2);
+    CHECK(ended.errors == "error: FILE: line 1: \"snapshot\" is no state of a room of kind chat\n");
   }
 
   TEST_CASE("a file that is not there, or no file, is named") {
@@ -615,6 +728,38 @@ TEST_SUITE("replay") {
     const Run machine = run(log, {"--json", "--state"});
     CHECK(machine.code == 0);
     CHECK(machine.out.find("null") != std::string::npos);
+  }
+
+  TEST_CASE("records that the snapshot holds already leave its state as it is, and it is said") {
+    RoomHarness room(edgeroom::test::quiet_settings());
+    const uint32_t bob = room.join(R"(,"user":"bob","role":"moderator")");
+    for (uint32_t i = 0; i < 40; i++) {
+      room.frame(bob,
+                 R"({"type":"moderation","action":"mute","user":"u-)" + std::to_string(i) + "\"}");
+      room.turn();
+    }
+    const std::string log = room.whole(R"({"op":"log"})").body;
+    const auto header = edgeroom::parse_log_header(lines_of(log)[0]);
+    REQUIRE(header.ok());
+    const uint64_t through = header.value().snapshot_through;
+    REQUIRE(header.value().first == 1);
+    REQUIRE(through > 1);
+    REQUIRE(through < 40);
+    const Run ended = run(log, {"--state", "--effects=none", "--break=2"});
+    CHECK_MESSAGE(ended.code == 0, last_line(ended.out));
+    const std::string of_snapshot = ", the snapshot's, after seq " + std::to_string(through);
+    size_t told = 0;
+    for (const std::string& line : lines_of(ended.out)) {
+      if (line.find(of_snapshot) != std::string::npos) told++;
+    }
+    CHECK(told == 2);  // at the beginning, and at the break
+    size_t held = 0;
+    for (const std::string& line : lines_of(ended.out)) {
+      if (line.find(", unchanged (the snapshot's: it holds this record)") != std::string::npos) {
+        held++;
+      }
+    }
+    CHECK(held == through);
   }
 
   TEST_CASE("colours are all that a terminal with colours has beside") {

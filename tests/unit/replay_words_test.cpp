@@ -10,12 +10,15 @@
 #include "rooms/dead_letters.h"
 #include "rooms/effects.h"
 #include "rooms/log.h"
+#include "rooms/room_state.h"
+#include "tests/unit/test_behaviours.h"
 #include "tools/replay/effect_words.h"
 #include "tools/replay/host.h"
 #include "tools/replay/json_view.h"
 #include "tools/replay/options.h"
 #include "tools/replay/prompt.h"
 #include "tools/replay/record_words.h"
+#include "tools/replay/state_view.h"
 #include "tools/replay/text_view.h"
 #include "tools/replay/words.h"
 
@@ -93,8 +96,53 @@ TEST_SUITE("replay words") {
       }
     }
     CHECK(shown(std::string(1000, 'x'), 10) == "xxxxxxxxx\xE2\x80\xA6");
+    CHECK(shown(std::string(1000, 'x') + "\n", 0) == std::string(1000, 'x') + "\\u000a");
     CHECK(right("7", 3) == "  7");
     CHECK(right("1234", 3) == "1234");
+  }
+
+  TEST_CASE("what has no name is told by its number") {
+    CHECK(effect_name(1) == "send");
+    CHECK(effect_name(0) == "0");
+    CHECK(effect_name(99) == "99");
+    CHECK(event_name(static_cast<edgeroom::EventType>(99)) == "99");
+    CHECK(status_name(-5) == "corrupt");
+    CHECK(status_name(-6) == "6");
+    CHECK(status_name(0) == "0");
+  }
+
+  TEST_CASE("the seqs of a batch are those of all its records, or none") {
+    CHECK(batch_seqs(R"({"records":[]})") == std::vector<uint64_t>{});
+    CHECK(batch_seqs(R"({"v":1,"records":[{"seq":7},{"user":"a","seq":9}]})") ==
+          std::vector<uint64_t>{7, 9});
+    for (const char* bad :
+         {"", "[]", "{}", R"({"records":[{"seq":7},{"user":"a"}]})", R"({"records":{"seq":7}})",
+          R"({"records":[7]})", R"({"records":[{"seq":"7"}]})", R"({"records":[{"seq":7}]}x)"}) {
+      CAPTURE(bad);
+      CHECK_FALSE(batch_seqs(bad));
+    }
+  }
+
+  TEST_CASE("bytes that are no text are shown as bytes, each by itself") {
+    CHECK(visible("a\x80\xc1\xbfz") == "a\\x80\\xc1\\xbfz");
+    CHECK(visible("\xf5\x80\x80\x80") == "\\xf5\\x80\\x80\\x80");
+    CHECK(visible("\xe4\xbd(") == "\\xe4\\xbd(");  // cut in the middle
+    CHECK(visible("\xe4\xbd") == "\\xe4\\xbd");
+  }
+
+  TEST_CASE("what a kind of room has saved is shown by its bytes, as far as they are few") {
+    edgeroom::RoomState state(edgeroom::test::make_clerk());
+    StateView view = look_at(state);
+    CHECK(view.kind == "clerk");
+    REQUIRE_FALSE(view.own.empty());
+    CHECK(state_lines(view) ==
+          std::vector<std::string>{
+              "nobody is banned or muted",
+              "clerk     " + count_of(view.own.size(), "byte") + " " + quoted(view.own)});
+    view.own = std::string(257, 'x');
+    CHECK(state_lines(view)[1] == "clerk     257 bytes \"" + std::string(256, 'x') + "\"...");
+    view.own.clear();
+    CHECK(state_lines(view).size() == 1);
   }
 
   TEST_CASE("a record is one row") {

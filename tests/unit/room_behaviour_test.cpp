@@ -360,3 +360,57 @@ TEST_CASE("what a behaviour does not say is what chat does") {
   REQUIRE(frames.size() == 1);
   CHECK_FALSE(contains(frames[0], "\"type\":\"event\""));
 }
+
+TEST_CASE("what is to be told at the end of the turn outlives a trap, told to whom else it was") {
+  Office office;
+  office.event("bell");
+  // The sender has his answer at once, which is no reason to forget the frame.
+  CHECK(office.room.order.back() == "keep");
+  CHECK(contains(office.room.text(office.ana), "\"name\":\"rung\""));
+  office.room.turn();
+  CHECK(contains(office.room.text(office.ana), own_event("bell", "0")));
+}
+
+TEST_CASE("events that fill a turn end it, and what was said before is told before") {
+  Office office;
+  const auto bob = office.room.join(",\"user\":\"bob\"");
+  office.room.turn();
+  office.room.take(bob);
+  const std::string content = "\"" + std::string(60'000, 'x') + "\"";
+  int events = 0;
+  std::vector<std::string> told;
+  while (told.empty()) {
+    REQUIRE(++events < 100);
+    office.event("typing", content);
+    told = office.room.take(bob);
+  }
+  size_t bytes = 0;
+  for (const std::string& frame : told) bytes += frame.size();
+  CHECK(bytes > edgeroom::kPendingBytesMax);
+  CHECK(bytes < edgeroom::kPendingBytesMax + 2 * content.size());
+  // Nothing of it is told a second time.
+  office.room.turn();
+  CHECK_FALSE(contains(office.room.text(bob), "typing"));
+}
+
+TEST_CASE("a room that wakes for its kind in the middle of a pause sets that alarm once") {
+  Office office;
+  constexpr double kWakeMs = 200'000;
+  office.room.publish(office.ana, R"({"wake_in":200000})");
+  const double deadline_ms = office.room.now_ms + kWakeMs;
+  office.room.until_attempt();
+  office.room.answer(429, "", "300");
+  office.room.turn();
+  REQUIRE(office.room.alarm_at_ms);
+  CHECK(*office.room.alarm_at_ms == deadline_ms);
+  office.room.alarm_at_ms.reset();
+  for (int i = 0; i < 3; i++) {
+    office.room.now_ms += 1000;
+    office.room.frame(office.ana, "{\"type\":\"presence\"}");
+  }
+  CHECK_FALSE(office.room.alarm_at_ms);  // it is set
+  office.room.now_ms = deadline_ms;
+  REQUIRE_FALSE(office.room.event(edgeroom::EventType::kAlarm));
+  office.room.turn();
+  CHECK(contains(office.room.text(office.ana), "\"content\":\"time\""));
+}

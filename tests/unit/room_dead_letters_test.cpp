@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/bytes.h"
 #include "rooms/dead_letters.h"
 #include "rooms/limits.h"
 #include "tests/unit/room_harness.h"
@@ -470,6 +471,46 @@ TEST_CASE("a pause that was stored by a clock that was wrong ends, however often
   }
   CHECK_FALSE(room.attempts.empty());
   CHECK(room.now_ms - jumped_ms <= 2 * edgeroom::kRetryAfterMaxMs);
+}
+
+TEST_CASE("dead letters of which a row of an earlier version tells are sent once more") {
+  // Up to version 2 they stood in the state row, without their content; version 1 had no pause.
+  for (const int version : {1, 2}) {
+    for (const bool has_dead : {true, false}) {
+      CAPTURE(version);
+      CAPTURE(has_dead);
+      RoomHarness room(quiet_settings());
+      with_dead(room, 4, {});
+      room.now_ms += 10'000;
+      room.timer();
+      const std::string row = room.storage.state.at(0);
+      edgeroom::ByteReader reader(row);
+      reader.u8();
+      reader.sized();   // the room
+      reader.varint();  // its generation
+      reader.sized();   // the epoch
+      for (int i = 0; i < 3; i++) reader.varint();
+      for (int i = 0; i < 2; i++) reader.u64();
+      REQUIRE(reader.ok());
+      std::string old = static_cast<char>(version) + row.substr(1, reader.position() - 1);
+      const std::string dead =
+          has_dead ? std::string("\x02\x03\x01Y\x02\x01X", 7) : std::string(1, '\0');
+      old += dead;
+      if (version == 2) old += std::string(5, '\0');
+      room.attempts.clear();
+      for (size_t size = 1; size < old.size(); size++) {
+        room.storage.state[0] = old.substr(0, size);
+        CHECK(room.try_wake() == edgeroom::RoomStatus::kCorrupt);
+      }
+      room.storage.state[0] = old;
+      REQUIRE_FALSE(room.try_wake());
+      CHECK(contains(state(room), has_dead ? R"("confirmed":1,)" : R"("confirmed":4,)"));
+      CHECK(contains(state(room), R"("dead":0)"));
+      room.confirm_all();
+      CHECK(contains(state(room), R"("confirmed":4,)"));
+      CHECK(room.attempts.empty());
+    }
+  }
 }
 
 TEST_CASE("that forwarding works again is told by another instance, too") {

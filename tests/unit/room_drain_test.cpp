@@ -158,3 +158,22 @@ TEST_CASE("of three drains each has its time, and none is forgotten for another"
     CHECK(room.closed.count(handles[i]) == 1);
   }
 }
+
+TEST_CASE("handles have no order: the next to be closed is who was asked first") {
+  RoomHarness room;
+  const double first_ms = room.now_ms;
+  constexpr const char* kConnect = R"({"op":"connect","room":"lobby"})";
+  const std::vector<uint32_t> handles = {50, 40, 45, 30};
+  for (const uint32_t handle : handles) {
+    REQUIRE_FALSE(room.event(edgeroom::EventType::kConnect, handle, 0, kConnect));
+    drain(room);
+    room.now_ms += 100;
+  }
+  room.now_ms = first_ms;
+  for (size_t i = 0; i < handles.size(); i++) {
+    room.now_ms = first_ms + edgeroom::kDrainMs + 100.0 * static_cast<double>(i);
+    REQUIRE_FALSE(room.event(edgeroom::EventType::kTimer));
+    CHECK(room.closed.size() == i + 1);
+    CHECK(room.closed.count(handles[i]) == 1);
+  }
+}

@@ -120,7 +120,9 @@ void RoomHarness::apply(const EffectList& effects) {
         answers_[effect.target].body += data;
         answers_[effect.target].next = effects.extra(effect);
         break;
-      case EffectType::kFetch: fetches.push_back({effect.target, data, {}}); break;
+      case EffectType::kFetch:
+        fetches.push_back({effect.target, data, std::string(effects.extra(effect))});
+        break;
       case EffectType::kVerifyToken: verifications.emplace_back(effect.target, data); break;
       case EffectType::kAttach: attachments_[effect.target] = data; break;
       case EffectType::kKeepFrame: order.emplace_back("keep"); break;

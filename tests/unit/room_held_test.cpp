@@ -5,11 +5,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "rooms/limits.h"
+#include "rooms/log_text.h"
 #include "tests/unit/log_sum.h"
 #include "tests/unit/room_harness.h"
 
@@ -174,6 +176,50 @@ TEST_CASE("a held room for which nothing waits sets no alarm, and one that canno
   CHECK(has_alarm(Held(room, corrupt(EventType::kRestoreState, 0))));
   CHECK(has_alarm(Held(room, corrupt(EventType::kRestoreSegment, 0))));
   CHECK(has_alarm(Held(room, corrupt(EventType::kRestored, 0))));
+}
+
+TEST_CASE(
+    "a held room in which dead letters are to go again sets an alarm, though all is confirmed") {
+  RoomHarness room;
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.publish(ana, "1");
+  room.until_attempt();
+  room.answer(200, R"({"v":1,"room":"lobby","epoch":")" + room.epoch() +
+                       R"(","results":[{"seq":1,"status":"rejected","code":"INVALID"}]})");
+  room.turn();
+  const auto sets_alarm = [](const Held& held) {
+    const auto& all = held.effects().records();
+    return std::any_of(all.begin(), all.end(),
+                       [](const Effect& each) { return Held::is(each, EffectType::kAlarm); });
+  };
+  room.confirm_all();
+  REQUIRE(json::parse(room.request(kState).body)["confirmed"] == 1);
+  CHECK_FALSE(sets_alarm(Held(room, trap_on(1))));
+  room.request("{\"op\":\"replay\"}");
+  room.answer(503, "");
+  CHECK(sets_alarm(Held(room, trap_on(1))));
+}
+
+TEST_CASE("a held room tells an operator's collector that it is one, and what waits in it") {
+  RoomHarness room;
+  live(room);
+  const std::string metrics = "{\"op\":\"metrics\",\"room\":\"lobby\"}";
+  CHECK(room.request(metrics).body.find("edgeroom_room_held{room=\"lobby\"} 0\n") !=
+        std::string::npos);
+  Held held(room, trap_on(2));
+  held.give(EventType::kRequest, 1, 0, metrics);
+  const auto& all = held.effects().records();
+  REQUIRE(all.size() == 1);
+  REQUIRE(Held::is(all[0], EffectType::kRespond));
+  CHECK(all[0].value == 200);
+  CHECK(held.effects().extra(all[0]) == "text/plain; version=0.0.4; charset=utf-8");
+  const std::string body(held.effects().data(all[0]));
+  for (const char* line :
+       {"room_held{room=\"lobby\"} 1\n", "room_seq{room=\"lobby\"} 3\n",
+        "room_confirmed{room=\"lobby\"} 0\n", "outbox_pending{room=\"lobby\"} 3\n",
+        "room_connections{room=\"lobby\"} 0\n"}) {
+    CHECK_MESSAGE(body.find("\nedgeroom_" + std::string(line)) != std::string::npos, line);
+  }
 }
 
 TEST_CASE("a held room tells its state and refuses all else") {
@@ -389,6 +435,11 @@ TEST_CASE("a list of skipped records that cannot be read is not taken for an emp
   CHECK(room.try_wake() == RoomStatus::kCorrupt);
   room.storage.state[edgeroom::kSkippedRow] = std::string("\x01\x01\x02\x05\x02", 5);
   CHECK(room.try_wake() == RoomStatus::kCorrupt);
+  for (const std::string& bad : {std::string("\x02\x01\x01\x02", 4), std::string("\x01\x01\x01", 3),
+                                 std::string("\x01\x01\x01\x02\x00", 5)}) {
+    room.storage.state[edgeroom::kSkippedRow] = bad;
+    CHECK(room.try_wake() == RoomStatus::kCorrupt);
+  }
   room.storage.state[edgeroom::kSkippedRow] = std::string("\x01\x01\x01\x02", 4);
   CHECK_FALSE(room.try_wake());
   CHECK_FALSE(eve_is_muted(room));
@@ -434,6 +485,37 @@ TEST_CASE("a log's header with skipped records that are none is refused") {
   }
 }
 
+TEST_CASE("a log's header skips records after its snapshot alone, and tells of all of them") {
+  RoomHarness room;
+  const auto ana = room.join(",\"user\":\"ana\",\"role\":\"moderator\"");
+  for (uint32_t i = 0; i <= edgeroom::kReplaySegmentsMax + 3; i++) {
+    room.frame(ana, "{\"type\":\"moderation\",\"action\":\"unmute\",\"user\":\"bob\"}");
+    room.turn();
+  }
+  const std::string log = room.whole(kLog).body;
+  const std::string header = unsummed(log.substr(0, log.find('\n')));
+  const uint64_t through = json::parse(header)["snapshot"]["through"];
+  REQUIRE(through > 0);
+  const auto refused = [&header](const std::vector<uint64_t>& skipped) {
+    std::string changed = header;
+    changed.insert(changed.size() - 1, ",\"skipped\":" + json(skipped).dump());
+    RoomHarness copy;
+    return copy.event(EventType::kImport, 0, 0, summed(changed)).has_value();
+  };
+  CHECK(refused({through}));
+  CHECK(refused({through, through + 1}));
+  CHECK_FALSE(refused({through + 1}));
+  for (const uint64_t seq : {through + 1, through + 3}) {
+    Held(room, trap_on(seq))
+        .give(EventType::kRequest, 1, 0, skip("{\"seq\":" + std::to_string(seq) + "}"));
+  }
+  REQUIRE_FALSE(room.try_wake());
+  const std::string again = room.whole(kLog).body;
+  const json told = json::parse(again.substr(0, again.find('\n')));
+  CHECK(told["skipped"] == std::vector<uint64_t>{through + 1, through + 3});
+  CHECK(edgeroom::parse_log_header(again.substr(0, again.find('\n'))).ok());
+}
+
 TEST_CASE("a connection whose frames trap again and again is closed, the others are not") {
   RoomHarness room;
   const auto ana = room.join(",\"user\":\"ana\"");
@@ -445,6 +527,8 @@ TEST_CASE("a connection whose frames trap again and again is closed, the others 
   // Long ago, or not often enough.
   room.event(EventType::kTrapped, eve, 0,
              ms(60'001) + ms(60'001) + ms(59'000) + ms(9) + ms(8) + ms(0));
+  // What is no time is none.
+  room.event(EventType::kTrapped, eve, 0, ms(9) + "soon\n\n-1\n1e15\n" + ms(8) + ms(0));
   CHECK(room.closed.empty());
   CHECK(room.text(eve).find("\"internal\"") != std::string::npos);
   // Several may be to blame.

@@ -438,3 +438,42 @@ TEST_CASE("a room that was never used, or holds everything, asks nobody") {
   CHECK(seqs(json::parse(room.request("{\"op\":\"messages\"}").body)) == "1 2 3 4 5");
   CHECK(room.fetches.empty());
 }
+
+TEST_CASE("a read is signed by the clock that the central API corrected") {
+  World world;
+  world.ask(",\"before\":3");
+  CHECK(world.room.fetches.at(0).key.empty());
+  world.central.answer_read(world.room);
+  world.room.publish(world.ana, "1");
+  world.room.until_attempt();
+  const uint32_t attempt = world.room.attempts.at(0).number;
+  world.room.attempts.clear();
+  REQUIRE_FALSE(world.room.event(EventType::kAttemptResult, attempt, 403,
+                                 "\nThu, 01 Jan 2026 00:00:00 GMT\n"));
+  const uint32_t request = world.ask(",\"before\":3");
+  const std::string offset = world.room.fetches.at(0).key;
+  CHECK(offset.substr(0, 1) == "-");
+  CHECK(world.room.attempts.at(0).key.find("\n" + offset) != std::string::npos);
+  world.central.answer_read(world.room);
+  CHECK(seqs(world.answer(request)) == "1 2");
+}
+
+TEST_CASE("a page that its bytes cut short says that there is more, and no byte too many is told") {
+  // Older segments are left unread, and of those that are read not all fits.
+  RoomHarness room(quiet_settings(100));
+  const auto ana = room.join();
+  constexpr size_t kBytes = 60'000;
+  for (int i = 0; i < 40; i++) room.publish(ana, "\"" + std::string(kBytes, 'x') + "\"");
+  uint64_t before = 41;
+  for (int pages = 0; before > 1; pages++) {
+    REQUIRE(pages < 10);
+    const auto answer =
+        room.request(R"({"op":"messages","limit":20,"before":)" + std::to_string(before) + "}");
+    CHECK(answer.body.size() <= edgeroom::kHistoryBytesMax + 1000);
+    const json page = json::parse(answer.body);
+    REQUIRE_FALSE(page["messages"].empty());
+    CHECK(page["messages"].back()["seq"] == before - 1);  // no hole
+    before = page["messages"].front()["seq"];
+    CHECK(page["more"] == (before > 1));
+  }
+}

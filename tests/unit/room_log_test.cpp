@@ -214,6 +214,16 @@ TEST_SUITE("room log") {
           "\"sum\" does not fit: the line was changed after it was exported");
   }
 
+  TEST_CASE("an end without a sum is none, however short it is") {
+    for (const char* line : {R"({"type":"end","records":1})", R"({"type":"end","records":1234567})",
+                             R"({"type":"end","records":1,"and":"what is longer than a sum"})"}) {
+      const auto end = edgeroom::parse_log_end(line);
+      REQUIRE(end);
+      REQUIRE_FALSE(end->ok());
+      CHECK(end->error().detail == "\"sum\" is missing: it must be the last member");
+    }
+  }
+
   TEST_CASE("a chat room's copy gives the same lines and comes to the same state") {
     RoomHarness room;
     const uint32_t ana = room.join(",\"user\":\"ana\"");
@@ -313,6 +323,23 @@ TEST_SUITE("room log") {
     REQUIRE(whole.size() >= 5);
     REQUIRE(rest.size() + 2 == whole.size());
     CHECK(rest[1] == whole[3]);
+  }
+
+  TEST_CASE("the rest of a log ends where it was to end, in the middle of a segment too") {
+    RoomHarness room({}, diary);
+    const uint32_t ana = room.join(",\"user\":\"ana\"");
+    room.turn();
+    for (int i = 1; i <= 3; i++) {
+      room.frame(ana, "{\"type\":\"message\",\"content\":" + std::to_string(i) + "}");
+    }
+    room.turn();
+    const auto whole = lines_of(room.whole(R"({"op":"log"})").body);
+    const auto rest = lines_of(room.whole(R"({"op":"log","epoch":")" + room.epoch() +
+                                          R"(","after":1,"through":2,"records":1})")
+                                   .body);
+    REQUIRE(rest.size() == 2);
+    CHECK(rest[0] == whole[2]);
+    CHECK(rest[1].find("\"records\":2") != std::string::npos);
   }
 
   TEST_CASE(

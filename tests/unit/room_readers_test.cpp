@@ -118,6 +118,24 @@ TEST_CASE("whoever is slow is looked at again, and closed when he stays so") {
   CHECK(world.room.measures.empty());
 }
 
+TEST_CASE("where all who were slow have gone nobody is looked at") {
+  World world;
+  world.measured({{world.bob, kBacklogSlowBytes}});
+  world.room.leave(world.bob);
+  world.room.leave(world.ana);
+  world.room.now_ms += kBacklogCheckMs;
+  world.room.timer();
+  CHECK(world.room.measures.empty());
+  // Nor is there a reason left to stay awake for.
+  world.room.confirm_all();
+  for (int i = 0; i < 10 && world.room.timer_delay_ms; i++) {
+    world.room.now_ms += *world.room.timer_delay_ms;
+    world.room.timer();
+  }
+  CHECK_FALSE(world.room.timer_delay_ms);
+  CHECK(world.room.measures.empty());
+}
+
 TEST_CASE("whoever catches up is slow anew, when he is") {
   World world;
   const Backlog slow{world.bob, kBacklogSlowBytes};

@@ -20,6 +20,7 @@
 
 using edgeroom::ByteReader;
 using edgeroom::ByteWriter;
+using edgeroom::EventType;
 using edgeroom::kReplayBytesMax;
 using edgeroom::kReplaySegmentsMax;
 using edgeroom::RoomStatus;
@@ -285,6 +286,35 @@ TEST_CASE("a snapshot of another kind of room is left, but for who is banned; a 
   CHECK(room.logs.empty());
 }
 
+TEST_CASE("a load that ends before its last segment is none") {
+  RoomHarness host(quiet_settings(1000), clerk);
+  const auto ana = host.join();
+  for (int i = 0; i < 3; i++) host.publish(ana, "1");
+  REQUIRE(host.storage.segments.size() == 3);
+  for (size_t loaded = 0; loaded <= 3; loaded++) {
+    CAPTURE(loaded);
+    edgeroom::Room room("lobby", quiet_settings(1000), make_clerk(), 1);
+    edgeroom::EffectList effects;
+    const auto give = [&](EventType type, uint32_t target = 0, std::string_view payload = {}) {
+      effects.clear();
+      return room.handle({type, target, 0, host.now_ms, payload}, effects);
+    };
+    for (const auto& [id, data] : host.storage.state) {
+      REQUIRE_FALSE(give(EventType::kRestoreState, id, data));
+    }
+    for (const auto& [slot, rows] : host.storage.segments) {
+      REQUIRE_FALSE(give(EventType::kRestoreSegment, slot, rows.first));
+    }
+    REQUIRE_FALSE(give(EventType::kRestored));
+    auto next = host.storage.segments.begin();
+    for (size_t i = 0; i < loaded; i++, ++next) {
+      REQUIRE_FALSE(give(EventType::kLoaded, next->first, next->second.second));
+    }
+    CHECK(give(EventType::kLoadEnd) ==
+          (loaded < 3 ? std::optional(RoomStatus::kCorrupt) : std::nullopt));
+  }
+}
+
 TEST_CASE("stored snapshots that are cut, of another epoch, or ahead of the log") {
   RoomHarness room(quiet_settings(1000), clerk);
   const auto ana = room.join();
@@ -306,6 +336,9 @@ TEST_CASE("stored snapshots that are cut, of another epoch, or ahead of the log"
   }
   CHECK(wake_with(row + '\0') == RoomStatus::kCorrupt);
   CHECK(wake_with('\2' + row.substr(1)) == RoomStatus::kCorrupt);  // of a later version
+  // A sound row around what is no state.
+  CHECK(wake_with(std::string("\1\1\x21\3abc")) == RoomStatus::kCorrupt);
+  CHECK(wake_with(std::string("\1\1\x21\2\0\0", 6)) == RoomStatus::kCorrupt);
   // version 1, generation 1, through 33
   REQUIRE(row.substr(0, 3) == std::string("\1\1\x21"));
   CHECK(wake_with(std::string("\1\1\x22") + row.substr(3)) == RoomStatus::kCorrupt);

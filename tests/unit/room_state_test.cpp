@@ -166,6 +166,24 @@ TEST_CASE("bytes that are cut, go on or have a flipped bit are no state, or a so
   CHECK_FALSE(decodes(bytes, chat));
 }
 
+TEST_CASE("a user who stands in a stored state twice counts once, as he stood there first") {
+  const std::string eve = std::string("\3eve\0\x05", 6);
+  const std::string twice = std::string("\2") + eve + std::string("\3eve\0\x09", 6);
+  edgeroom::Moderation once;
+  edgeroom::Moderation moderation;
+  const std::string single = std::string("\1") + eve;
+  edgeroom::ByteReader expected(single);
+  edgeroom::ByteReader reader(twice);
+  REQUIRE(once.decode(expected));
+  REQUIRE(moderation.decode(reader));
+  CHECK(reader.at_end());
+  std::string out;
+  ByteWriter writer(out);
+  moderation.encode(writer);
+  CHECK(out == single);
+  CHECK(moderation.muted_until("eve", 1) == once.muted_until("eve", 1));
+}
+
 TEST_CASE("a deletion is remembered until the central API has stored it") {
   UnconfirmedDeletions deletions;
   CHECK(deletions.find(7) == nullptr);

@@ -52,6 +52,11 @@ class Clerk final : public Behaviour {
     if (name == "shout") return Verdict::rewrite("\"LOUD\"");
     if (name == "ask") reply.tell("records", std::to_string(records_));
     if (name == "say") reply.publish("\"said\"");
+    if (name == "bell") {
+      reply.tell_all("bell", std::to_string(records_));
+      reply.tell("rung", "true");
+      return Verdict::handled();
+    }
     return Verdict::accept();
   }
 

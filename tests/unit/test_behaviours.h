@@ -20,7 +20,9 @@ namespace edgeroom::test {
 //   event   shout                       its content becomes "LOUD"
 //   event   ask                         tells its sender how many records there were
 //   event   say                         publishes "said"
-//   join                                is told how many records there were; the user "herald" is
+//   event   bell                        tells everybody and then its sender, and nobody of the
+//   event join                                is told how many records there were; the user
+//   "herald" is
 //                                       announced to everybody, and by a message "hark"
 //   a turn with records                 ends with how many there were, to everybody
 //

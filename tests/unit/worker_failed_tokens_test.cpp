@@ -17,7 +17,8 @@ namespace {
 constexpr double kNowMs = 1'800'000'000'000.0;
 constexpr const char* kGuesser = "203.0.113.7";
 
-std::string settings(bool needs_token) {
+// `moderators`: MODERATOR_TOKENS; none when it is empty.
+std::string settings(bool needs_token, const std::string& moderators) {
   std::string out;
   JsonObjectWriter object(out);
   object.string("AUTH", needs_token ? "jwt" : "off");
@@ -28,14 +29,15 @@ std::string settings(bool needs_token) {
   object.string("PERSIST_URL", "https://api.example");
   object.string("PERSIST_AUTH", "bearer");
   object.string("PERSIST_SECRET", "s");
-  object.string("MODERATOR_TOKENS", "right");
+  if (!moderators.empty()) object.string("MODERATOR_TOKENS", moderators);
   object.string("RATE_LIMITS", "[]");
   object.close();
   return out;
 }
 
 struct World {
-  explicit World(bool needs_token) : edge(settings(needs_token), 1) {}
+  explicit World(bool needs_token, const std::string& moderators = "right")
+      : edge(settings(needs_token, moderators), 1) {}
 
   // With `token` as a moderator of the room, or as one who joins it.
   Answer ask(const std::string& token, const char* address = kGuesser, bool joins = false) {
@@ -123,6 +125,21 @@ TEST_CASE("what is a token of another kind by its looks is no guess") {
     CHECK(world.ask("a.b.c").action == EdgeAction::kVerifyToken);
   }
   CHECK(world.ask("right").action == EdgeAction::kAskRoom);
+}
+
+TEST_CASE("where there is no moderator's token nobody guesses at one") {
+  // A 429 would say that there is something to guess.
+  for (const bool needs_token : {false, true}) {
+    CAPTURE(needs_token);
+    World world(needs_token, "");
+    const Answer first = world.ask("guess");
+    for (uint32_t i = 0; i < 3 * kFailedTokensPerMinute; i++) {
+      const Answer answer = world.ask("guess-" + std::to_string(i));
+      CHECK(answer.action == first.action);
+      CHECK(answer.status == first.status);
+    }
+    CHECK(first.action != EdgeAction::kAskRoom);
+  }
 }
 
 TEST_CASE("of addresses that guessed no more is kept than is bounded, the latest") {

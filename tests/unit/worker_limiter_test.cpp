@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,39 @@ int admitted_of(RateLimiter& limiter, int requests, double now_ms) {
   int admitted = 0;
   for (int i = 0; i < requests; i++) admitted += admits(limiter, now_ms) ? 1 : 0;
   return admitted;
+}
+
+// Another one for each name.
+std::string hash_of(std::string name) {
+  name.resize(32, 'h');
+  return name;
+}
+
+// Of the epochs up to the one that holds `now_ms`: `units` in the newest.
+std::string report_of(uint32_t isolate, double now_ms, double epoch_ms, uint32_t units) {
+  UsageReport report;
+  report.isolate = isolate;
+  report.first_epoch = static_cast<uint32_t>(now_ms / epoch_ms) - (kEpochsReported - 1);
+  report.units.back() = units;
+  return encode_report(report);
+}
+
+// What is planned now; its hashes are answered at once.
+std::vector<KvOperation> plan_of(RateLimiter& limiter, double now_ms) {
+  std::vector<KvOperation> plan = limiter.kv_plan(now_ms);
+  for (const KvOperation& operation : plan) {
+    if (operation.type != KvOperationType::kHash) continue;
+    CHECK(limiter.kv_result(operation.id, KvOutcome::kDone, hash_of(operation.name), now_ms));
+  }
+  return plan;
+}
+
+std::vector<uint32_t> reads_of(const std::vector<KvOperation>& plan) {
+  std::vector<uint32_t> ids;
+  for (const KvOperation& operation : plan) {
+    if (operation.type == KvOperationType::kGet) ids.push_back(operation.id);
+  }
+  return ids;
 }
 
 }  // namespace
@@ -309,4 +343,127 @@ TEST_CASE("hostile results of every kind leave the limiter working") {
   }
   // Whatever the others are said to have used, it is over one day.
   CHECK(admits(limiter, now_ms + 86'400'000, "k1"));
+}
+
+TEST_CASE("an isolate without a turn denies until lots are drawn again, one with a turn admits") {
+  // Five units a minute, and more than twenty isolates that have spent them many times over.
+  constexpr double kEpochMs = 15'000;
+  constexpr int kIsolates = 40;
+  int turns = 0;
+  for (uint64_t seed = 1; seed <= kIsolates; seed++) {
+    CAPTURE(seed);
+    RateLimiter limiter({make_policy("ip", 5, 60)}, seed, true);
+    CHECK(admitted_of(limiter, 5, kStartMs) == 5);
+    uint32_t others = 0;
+    for (const double at_ms : {kStartMs, kStartMs + 1, kStartMs + 20'000}) {
+      for (const uint32_t read : reads_of(plan_of(limiter, at_ms))) {
+        const std::string report = report_of(++others, at_ms, kEpochMs, 5);
+        CHECK(limiter.kv_result(read, KvOutcome::kDone, report, at_ms));
+      }
+      CHECK_FALSE(admits(limiter, at_ms));
+    }
+    for (const uint32_t read : reads_of(plan_of(limiter, kStartMs + 20'000))) {
+      const std::string report = report_of(++others, kStartMs + 20'000, kEpochMs, 5);
+      CHECK(limiter.kv_result(read, KvOutcome::kDone, report, kStartMs + 20'000));
+    }
+    REQUIRE(others > 15);
+    // All is paid, and the penalty goes on: one for each isolate that has a turn.
+    const double paid_ms = kStartMs + 145'000;
+    const LimitVerdict verdict = limiter.check(from("1.2.3.4"), paid_ms);
+    REQUIRE(verdict.items.size() == 1);
+    CHECK(verdict.items[0].remaining == 0);
+    if (verdict.violated == nullptr) {
+      turns++;
+      CHECK_FALSE(admits(limiter, paid_ms));
+    } else {
+      // The next minute of the clock begins.
+      CHECK(verdict.retry_after_s == 35);
+      CHECK(verdict.items[0].reset_s == 35);
+    }
+    // When the penalty is over everybody has one.
+    CHECK(admits(limiter, kStartMs + 201'000));
+  }
+  CHECK(turns >= 1);
+  CHECK(turns <= kIsolates / 2);
+}
+
+TEST_CASE("what a read tells of a key that was forgotten is not taken for one that began anew") {
+  RateLimiter limiter({make_policy("ip", 5, 60)}, 1, true);
+  CHECK(admitted_of(limiter, 10, kStartMs) == 5);
+  plan_of(limiter, kStartMs);
+  const std::vector<uint32_t> reads = reads_of(plan_of(limiter, kStartMs));
+  REQUIRE(reads.size() == 4);
+  // A clock that was wrong: all keys are forgotten.
+  const double now_ms = kStartMs - 3'600'000;
+  const std::string report = report_of(77, now_ms - 15'000, 15'000, 5);
+  CHECK(limiter.kv_result(reads[0], KvOutcome::kDone, report, now_ms));
+  CHECK(admitted_of(limiter, 3, now_ms) == 3);
+  CHECK(limiter.kv_result(reads[1], KvOutcome::kDone, report, now_ms));
+  CHECK(admitted_of(limiter, 10, now_ms) == 2);
+  for (const size_t left : {2U, 3U}) {
+    CHECK(limiter.kv_result(reads[left], KvOutcome::kFailed, "", now_ms));
+  }
+  CHECK_FALSE(limiter.kv_result(reads[0], KvOutcome::kDone, report, now_ms));
+  // It asks for its name again, and then reads.
+  const std::vector<KvOperation> plan = plan_of(limiter, now_ms);
+  REQUIRE(plan.size() == 1);
+  CHECK(plan[0].type == KvOperationType::kHash);
+  CHECK(reads_of(plan_of(limiter, now_ms)).size() == 4);
+}
+
+TEST_CASE("a key that gave its place to another has nothing more to do in KV") {
+  RateLimiter limiter({make_policy("ip", 4, 60)}, 1, true);
+  for (size_t key = 0; key < kSharedKeysMax; key++) {
+    for (int i = 0; i < 2; i++) CHECK(admits(limiter, kStartMs, "k" + std::to_string(key)));
+  }
+  const double later_ms = kStartMs + kSharingIdleMs;
+  const auto crowd_out = [&](const std::string& late) {
+    for (int i = 0; i < 2; i++) CHECK(admits(limiter, later_ms, late));
+  };
+  // Before anything was asked for it, and while it is.
+  crowd_out("late");
+  const std::vector<KvOperation> plan = limiter.kv_plan(later_ms);
+  CHECK(plan.size() == kSharedKeysMax);
+  const auto names = [&plan](const std::string& name) {
+    return std::any_of(plan.begin(), plan.end(),
+                       [&name](const KvOperation& each) { return each.name == name; });
+  };
+  CHECK_FALSE(names("ip\nk0"));
+  CHECK(names("ip\nk1"));
+  CHECK(names("ip\nlate"));
+  crowd_out("later");
+  for (const KvOperation& operation : plan) {
+    CHECK(limiter.kv_result(operation.id, KvOutcome::kDone, hash_of(operation.name), later_ms));
+  }
+  const std::vector<KvOperation> next = limiter.kv_plan(later_ms);
+  CHECK(std::count_if(next.begin(), next.end(), [](const KvOperation& each) {
+          return each.type == KvOperationType::kHash;
+        }) == 1);
+}
+
+TEST_CASE("a bulk read has no more names than KV takes, and whoever is left reads with the next") {
+  RateLimiter limiter({make_policy("ip", 5, 60)}, 1, true);
+  constexpr int kKeys = 60;
+  const auto ask_all = [&limiter](double now_ms) {
+    for (int key = 0; key < kKeys; key++) admits(limiter, now_ms, "k" + std::to_string(key));
+  };
+  for (int i = 0; i < 5; i++) ask_all(kStartMs);
+  CHECK(plan_of(limiter, kStartMs).size() == kKeys);
+  std::set<std::string> names;
+  for (int round = 0; round < 8; round++) {
+    ask_all(kStartMs + round);
+    const std::vector<KvOperation> plan = limiter.kv_plan(kStartMs + round);
+    const std::vector<uint32_t> reads = reads_of(plan);
+    CHECK(reads.size() <= kBulkReadNamesMax);
+    for (const KvOperation& operation : plan) {
+      if (operation.type == KvOperationType::kGet) CHECK(names.insert(operation.name).second);
+    }
+    // One at a time.
+    ask_all(kStartMs + round);
+    CHECK(reads_of(limiter.kv_plan(kStartMs + round)).empty());
+    for (const uint32_t read : reads) {
+      CHECK(limiter.kv_result(read, KvOutcome::kMissing, "", kStartMs + round));
+    }
+  }
+  CHECK(names.size() == kKeys * kSlotsMin);
 }

@@ -85,6 +85,8 @@ TEST_CASE("the cache keeps whole files that may be kept") {
   // Another client may get another file there.
   CHECK_FALSE(storable(200, "vary: Origin, Accept\n"));
   CHECK_FALSE(storable(200, "vary: *\n"));
+  CHECK_FALSE(storable(200, "vary: Origin\nvary: Accept\n"));
+  CHECK_FALSE(storable(200, "vary: Accept\nvary: Origin\n"));
   CHECK_FALSE(storable(200, "cache-control: public\ncache-control: private\n"));
   CHECK_FALSE(storable(200, "cache-control: max-age=60, Private\n"));
   CHECK_FALSE(storable(200, "cache-control: no-store\n"));

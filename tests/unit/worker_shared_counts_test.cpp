@@ -161,6 +161,20 @@ TEST_CASE("a key takes the place of one that was shared and is idle, or is gone"
   CHECK(shared == kSharedKeysMax - 1);
 }
 
+TEST_CASE("a key that is held no more leaves its place to another, though none is idle") {
+  LimitKeys keys;
+  for (uint64_t id = 0; id < kSharedKeysMax; id++) shared_key(keys, id, kStartMs);
+  LimitKey* late = nullptr;
+  for (uint64_t id = kSharedKeysMax; id <= kLimitKeysMax; id++) late = &keys.use(id, 0);
+  keys.trim();
+  REQUIRE(keys.find(0) == nullptr);
+  CHECK(keys.share(*late, limit_shape(100, 60), 1, kStartMs));
+  // That was the one place.
+  LimitKey& other = keys.use(kLimitKeysMax - 1, 0);
+  CHECK_FALSE(keys.share(other, limit_shape(100, 60), 1, kStartMs));
+  CHECK(keys.find(1)->sharing != nullptr);
+}
+
 TEST_CASE("of many keys one that is shared goes when all near it are, the one used last never") {
   LimitKeys keys;
   for (uint64_t id = 0; id < kEvictionCandidates; id++) shared_key(keys, id, kStartMs);

@@ -34,6 +34,9 @@ TEST_CASE("one spelling of a path") {
   CHECK(normalize_path("/%2e%2E/%7e%5f%2d") == "/../~_-");
   CHECK(normalize_path("/%zz/%4/%") == "/%zz/%4/%");
   CHECK(normalize_path("/%2572") == "/%2572");  // one layer only
+  // Letters end where letters end.
+  CHECK(normalize_path("/%41%5a%61%7A") == "/AZaz");
+  CHECK(normalize_path("/%40%5b%60%7b%3a") == "/%40%5B%60%7B%3A");
 }
 
 TEST_CASE("dot segments") {
@@ -68,11 +71,21 @@ TEST_CASE("query parameters") {
   CHECK(value("user=%ed%a0%80").error().detail == "user: not valid UTF-8");
 }
 
+TEST_CASE("what is no text that everybody reads alike is escaped, and comes back") {
+  CHECK(percent_encode_text("a b\n%\x7f~") == "a%20b%0A%25%7F~");
+  const std::string all = "caf\xc3\xa9\t\x01\x1f!\x7e\x7f\x80\xff";
+  CHECK(percent_decode(percent_encode_text(all), false) == all);
+}
+
 TEST_CASE("header lists") {
   CHECK(list_holds("websocket", "websocket"));
   CHECK(list_holds("h2c, WebSocket ", "websocket"));
   CHECK_FALSE(list_holds("websockets", "websocket"));
   CHECK_FALSE(list_holds("", "websocket"));
+  // Letters alone have two cases: these differ by as much as A and a.
+  CHECK_FALSE(list_holds("web\x13ocket, web-ocket", "web3ocket"));
+  CHECK_FALSE(list_holds("{", "["));
+  CHECK_FALSE(list_holds("`", "@"));
   CHECK(list_tokens(" a ,,\tb, ,c d").size() == 3);
   CHECK(list_tokens(" a ,,\tb, ,c d")[1] == "b");
 }
