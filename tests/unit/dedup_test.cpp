@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,24 @@ class Model {
 };
 
 }  // namespace
+
+TEST_CASE("no user and id are taken for others, however long they are") {
+  const DedupWindow window(kKey, 10, 10);
+  std::set<uint64_t> hashes;
+  size_t pairs = 0;
+  for (const size_t bytes : {10U, 1000U, 1012U, 1013U, 1014U, 1015U, 1024U, 5000U}) {
+    const std::string text(bytes, 'x');
+    // The same bytes, and another end of the user.
+    for (const size_t user : {size_t{1}, size_t{2}, bytes / 2, bytes - 1}) {
+      const std::string_view whole = text;
+      const uint64_t hash = window.hash(whole.substr(0, user), whole.substr(user));
+      CHECK(hash == window.hash(std::string(user, 'x'), std::string(bytes - user, 'x')));
+      hashes.insert(hash);
+      pairs++;
+    }
+  }
+  CHECK(hashes.size() == pairs);
+}
 
 TEST_CASE("an id belongs to its user") {
   const DedupWindow window(kKey, 10, 10);

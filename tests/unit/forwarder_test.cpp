@@ -853,6 +853,43 @@ TEST_CASE("replay: an endpoint that refuses everything stays blocked") {
   CHECK_FALSE(bench.forwarder.blocked());
 }
 
+TEST_CASE("replay: while no more letter can be kept, an endpoint that refuses them stays blocked") {
+  Bench bench;
+  for (uint64_t seq = 1; seq <= edgeroom::kDeadLettersMax; seq++) bench.letters.add(seq, "X");
+  bench.forwarder.restore(edgeroom::kDeadLettersMax, {}, kStartMs);
+  bench.append(edgeroom::kDeadLettersMax + 1);
+  bench.answer(bench.start(), 200,
+               results(edgeroom::kDeadLettersMax + 1, edgeroom::kDeadLettersMax + 1, "rejected"));
+  CHECK(bench.forwarder.blocked());
+  bench.forwarder.replay();
+  bench.now_ms += bench.wait_ms();
+  // By turns with the record that there is no place for.
+  while (true) {
+    const uint32_t attempt = bench.start();
+    if (bench.first == 1) {
+      bench.answer(attempt, 200, results(bench.first, bench.last, "rejected"));
+      break;
+    }
+    bench.answer(attempt, 200, results(bench.first, bench.last, "rejected"));
+    bench.now_ms += bench.wait_ms();
+  }
+  CHECK(bench.forwarder.blocked());
+  CHECK(bench.letters.size() == edgeroom::kDeadLettersMax);
+  // One that is stored gives its place to it.
+  uint32_t attempt = 0;
+  do {
+    bench.now_ms += kBackoffCapMs;
+    attempt = bench.start();
+    if (bench.first > edgeroom::kDeadLettersMax) {
+      bench.answer(attempt, 200, results(bench.first, bench.last, "rejected"));
+    }
+  } while (bench.first > edgeroom::kDeadLettersMax);
+  const uint64_t stored = bench.first;
+  bench.store(attempt, stored, stored);
+  CHECK_FALSE(bench.forwarder.blocked());
+  CHECK(bench.letters.find(stored) == nullptr);
+}
+
 TEST_CASE("what a full batch leaves over waits for others, what did not fit into a body does not") {
   Bench bench;
   bench.append(kBatchRecordsMax + 5);

@@ -21,11 +21,13 @@ using edgeroom::BatchPlan;
 using edgeroom::BatchReader;
 using edgeroom::ByteWriter;
 using edgeroom::CentralPart;
+using edgeroom::DeletionReader;
 using edgeroom::encode_record;
 using edgeroom::HistoryAsk;
 using edgeroom::HistoryQuery;
 using edgeroom::HistoryReader;
 using edgeroom::kBatchBytesMax;
+using edgeroom::kRewrittenSegmentBytesMax;
 using edgeroom::Load;
 using edgeroom::Record;
 using edgeroom::RecoveryReader;
@@ -576,4 +578,39 @@ TEST_CASE("segment data with any flipped bit is refused or read within its bytes
     if (!load.segment(entry.slot, flipped)) refused++;
   }
   CHECK(refused > 0);
+}
+
+TEST_CASE("a row that deletions have filled leaves out who it was rather than grow too large") {
+  const std::string by(200, 'm');
+  const std::string content = "\"" + std::string(250'000, 'x') + "\"";
+  for (const bool is_full : {false, true}) {
+    CAPTURE(is_full);
+    DeletionReader reader(9, by);
+    Record record;
+    record.ts = kTs;
+    record.user = "ana";
+    for (record.seq = 1; record.seq < 9; record.seq++) {
+      record.content = "1";
+      if (is_full && record.seq <= kRewrittenSegmentBytesMax / content.size()) {
+        record.content = content;
+      }
+      reader.record(record);
+    }
+    const std::string rest =
+        "\"" + std::string(kRewrittenSegmentBytesMax - reader.data().size() - 150, 'x') + "\"";
+    if (is_full) {
+      record.seq = 8;
+      record.content = rest;
+      reader.record(record);
+    }
+    record.seq = 9;
+    record.content = "\"to go\"";
+    reader.record(record);
+    CHECK(reader.found());
+    CHECK(reader.data().size() <= kRewrittenSegmentBytesMax);
+    CHECK(reader.data().find("to go") == std::string::npos);
+    CHECK((reader.data().find(by) != std::string::npos) == !is_full);
+    // Its own row has place for it.
+    CHECK(reader.letter().data.find(by) != std::string::npos);
+  }
 }

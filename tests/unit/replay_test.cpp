@@ -573,6 +573,31 @@ TEST_SUITE("replay") {
     CHECK(error("/tmp").find("Is a directory") != std::string::npos);
   }
 
+  TEST_CASE("standard input is replayed like a file, and named as what it is") {
+    const auto replayed = [](const std::string& log, std::string& errors_told) {
+      const TemporaryFile file(log);
+      REQUIRE(std::freopen(file.name().c_str(), "rb", stdin) != nullptr);
+      const auto options = parse_options({"-"});
+      REQUIRE(options.ok());
+      const File out(std::tmpfile());
+      const File errors(std::tmpfile());
+      Scene scene;
+      scene.screen = {out.get(), 100, false};
+      scene.errors = errors.get();
+      const int code = replay(options.value(), scene);
+      errors_told = all_of(errors.get());
+      return std::pair(code, all_of(out.get()));
+    };
+    std::string errors;
+    const std::string log = small_log();
+    const auto [code, out] = replayed(log, errors);
+    CHECK(code == 0);
+    CHECK(errors.empty());
+    CHECK(out == run(log).out);
+    CHECK(replayed(with_line(log, 2, "{}"), errors).first == 2);
+    CHECK(errors == "error: standard input: line 3: \"type\" is missing\n");
+  }
+
   TEST_CASE("a pipe is read to its end first, and replayed like a file") {
     const std::string name = "/tmp/edgeroom-pipe-" + std::to_string(getpid());
     REQUIRE(mkfifo(name.c_str(), 0600) == 0);

@@ -97,6 +97,7 @@ TEST_SUITE("replay words") {
     }
     CHECK(shown(std::string(1000, 'x'), 10) == "xxxxxxxxx\xE2\x80\xA6");
     CHECK(shown(std::string(1000, 'x') + "\n", 0) == std::string(1000, 'x') + "\\u000a");
+    CHECK(rest_of(0, 50) == 0);  // any number of columns
     CHECK(right("7", 3) == "  7");
     CHECK(right("1234", 3) == "1234");
   }

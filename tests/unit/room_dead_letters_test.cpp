@@ -492,6 +492,11 @@ TEST_CASE("dead letters of which a row of an earlier version tells are sent once
       for (int i = 0; i < 3; i++) reader.varint();
       for (int i = 0; i < 2; i++) reader.u64();
       REQUIRE(reader.ok());
+      const std::string epoch = room.epoch();
+      std::string nameless = row;
+      const size_t at = nameless.find(static_cast<char>(epoch.size()) + epoch);
+      REQUIRE(at != std::string::npos);
+      nameless.replace(at, epoch.size() + 1, 1, '\0');
       std::string old = static_cast<char>(version) + row.substr(1, reader.position() - 1);
       const std::string dead =
           has_dead ? std::string("\x02\x03\x01Y\x02\x01X", 7) : std::string(1, '\0');
@@ -502,6 +507,8 @@ TEST_CASE("dead letters of which a row of an earlier version tells are sent once
         room.storage.state[0] = old.substr(0, size);
         CHECK(room.try_wake() == edgeroom::RoomStatus::kCorrupt);
       }
+      room.storage.state[0] = nameless;
+      CHECK(room.try_wake() == edgeroom::RoomStatus::kCorrupt);
       room.storage.state[0] = old;
       REQUIRE_FALSE(room.try_wake());
       CHECK(contains(state(room), has_dead ? R"("confirmed":1,)" : R"("confirmed":4,)"));

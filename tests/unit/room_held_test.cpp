@@ -479,6 +479,17 @@ TEST_CASE("a log's header with skipped records that are none is refused") {
   };
   CHECK_FALSE(refused("[]"));
   CHECK_FALSE(refused("[ 1 , 3 ]"));
+  const auto fault = [&header](size_t count) {
+    json skipped = json::array();
+    for (size_t seq = 1; seq <= count; seq++) skipped.push_back(seq);
+    std::string changed = header;
+    changed.insert(changed.size() - 1, ",\"skipped\":" + skipped.dump());
+    return edgeroom::parse_log_header(summed(changed)).error().detail;
+  };
+  CHECK(fault(kSkippedRecordsMax) ==
+        "\"skipped\" must hold seqs after \"snapshot.through\" and up to \"last\"");
+  CHECK(fault(kSkippedRecordsMax + 1) ==
+        "\"skipped\" must be at most 100 ascending seqs of records after the snapshot");
   for (const char* bad : {"[0]", "[4]", "[2,2]", "[3,1]", "[1", "[1,]", "2", "{}", "[\"1\"]"}) {
     CAPTURE(bad);
     CHECK(refused(bad));

@@ -477,3 +477,14 @@ TEST_CASE("a page that its bytes cut short says that there is more, and no byte 
     CHECK(page["more"] == (before > 1));
   }
 }
+
+TEST_CASE("a message larger than a page may be is a page of its own, and nobody stops at it") {
+  World world;
+  world.central.messages[2]["content"] = std::string(edgeroom::kHistoryBytesMax + 1, 'x');
+  CHECK(seqs(world.page(",\"before\":4", 1)) == "3 more");
+  CHECK(seqs(world.page(",\"before\":3", 1)) == "2 more");
+  CHECK(seqs(world.page(",\"before\":2", 1)) == "1");
+  CHECK(seqs(world.page(",\"after\":0,\"limit\":5", 1)) == "1 more");
+  CHECK(seqs(world.page(",\"after\":1,\"limit\":5", 1)) == "2 more");
+  CHECK(seqs(world.page(",\"after\":2,\"limit\":2", 1)) == "3 4 more");
+}
