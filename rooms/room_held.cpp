@@ -103,11 +103,15 @@ HeldRoom::HeldRoom(std::string name, const RoomSettings& settings, const Restore
       log_(std::move(name), settings_, true) {}
 
 std::optional<RoomStatus> HeldRoom::handle(const Event& event, EffectList& effects) {
-  clock_.tell(event.now_ms);
+  const bool has_jumped = clock_.tell(event.now_ms);
   now_ms_ = clock_.now_ms();
-  if (restored_) return handle_work(event, effects);
-  handle_restore(event, effects);
-  return std::nullopt;
+  if (!restored_) {
+    handle_restore(event, effects);
+    return std::nullopt;
+  }
+  // By a clock that has gone back the alarm would come as much later.
+  if (has_jumped && waits_) set_alarm(effects);
+  return handle_work(event, effects);
 }
 
 void HeldRoom::handle_restore(const Event& event, EffectList& effects) {
@@ -157,9 +161,13 @@ void HeldRoom::restored(EffectList& effects) {
     effects.log(LogLevel::kError, fields);
   }
   // What cannot be read may hold something that waits.
-  const bool waits = !log_whole_ || log_.flushed_seq() > log_.restored_confirmed() ||
-                     log_.restored_pause().replay_through > 0;
-  if (waits) effects.alarm(clock_.host_ms(now_ms_ + kAlarmMs));
+  waits_ = !log_whole_ || log_.flushed_seq() > log_.restored_confirmed() ||
+           log_.restored_pause().replay_through > 0;
+  if (waits_) set_alarm(effects);
+}
+
+void HeldRoom::set_alarm(EffectList& effects) const {
+  effects.alarm(clock_.host_ms(now_ms_ + kAlarmMs));
 }
 
 bool HeldRoom::retry_due() const { return now_ms_ >= held_at_ms_ + kRetryMs; }
@@ -180,7 +188,7 @@ std::optional<RoomStatus> HeldRoom::handle_work(const Event& event, EffectList& 
         effects.rebuild();
       } else {
         // Whatever it was for, it is not forgotten.
-        effects.alarm(clock_.host_ms(now_ms_ + kAlarmMs));
+        set_alarm(effects);
       }
       return std::nullopt;
     case EventType::kImport:

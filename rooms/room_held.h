@@ -53,6 +53,7 @@ class HeldRoom {
   void handle_restore(const Event& event, EffectList& effects);
   Refusal handle_work(const Event& event, EffectList& effects);
   void restored(EffectList& effects);
+  void set_alarm(EffectList& effects) const;
   Refusal request(const Event& event, EffectList& effects);
   void skip_request(const Event& event, EffectList& effects);
   // A problem document; with Retry-After for 503.
@@ -74,6 +75,7 @@ class HeldRoom {
   bool restored_ = false;
   bool log_known_ = false;  // the log's state row could be read
   bool log_whole_ = false;  // and so could the segments
+  bool waits_ = false;      // something in it has to be forwarded
   size_t dead_letters_ = 0;
   Log log_;
   std::vector<uint32_t> sockets_;

@@ -285,6 +285,18 @@ TEST_CASE("an alarm that comes early is set anew") {
   CHECK(all[0].value == held.now_ms + kHeldAlarmMs);
 }
 
+TEST_CASE("a held room sets its alarm anew when the clock has gone back") {
+  RoomHarness room;
+  live(room);
+  Held held(room, trap_on(2));
+  held.now_ms -= 3'600'000;
+  const auto all = held.give(EventType::kRequest, 1, 0, kState);
+  REQUIRE(all.size() == 2);
+  CHECK(Held::is(all[0], EffectType::kAlarm));
+  CHECK(all[0].value == held.now_ms + kHeldAlarmMs);
+  CHECK(held.give(EventType::kRequest, 1, 0, kState).size() == 1);
+}
+
 TEST_CASE("only the record that failed can be skipped") {
   RoomHarness room;
   live(room);

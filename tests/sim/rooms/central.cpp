@@ -1,6 +1,9 @@
 #include "tests/sim/rooms/central.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <ctime>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -20,6 +23,11 @@ constexpr uint32_t kTooLarge = 413;
 constexpr uint32_t kThrottled = 429;
 constexpr uint32_t kServerError = 500;
 constexpr uint32_t kUnavailable = 503;
+
+// The clock by which signatures are judged begins at some time from here on (15 January 2027,
+// 07:00).
+constexpr double kClockFromMs = 1'799'996'400'000;
+constexpr double kSignatureAgeMaxMs = 300'000;
 
 constexpr std::string_view kNoHeaders = "\n\n";
 
@@ -45,6 +53,7 @@ Central::Central(test::Dice& dice, Model& model, Tally& tally, Schedule& schedul
       poison_in_(dice.one_in(3) ? dice.between(1, dice.one_in(4) ? 2 : 30) : 0),
       claims_conflicts_(dice.one_in(8)) {
   if (dice.one_in(5)) records_max_ = dice.between(1, 8);
+  if (dice.one_in(6)) clock_ms_ = kClockFromMs + static_cast<double>(dice_.below(7'200'000));
 }
 
 void Central::change_mood() { fails_in_ = dice_.one_in(2) ? 50 : dice_.between(1, 6); }
@@ -91,6 +100,21 @@ void Central::check_batch(const Object& batch, const std::string& body) const {
   }
 }
 
+bool Central::is_too_old(const CentralRequest& request) const {
+  if (clock_ms_ == 0) return false;
+  return std::abs(clock_ms_ + schedule_.now_ms() - request.signed_ms) > kSignatureAgeMaxMs;
+}
+
+// By its own clock, as a header has it.
+std::string Central::date() const {
+  const auto seconds = static_cast<time_t>((clock_ms_ + schedule_.now_ms()) / 1000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  const size_t size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return {text.data(), size};
+}
+
 bool Central::is_too_large(const CentralRequest& request) const {
   if (is_healthy_) return false;
   return Object(request.text).objects("records").size() > records_max_;
@@ -98,7 +122,10 @@ bool Central::is_too_large(const CentralRequest& request) const {
 
 void Central::post(const CentralRequest& request) {
   check_batch(Object(request.text), request.text);
-  if (is_too_large(request)) {
+  if (is_too_old(request)) {
+    tally_.count(Fault::kOldSignature);
+    answer_later(way_ms(), request, kForbidden, "\n" + date() + "\n");
+  } else if (is_too_large(request)) {
     tally_.count(Fault::kTooLarge);
     refuse_batch(request, kTooLarge);
   } else if (!is_healthy_ && dice_.one_in(fails_in_)) {
@@ -222,6 +249,7 @@ void Central::refuse(const CentralRequest& request) {
 }
 
 bool Central::is_poison(const Object& record) const {
+  if (refuses_again_ && model_.is_refused(record.number("seq"))) return true;
   if (poison_in_ == 0 || record.has("deleted")) return false;
   if (!record.has("content")) return record.number("seq") % poison_in_ == 0;
   return number_of(record.raw("content")) % poison_in_ == 0;

@@ -29,6 +29,8 @@ class Central {
   void change_mood();
   // From now on it does what it should.
   void heal();
+  // Whether it goes on refusing the records that it has refused.
+  void refuse_again(bool does) { refuses_again_ = does; }
 
  private:
   struct Results {
@@ -53,6 +55,8 @@ class Central {
   std::string page(const std::string& path) const;
   void append_message(std::string& out, uint64_t seq, const Stored& stored) const;
   [[nodiscard]] bool is_poison(const Object& record) const;
+  [[nodiscard]] bool is_too_old(const CentralRequest& request) const;
+  [[nodiscard]] std::string date() const;
   [[nodiscard]] bool is_too_large(const CentralRequest& request) const;
   void answer_later(double delay_ms, const CentralRequest& request, uint32_t status,
                     std::string payload, Results results);
@@ -69,7 +73,9 @@ class Central {
   uint64_t poison_in_;          // one message in so many is refused, 0 for none
   uint64_t records_max_ = 100;  // in one batch
   bool claims_conflicts_;       // where there are none
+  double clock_ms_ = 0;         // when the world began; 0: it does not look at signatures
   bool is_healthy_ = false;
+  bool refuses_again_ = false;
 };
 
 }  // namespace edgeroom::roomsim

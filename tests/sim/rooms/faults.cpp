@@ -38,6 +38,7 @@ constexpr std::array<std::string_view, kFaults> kNames = {
     "bad batch",
     "foreign refusal",
     "forbidden",
+    "signature too old",
     "too large",
     "answer malformed",
     "answer of another epoch",

@@ -43,6 +43,7 @@ enum class Fault : uint8_t {
   kBadBatch,
   kForeignRefusal,
   kForbidden,
+  kOldSignature,
   kTooLarge,
   kMalformed,
   kOtherEpoch,

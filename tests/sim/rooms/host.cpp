@@ -1,6 +1,7 @@
 #include "tests/sim/rooms/host.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "base/bytes.h"
@@ -427,13 +428,13 @@ bool Host::tell(const EffectList& effects, const Effect& effect) {
     case EffectType::kSend:
       if (const auto found = sockets_.find(effect.target); found != sockets_.end()) {
         output.number = found->second;
-        output.frame = std::make_shared<Told>(std::string(data), generation_);
+        output.frame = std::make_shared<Told>(std::string(data), generation_, outside_.stored());
         presence_.telling(*output.frame, outside_.passed_ms(), generation_);
         emit(std::move(output));
       }
       return true;
     case EffectType::kBroadcast:
-      output.frame = std::make_shared<Told>(std::string(data), generation_);
+      output.frame = std::make_shared<Told>(std::string(data), generation_, outside_.stored());
       presence_.telling(*output.frame, outside_.passed_ms(), generation_);
       for (const auto& [unused, socket] : sockets_) {
         output.number = socket;
@@ -516,9 +517,20 @@ bool Host::plan(const Effect& effect) {
 void Host::ask(bool is_read, const EffectList& effects, const Effect& effect) {
   Output output;
   output.kind = Output::Kind::kAsk;
-  output.ask = {
-      is_read, effect.target,       generation_, effect.value, std::string(effects.data(effect)),
-      events_, outside_.passed_ms()};
+  const std::string_view extra = effects.extra(effect);
+  const size_t key_end = extra.find('\n');
+  const double offset_ms =
+      key_end == std::string_view::npos
+          ? 0
+          : std::strtod(std::string(extra.substr(key_end + 1)).c_str(), nullptr);
+  output.ask = {is_read,
+                effect.target,
+                generation_,
+                effect.value,
+                std::string(effects.data(effect)),
+                events_,
+                outside_.passed_ms(),
+                outside_.wall_ms() + offset_ms};
   emit(std::move(output));
 }
 

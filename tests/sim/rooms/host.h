@@ -32,6 +32,7 @@ struct CentralRequest {
   // room showed at most this.
   uint64_t events = 0;
   double passed_ms = 0;
+  double signed_ms = 0;  // the time that the signature of a batch names
 };
 
 // What waits for one socket, as kMeasured tells it.
@@ -56,6 +57,8 @@ class Outside {
   // Whether the instance is to trap on this event.
   virtual bool traps(EventType type, bool is_restoring) = 0;
   virtual bool commit_fails() = 0;
+  // So many records are committed.
+  [[nodiscard]] virtual uint64_t stored() const = 0;
   // What is written is about to last.
   virtual void committing(const Storage& storage) = 0;
 

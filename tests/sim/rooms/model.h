@@ -86,8 +86,8 @@ class Model {
   void check_epoch(std::string_view epoch) const;
   // A record as a frame tells it.
   void check_told(const Object& object, std::string_view type) const;
-  // A message of a page. `asked_at`: how many records there were when it was asked for.
-  void check_in_page(const Object& message, uint64_t asked_at) const;
+  // A message of a page, which was made when there were `records` or more.
+  void check_in_page(const Object& message, uint64_t records) const;
   // `ids_before`: messages with an id that were stored when the id was sent.
   void check_ack(std::string_view user, std::string_view id, uint64_t seq,
                  uint64_t ids_before) const;
@@ -99,6 +99,7 @@ class Model {
   // Whether the central API has the record, or has refused it.
   [[nodiscard]] bool is_settled(uint64_t seq) const;
   [[nodiscard]] bool is_refused(uint64_t seq) const { return refused_.count(seq) == 1; }
+  [[nodiscard]] bool has_refused() const { return !refused_.empty(); }
   [[nodiscard]] bool is_central(uint64_t seq) const;
   [[nodiscard]] bool is_central_deleted(uint64_t seq) const { return deleted_.count(seq) == 1; }
   // The room has to hold all records after this one.
@@ -135,7 +136,8 @@ class Model {
     uint64_t generation = 0;
     uint64_t messages = 0;
     double bursts = 1;
-    double heard_ms = 0;  // last
+    double heard_ms = 0;        // last
+    uint64_t joined_after = 0;  // so many records were stored
   };
 
   // How many records can be set back to for the instance that has sent something.
@@ -145,6 +147,7 @@ class Model {
   };
   struct Sanctions {
     uint64_t banned_until = 0;  // UINT64_MAX: for good
+    uint64_t banned_by = 0;     // the record
     uint64_t muted_until = 0;
   };
   struct DeadRow {

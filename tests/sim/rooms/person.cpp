@@ -106,7 +106,7 @@ void Person::sends(uint64_t publication, const Model& model, double passed_ms, b
   sent_after[id] = model.ids();
 }
 
-void Person::hear(Told& frame, Model& model, double now_ms, double passed_ms) {
+void Person::hear(Told& frame, Model& model, double passed_ms) {
   expect(frame.text.size() <= kFrameBytesMax, "a frame larger than it may be");
   for (const Object& object : frame.objects()) {
     const std::string_view type = object.text("type");
@@ -124,11 +124,12 @@ void Person::hear(Told& frame, Model& model, double now_ms, double passed_ms) {
     } else if (type == "ack") {
       acknowledged(object, model);
     } else if (type == "error") {
-      error(object, model, now_ms, passed_ms, frame.generation);
+      error(object, model, passed_ms, frame.generation);
     } else if (type == "history") {
-      page(object, model);
+      page(object, model, frame.stored);
     } else if (type == "reconnect") {
       is_asked_back = true;
+      asked_back_by = frame.generation;
     } else if (type == "event") {
       event(object, model);
     } else {
@@ -247,17 +248,18 @@ void Person::confirmation(const Object& object, const Model& model, uint64_t gen
   confirmed = through;
 }
 
-void Person::error(const Object& object, const Model& model, double now_ms, double passed_ms,
+void Person::error(const Object& object, const Model& model, double passed_ms,
                    uint64_t generation) {
   const std::string_view code = object.text("code");
   const std::string_view ref = object.text("ref");
   const bool is_message = ref.substr(0, 1) == "m";
   const uint64_t number = is_message ? json_integer(ref.substr(1)).value_or(0) : UINT64_MAX;
   awaited.erase(number);
+  if (const auto asked = pages.find(ref); asked != pages.end()) pages.erase(asked);
   if (code == "rate_limited") {
     // A new instance counts them anew.
     if (std::exchange(limited_by, generation) != generation) limited = 0;
-    limit(number, object, model, now_ms, passed_ms);
+    limit(number, object, model, passed_ms);
     return;
   }
   // The frames of a turn that trapped: it is not told which of them.
@@ -273,10 +275,9 @@ void Person::error(const Object& object, const Model& model, double now_ms, doub
   answered(id, model);
 }
 
-void Person::limit(uint64_t number, const Object& object, const Model& model, double now_ms,
-                   double passed_ms) {
-  limited = limited_at_ms == now_ms ? limited + 1 : 1;
-  limited_at_ms = now_ms;
+void Person::limit(uint64_t number, const Object& object, const Model& model, double passed_ms) {
+  limited = limited_at_passed_ms == passed_ms ? limited + 1 : 1;
+  limited_at_passed_ms = passed_ms;
   expect(limited <= kFloodWarningsMax, "a flood that is warned for ever");
   expect(to_be_heard.count(number) == 0,
          "a message is refused though its sender has waited as long as he was told");
@@ -286,9 +287,13 @@ void Person::limit(uint64_t number, const Object& object, const Model& model, do
   wait_ms = static_cast<double>(object.number("retry_after_ms"));
 }
 
-void Person::page(const Object& object, const Model& model) {
+void Person::page(const Object& object, const Model& model, uint64_t stored) {
   const auto ask = pages.find(object.text("ref"));
   expect(ask != pages.end(), "a page that nobody has asked for");
+  // What was deleted while the page was on its way is not in it either.
+  if (epoch == model.epoch()) {
+    for (const Object& message : object.objects("messages")) model.check_in_page(message, stored);
+  }
   check_page(object, ask->second, model);
   pages.erase(ask);
 }

@@ -19,7 +19,8 @@ struct PageAsk {
   uint64_t before = 0;  // 0: no bound
   bool is_forwards = false;
   uint64_t limit = 50;
-  uint64_t asked_at = 0;  // so many records were stored
+  uint64_t asked_at = 0;    // so many records were stored
+  uint64_t generation = 0;  // the instance that was asked
 
   // Of a frame or an operation.
   [[nodiscard]] std::string members() const;
@@ -46,7 +47,8 @@ struct Person {
   double joined_passed_ms = 0;
   uint64_t joined_generation = 0;
   std::string conn;
-  bool is_asked_back = false;  // to come over a new connection
+  bool is_asked_back = false;  // to come over a new connection…
+  uint64_t asked_back_by = 0;  // … by this instance
   std::string epoch;           // that it was welcomed under
   bool knows = false;          // the epoch and the place to come back to
   uint64_t seen = 0;
@@ -68,8 +70,8 @@ struct Person {
   uint64_t confirmed_through = 0;            // … and its through
   uint64_t told_count = 0;
   uint64_t told_users = 0;
-  double limited_at_ms = -1;
-  uint32_t limited = 0;     // refusals at that time…
+  double limited_at_passed_ms = -1;
+  uint32_t limited = 0;     // refusals while the room's clock showed that…
   uint64_t limited_by = 0;  // … by this instance
 
   void connected(uint32_t number);
@@ -77,7 +79,7 @@ struct Person {
   // A frame is about to be sent; a message by its number.
   // `is_turn_open`: the room may have taken what is not stored.
   void sends(uint64_t publication, const Model& model, double passed_ms, bool is_turn_open);
-  void hear(Told& frame, Model& model, double now_ms, double passed_ms);
+  void hear(Told& frame, Model& model, double passed_ms);
 
  private:
   void welcome(const Object& object, Model& model);
@@ -85,11 +87,9 @@ struct Person {
   void confirmation(const Object& object, const Model& model, uint64_t generation);
   void acknowledged(const Object& object, const Model& model);
   void event(const Object& object, const Model& model) const;
-  void error(const Object& object, const Model& model, double now_ms, double passed_ms,
-             uint64_t generation);
-  void limit(uint64_t number, const Object& object, const Model& model, double now_ms,
-             double passed_ms);
-  void page(const Object& object, const Model& model);
+  void error(const Object& object, const Model& model, double passed_ms, uint64_t generation);
+  void limit(uint64_t number, const Object& object, const Model& model, double passed_ms);
+  void page(const Object& object, const Model& model, uint64_t stored);
   void check_confirmed(uint64_t from, uint64_t through, const Model& model) const;
   void answered(std::string_view id, const Model& model);
 };

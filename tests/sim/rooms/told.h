@@ -40,8 +40,8 @@ class Object {
 };
 
 struct Told {
-  // `generation`: of the instance that says it.
-  Told(std::string frame, uint64_t generation);
+  // `generation`: of the instance that says it. `stored`: so many records were committed then.
+  Told(std::string frame, uint64_t generation, uint64_t stored);
   Told(const Told&) = delete;
   Told& operator=(const Told&) = delete;
 
@@ -49,6 +49,7 @@ struct Told {
   const std::vector<Object>& objects();
   std::string text;
   uint64_t generation;
+  uint64_t stored;
 
  private:
   std::vector<Object> objects_;

@@ -42,6 +42,7 @@ class World final : private Outside {
   uint64_t random_bits() override { return dice_.bits(); }
   bool traps(EventType type, bool is_restoring) override;
   bool commit_fails() override;
+  uint64_t stored() const override { return model_.seq(); }
   void committing(const Storage& storage) override;
   void told(uint32_t socket, Told& frame) override;
   void closed(uint32_t socket, uint32_t code) override;
@@ -91,7 +92,8 @@ class World final : private Outside {
   void signal(Person& person);
   void flood(Person& person);
   void pour(Person& person, uint64_t frames);
-  void ask_page(Person& person);
+  // `with`: a message that it is to begin with; 0: any page.
+  void ask_page(Person& person, uint64_t with = 0);
   void remove(Person& person);
   void moderate(Person& person);
   void misbehave(Person& person);
@@ -120,6 +122,7 @@ class World final : private Outside {
   bool fire_next(double until_ms);
   void fire_timer();
   void fire_alarm();
+  void check_alarm();
   void maybe_commit();
   [[nodiscard]] double alarm_due_ms();
   [[nodiscard]] uint64_t any_seq();
@@ -127,10 +130,12 @@ class World final : private Outside {
 
   // --- when the faults have stopped (world_drain.cpp) ---
   void drain();
+  void check_closed();
   bool drain_round();
   void return_all();
   void check_drained();
   void check_asleep();
+  void replay();
   void replay_letters();
 
   test::Dice dice_;
@@ -144,6 +149,8 @@ class World final : private Outside {
   std::vector<Person> people_;
   bool is_calm_ = false;
   bool is_alarm_lost_ = false;
+  uint64_t alarm_lost_by_ = 0;   // the instance that still counts on it
+  uint64_t unarmed_events_ = 0;  // given before the clock went back
   bool tells_backlog_ = true;
   uint32_t next_socket_ = 1;
   std::map<uint32_t, size_t> by_socket_;
@@ -159,6 +166,7 @@ class World final : private Outside {
   uint64_t trap_in_;    // one event in so many
   uint64_t commit_in_;  // one event in so many is followed by no commit
   bool is_undisturbed_ = false;
+  bool has_letter_changed_ = false;  // since the last flush
   // From this on nothing is posted by that instance, but for what it had asked for before.
   struct Pause {
     uint64_t generation = 0;

@@ -1,7 +1,10 @@
 // The end of a simulated room: the faults stop, everybody comes back, and everything drains.
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
+#include "rooms/limits.h"
 #include "tests/sim/rooms/world.h"
 
 namespace edgeroom::roomsim {
@@ -13,6 +16,8 @@ constexpr uint64_t kRoundsMax = 4000;
 constexpr double kDayMs = 24.0 * 3'600'000;
 // As long as a room is held at most, and until rate limits have come back.
 constexpr double kPatienceMs = 61'000;
+// A socket is closed so long after it was asked; the room's clock may go at half the speed.
+constexpr double kClosedMs = 2 * kDrainMs + 100;
 // Beyond any Retry-After that is obeyed.
 constexpr double kLongestPauseMs = 310'000;
 
@@ -37,8 +42,10 @@ void World::drain() {
   for (Person& person : people_) {
     if (person.is_deaf) leave(person);
   }
+  if (dice_.one_in(4)) ask(R"({"op":"drain"})", {});
   drain_from_ms_ = schedule_.now_ms();
   pass(kPatienceMs);
+  check_closed();
   if (is_alarm_lost_) {
     // The room still counts on it: after the longest pause there is, any event does in its place.
     pass(kLongestPauseMs);
@@ -53,6 +60,21 @@ void World::drain() {
   check_drained();
   check_asleep();
   replay_letters();
+}
+
+// Who was asked to come back over another connection has lost the old one by then.
+void World::check_closed() {
+  std::vector<std::pair<const Person*, uint32_t>> asked;
+  for (const Person& person : people_) {
+    const bool is_meant = person.is_asked_back && person.asked_back_by == host_.generation();
+    if (person.socket != 0 && is_meant) asked.emplace_back(&person, person.socket);
+  }
+  const uint64_t generation = host_.generation();
+  pass(kClosedMs);
+  for (const auto& [person, socket] : asked) {
+    expect(person->socket != socket || host_.generation() != generation,
+           person->name + " was asked to come back, and is still connected");
+  }
 }
 
 // Whether there is more to come.
@@ -106,11 +128,20 @@ void World::check_drained() {
     dead++;
   }
   const Object outbox(state.raw("outbox"));
+  expect(asked_.empty(), "a request is never answered");
+  // A replay may have failed whose letters were stored, or refused again, in another way.
+  expect(
+      model_.has_refused() || (outbox.number("attempts") == 0 && outbox.raw("blocked") == "false"),
+      "all has gone through, and the room still counts failures: " + last_state_);
   expect(outbox.number("dead") >= dead, "a record is neither confirmed nor a dead letter");
   tally_.dead_letters += outbox.number("dead");
   for (const Person& person : people_) {
     if (person.socket == 0) continue;
     expect(person.epoch == model_.epoch(), person.name + " was not asked to come back");
+    for (const auto& [ref, ask] : person.pages) {
+      expect(ask.generation != host_.generation(),
+             person.name + " was never answered the page " + ref);
+    }
     expect(person.awaited.empty(),
            person.name + " has heard nothing of a message, and is still connected");
     expect(!host_.presence().is_known() || (person.told_count == host_.presence().size() &&
@@ -140,13 +171,21 @@ void World::check_asleep() {
   expect(posts_ == posts, "a room that has woken sends again what is confirmed");
 }
 
-// What was refused is stored when it is tried again, and then nothing is left.
-void World::replay_letters() {
+void World::replay() {
   ask(R"({"op":"replay"})", {});
   for (uint64_t round = 0; fire_next(1e18); round++) {
     maybe_commit();
     expect(round < kRoundsMax, "dead letters are tried for ever");
   }
+}
+
+// What was refused is stored when it is tried again, and then nothing is left.
+void World::replay_letters() {
+  // What is refused once more waits for the next time that somebody asks.
+  central_.refuse_again(true);
+  replay();
+  central_.refuse_again(false);
+  replay();
   Asked asked;
   asked.kind = Asked::Kind::kLetters;
   letters_ = 1;

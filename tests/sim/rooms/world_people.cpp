@@ -179,10 +179,15 @@ void World::signal(Person& person) {
   send(person, R"({"type":"event","name":"typing","content":)" + content + "}");
 }
 
-void World::ask_page(Person& person) {
+void World::ask_page(Person& person, uint64_t with) {
+  if (person.socket == 0) return;
   PageAsk ask;
   ask.limit = dice_.between(1, dice_.one_in(2) ? 5 : 60);
-  switch (dice_.below(3)) {
+  if (with > 0) {
+    ask.is_forwards = true;
+    ask.after = with - 1;
+  }
+  switch (with > 0 ? 3 : dice_.below(3)) {
     case 0:
       ask.is_forwards = true;
       ask.after = dice_.below(model_.seq() + 2);
@@ -191,6 +196,7 @@ void World::ask_page(Person& person) {
     default: break;
   }
   ask.asked_at = model_.seq();
+  ask.generation = host_.generation();
   const std::string ref = "h" + std::to_string(next_ref_++);
   person.pages[ref] = ask;
   send(person, R"({"type":"history")" + ask.members() + ",\"ref\":" + quoted(ref) + "}");
@@ -206,7 +212,11 @@ void World::remove(Person& person) {
   if (!person.is_moderator && seq <= model_.seq() && model_.at(seq).user != person.name) {
     tally_.count(Fault::kForeignDeletion);
   }
+  // Sometimes he has just asked for a page that has it, and often he looks afterwards.
+  if (dice_.one_in(3)) ask_page(person, seq);
   send(person, R"({"type":"delete","seq":)" + std::to_string(seq) + "}");
+  if (dice_.one_in(2)) pass(static_cast<double>(dice_.below(150)));
+  if (dice_.one_in(3)) ask_page(person, seq);
 }
 
 std::string World::moderation_members() {

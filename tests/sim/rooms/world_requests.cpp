@@ -33,6 +33,11 @@ void World::ask(const std::string& operation, const Asked& asked) {
 
 void World::request() {
   Asked asked;
+  if (model_.letter_rows() > 0 && dice_.one_in(5)) {
+    ask(R"({"op":"replay"})", asked);
+    if (dice_.one_in(3)) sleep();
+    return;
+  }
   switch (dice_.below(11)) {
     case 0:
     case 1:
