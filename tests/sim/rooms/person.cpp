@@ -257,8 +257,11 @@ void Person::error(const Object& object, const Model& model, double passed_ms,
   awaited.erase(number);
   if (const auto asked = pages.find(ref); asked != pages.end()) pages.erase(asked);
   if (code == "rate_limited") {
-    // A new instance counts them anew.
-    if (std::exchange(limited_by, generation) != generation) limited = 0;
+    // A new instance counts them anew, and with them the frames of the turn that it is given again.
+    if (std::exchange(limited_by, generation) != generation) {
+      limited = 0;
+      to_be_heard.clear();
+    }
     limit(number, object, model, passed_ms);
     return;
   }
