@@ -297,6 +297,19 @@ TEST_CASE("a held room sets its alarm anew when the clock has gone back") {
   CHECK(held.give(EventType::kRequest, 1, 0, kState).size() == 1);
 }
 
+TEST_CASE("a held room for which nothing waits sets no alarm when the clock has gone back either") {
+  RoomHarness room;
+  live(room);
+  room.confirm_all();
+  room.now_ms += 10'000;
+  room.timer();
+  Held held(room, trap_on(2));
+  held.now_ms -= 3'600'000;
+  for (const Effect& effect : held.give(EventType::kRequest, 1, 0, kState)) {
+    CHECK_FALSE(Held::is(effect, EffectType::kAlarm));
+  }
+}
+
 TEST_CASE("only the record that failed can be skipped") {
   RoomHarness room;
   live(room);

@@ -76,6 +76,7 @@ class Model {
     refused_before_ = refused_;
   }
   void conflict_told() { was_conflict_told_ = true; }
+  void clock_went_back() { has_clock_gone_back_ = true; }
   // The object's storage is what it was when `before` was a copy of this; from `generation` on.
   void set_back(const Model& before, uint64_t generation);
   // The instance `generation` has woken knowing that all up to `through` is confirmed.
@@ -196,6 +197,8 @@ class Model {
   std::vector<std::string> epochs_;
   bool was_conflict_told_ = false;
   bool is_epoch_proven_ = true;
+  // A record's time does not go back with it, also not behind that of one whose turn was lost.
+  bool has_clock_gone_back_ = false;
   bool is_epoch_first_ = true;
   bool is_proof_stored_ = true;
   uint64_t forgotten_through_ = 0;

@@ -329,6 +329,7 @@ void World::change_clock() {
       for (Person& person : people_) person.wait_ms = 0;
       tally_.count(Fault::kClockBack);
       wall_offset_ms_ -= by;
+      model_.clock_went_back();
       unarmed_events_ = host_.events();
       return;
   }
