@@ -410,13 +410,6 @@ const OF_FRAMES = [
     test: attacks("says nothing any more, also not to a room that it wakes"),
   },
   {
-    name: "connections that are not closed",
-    file: "js-shim/room-object.js",
-    from: "    if (isSendable(code)) socket.close(code);\n    else socket.close();",
-    to: "    socket.close(code);",
-    test: attacks("ends the connection, and leaves none that the room does not count"),
-  },
-  {
     name: "frames that trap again and again",
     file: "rooms/room_traps.cpp",
     from: "  if (recent_traps(event.payload, now_ms_) >= kTrapsMax) {",
