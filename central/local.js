@@ -28,7 +28,6 @@ import { flatHeaders, httpEvent } from "./local/event.js";
 import { Outage } from "./local/outage.js";
 import { closeServer, listen } from "./local/server.js";
 import { StartError } from "./local/start-error.js";
-import { StoreError } from "./local/store-error.js";
 import { createLogger } from "./logger.js";
 import { Store } from "./store.js";
 
@@ -234,7 +233,7 @@ export async function runCentral(environment) {
   };
   for (const signal of SIGNALS) process.on(signal, end);
   process.on("uncaughtException", (error) => {
-    fail(storeFailed(error) ?? error);
+    fail(error);
     process.exit();
   });
   process.stdout.write(`central: listening on ${central.url}\n`);
@@ -244,25 +243,29 @@ export async function runCentral(environment) {
 const SIGNALS = ["SIGTERM", "SIGINT"];
 
 /**
- * What dynalite throws when its files cannot be written. It is best ended then: what is behind a write
- * that failed may be lost when the files are opened again, so nothing more may be answered.
+ * Whether dynalite threw it because its files cannot be written. It is best ended then: what is behind a
+ * write that failed may be lost when the files are opened again, so nothing more may be answered.
  *
  * @param {Error} error
  */
-function storeFailed(error) {
-  const isOfFiles = "code" in error && String(error.code).startsWith("LEVEL_");
-  if (!isOfFiles) return undefined;
-  return new StoreError(
+function isOfFiles(error) {
+  return "code" in error && String(error.code).startsWith("LEVEL_");
+}
+
+/** What the person who runs it is told. @param {unknown} error */
+function failureWords(error) {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof StartError) return error.message;
+  if (!isOfFiles(error)) return error.stack;
+  return (
     `the state cannot be written: ${error.message}. Mend that and start again: what was answered is ` +
-      "stored, and rooms keep the rest and send it then",
+    "stored, and rooms keep the rest and send it then"
   );
 }
 
 /** @param {unknown} error */
 function fail(error) {
-  const expected = error instanceof StartError || error instanceof StoreError;
-  const text = expected || !(error instanceof Error) ? String(error) : error.stack;
-  process.stderr.write(`central: ${expected ? error.message : text}\n`);
+  process.stderr.write(`central: ${failureWords(error)}\n`);
   process.exitCode = 1;
 }
 

@@ -9,7 +9,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT, run } from "./command.js";
-import { freePort, RunningDev } from "./running-dev.js";
+import { besideDev } from "./running-dev.js";
 
 /** @import { NamedTest } from "./attack-list.js" */
 
@@ -95,23 +95,15 @@ async function tryGuard(tests, root) {
 const escaped = (text) => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
 /** @param {NamedTest[]} tests @returns {Promise<Tried[]>} */
-async function tryBesideDev(tests) {
-  const stateDir = await mkdtemp(join(tmpdir(), "edgeroom-attacks-"));
-  const ports = { PORT: await freePort(), CENTRAL_PORT: await freePort() };
+function tryBesideDev(tests) {
   // All visitors come from one address, and faster than people.
-  const dev = new RunningDev(["--var", "RATE_LIMITS:[]"], { ...ports, STATE_DIR: stateDir });
-  try {
-    const addresses = await dev.ready;
-    if (!addresses) {
+  return besideDev(["--var", "RATE_LIMITS:[]"], async (dev, env) => {
+    if (env === undefined) {
       return tests.map((test) => ({ test, ran: false, held: false, output: dev.output }));
     }
-    const env = { EDGEROOM_URL: addresses.edge, EDGEROOM_CENTRAL_URL: addresses.central };
     // Browsers that wait for each other's processors miss their deadlines.
-    return await tryNodeTests(tests, env, ROOT, 1);
-  } finally {
-    await dev.stop();
-    await rm(stateDir, { recursive: true, force: true });
-  }
+    return tryNodeTests(tests, env, ROOT, 1);
+  });
 }
 
 /**

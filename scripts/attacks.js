@@ -1,41 +1,32 @@
 /** `scripts/attacks`: tries the attacks of SECURITY.md, or takes defences away. The usage stands in scripts/attacks. */
 
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { DEFENCES } from "../tests/attacks/defences.js";
 import { readAttacks } from "./attack-list.js";
 import { buildsFor, suiteName, suiteOf, tryTests } from "./attack-tests.js";
 import { build } from "./command.js";
 import { DefencelessCopy } from "./defenceless-copy.js";
-import { endStartedProcesses } from "./process-tree.js";
+import { readOptions, usageError } from "./options.js";
+import { endOnSignals } from "./process-tree.js";
 import { task } from "./progress.js";
 
 /** @import { Defence } from "../tests/attacks/defences.js" */
 /** @import { Attack, NamedTest } from "./attack-list.js" */
 /** @import { Tried } from "./attack-tests.js" */
 
-const USAGE_ERROR = 2;
-
-/** @param {string} what @returns {never} */
-function usageError(what) {
-  console.error(`error: ${what}; scripts/attacks --help says more`);
-  process.exit(USAGE_ERROR);
-}
+const COMMAND = "scripts/attacks";
+const STOP_TIMES = { graceMs: 8_000, collectMs: 2_000 };
 
 function options() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        json: { type: "string" },
-        suite: { type: "string", multiple: true },
-        "without-defence": { type: "boolean" },
-      },
-    });
-    return { ...values, names: positionals };
-  } catch (error) {
-    return usageError(/** @type {Error} */ (error).message);
-  }
+  const { values, positionals: names } = readOptions(COMMAND, {
+    allowPositionals: true,
+    options: {
+      json: { type: "string" },
+      suite: { type: "string", multiple: true },
+      "without-defence": { type: "boolean" },
+    },
+  });
+  return { ...values, names };
 }
 
 /** @param {NamedTest} test */
@@ -112,7 +103,7 @@ async function attack({ json, suites }) {
     attacks.flatMap(({ tests }) => tests.map((test) => suiteName(suiteOf(test)))),
   );
   const unknown = suites.find((suite) => !names.has(suite));
-  if (unknown !== undefined) usageError(`no suite "${unknown}": ${[...names].join(", ")}`);
+  if (unknown !== undefined) usageError(COMMAND, `no suite "${unknown}": ${[...names].join(", ")}`);
   const tried = await tryAttacks(attacks, suites);
   const all = [...tried.values()];
   tellFailures(attacks, all);
@@ -147,7 +138,7 @@ async function noticedBy(copy, defence) {
 async function withoutDefences({ json, names }) {
   const unknown = names.find((name) => !DEFENCES.some((defence) => defence.name === name));
   if (unknown !== undefined) {
-    usageError(`no defence "${unknown}": their names are in tests/attacks/defences.js`);
+    usageError(COMMAND, `no defence "${unknown}": their names are in tests/attacks/defences.js`);
   }
   const startedMs = performance.now();
   const chosen = DEFENCES.filter(({ name }) => names.length === 0 || names.includes(name));
@@ -174,15 +165,9 @@ async function withoutDefences({ json, names }) {
   return noticed === chosen.length;
 }
 
-for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
-  process.once(signal, async () => {
-    await endStartedProcesses({ graceMs: 8_000, collectMs: 2_000 });
-    process.exit(1);
-  });
-}
-
+endOnSignals(STOP_TIMES);
 const { json, suite: suites = [], names, "without-defence": isWithout = false } = options();
-if (!isWithout && names.length > 0) usageError(`unknown argument: ${names[0]}`);
-if (isWithout && suites.length > 0) usageError("--suite goes with attacks alone");
+if (!isWithout && names.length > 0) usageError(COMMAND, `unknown argument: ${names[0]}`);
+if (isWithout && suites.length > 0) usageError(COMMAND, "--suite goes with attacks alone");
 const isGood = isWithout ? await withoutDefences({ json, names }) : await attack({ json, suites });
 process.exitCode = isGood ? 0 : 1;

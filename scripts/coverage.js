@@ -2,26 +2,15 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { Failure, measure, writePages } from "../tests/coverage/measure.js";
 import { TREE } from "../tests/coverage/programs.js";
 import { LIST, reportOf, tableOf } from "../tests/coverage/report.js";
 import { judge, readExplanations } from "../tests/coverage/unreached.js";
 import { ROOT } from "./command.js";
+import { readOptions } from "./options.js";
 import { task } from "./progress.js";
 
-const USAGE_ERROR = 2;
-
-function options() {
-  try {
-    return parseArgs({ options: { json: { type: "string" }, html: { type: "boolean" } } }).values;
-  } catch (error) {
-    console.error(
-      `error: ${/** @type {Error} */ (error).message}; scripts/coverage --help says more`,
-    );
-    process.exit(USAGE_ERROR);
-  }
-}
+const COMMAND = "scripts/coverage";
 
 async function explanations() {
   try {
@@ -37,7 +26,9 @@ function tell(lines, heading) {
 }
 
 async function main() {
-  const { json, html } = options();
+  const { json, html } = readOptions(COMMAND, {
+    options: { json: { type: "string" }, html: { type: "boolean" } },
+  }).values;
   const given = await explanations();
   const measurement = await measure((doing) => task.start(`coverage: ${doing}`));
   const pages = html ? await writePages() : undefined;

@@ -7,22 +7,10 @@ import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { buildsFor, suiteOf, tryTests } from "./attack-tests.js";
 import { ROOT, run } from "./command.js";
+import { plant } from "./planted.js";
 
 /** @import { NamedTest } from "./attack-list.js" */
 /** @import { Defence } from "../tests/attacks/defences.js" */
-
-/**
- * The text of a defence's file without it.
- *
- * @param {Defence} defence
- * @param {string} text
- */
-export function without({ name, file, from, to }, text) {
-  if (text.split(from).length !== 2) {
-    throw new Error(`defence "${name}": its place does not stand once in ${file}`);
-  }
-  return text.replace(from, () => to);
-}
 
 const COPY = join(ROOT, "build", "defenceless");
 
@@ -67,7 +55,7 @@ export class DefencelessCopy {
     const { file, test } = defence;
     const path = join(COPY, file);
     const text = await readFile(path, "utf8");
-    await writeFile(path, without(defence, text));
+    await writeFile(path, plant(defence, text));
     try {
       await this.#build(suiteOf(test));
       const [{ ran, held, output }] = await tryTests(suiteOf(test), [test], COPY);

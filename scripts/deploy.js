@@ -10,7 +10,7 @@ import { DeployError, say } from "./deployment/fault.js";
 import { readOptions, UsageError, varsOf } from "./deployment/options.js";
 import { developmentValues, judge, readSecrets, SettingsCore } from "./deployment/settings.js";
 import { bundle, readEnvironment, Wrangler } from "./deployment/wrangler.js";
-import { endStartedProcesses } from "./process-tree.js";
+import { endOnSignals } from "./process-tree.js";
 
 /** @import { CentralStack } from "./deployment/central.js" */
 /** @import { Options } from "./deployment/options.js" */
@@ -263,16 +263,7 @@ async function promote(options, toolchain) {
   say(`would run   ${wrangler.commandLine(["versions", "deploy", ...shares, "--yes"])}`);
 }
 
-for (const [signal, exitCode] of /** @type {const} */ ([
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-])) {
-  process.once(signal, async () => {
-    await endStartedProcesses({ graceMs: 2_000, collectMs: 2_000 });
-    process.exit(exitCode);
-  });
-}
+endOnSignals({ graceMs: 2_000, collectMs: 2_000 });
 
 main().catch((error) => {
   if (error instanceof UsageError) {

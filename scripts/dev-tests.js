@@ -1,10 +1,7 @@
 /** Suites of `node --test` beside the whole product, as scripts/dev runs it. */
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { failedBefore, nodeTests } from "./node-tests.js";
-import { freePort, RunningDev } from "./running-dev.js";
+import { besideDev } from "./running-dev.js";
 
 /** @import { Outcome } from "./test.js" */
 
@@ -16,23 +13,13 @@ import { freePort, RunningDev } from "./running-dev.js";
  * @param {string[]} args of scripts/dev
  * @returns {Promise<Outcome>}
  */
-export async function testsBesideDev(name, folder, args) {
-  const stateDir = await mkdtemp(join(tmpdir(), "edgeroom-dev-tests-"));
-  const dev = new RunningDev(args, {
-    PORT: await freePort(),
-    CENTRAL_PORT: await freePort(),
-    STATE_DIR: stateDir,
-  });
-  try {
-    const addresses = await dev.ready;
-    if (addresses === undefined) {
+export function testsBesideDev(name, folder, args) {
+  return besideDev(args, async (dev, env) => {
+    if (env === undefined) {
       return failedBefore(name, { ok: false, output: dev.output, seconds: dev.seconds });
     }
     // One file at a time: browsers that wait for each other's processors miss their deadlines.
-    const outcome = await nodeTests(name, folder, {
-      env: { EDGEROOM_URL: addresses.edge, EDGEROOM_CENTRAL_URL: addresses.central },
-      concurrency: 1,
-    });
+    const outcome = await nodeTests(name, folder, { env, concurrency: 1 });
     const exitCode = await dev.stop();
     const faults = exitCode === 0 ? "" : `scripts/dev ended with ${exitCode}, not with 0\n`;
     return {
@@ -40,8 +27,5 @@ export async function testsBesideDev(name, folder, args) {
       failed: outcome.failed + (faults ? 1 : 0),
       output: `${outcome.output}\n${faults}scripts/dev said:\n${dev.output}`,
     };
-  } finally {
-    await dev.stop();
-    await rm(stateDir, { recursive: true, force: true });
-  }
+  });
 }

@@ -3,7 +3,6 @@
 import { closeSync, openSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { Dice } from "../tests/edge/dice.js";
 import { ofAnybody } from "../tests/faults/cut-connections.js";
 import { Run } from "../tests/faults/fault.js";
@@ -14,11 +13,13 @@ import * as edgeKilled from "../tests/faults/kill-edge.js";
 import { thatNobodyComesBackTo } from "../tests/faults/many-rooms.js";
 import { thatDoNotRead } from "../tests/faults/slow-readers.js";
 import { ROOT } from "./command.js";
-import { endStartedProcesses } from "./process-tree.js";
+import { faultLine, faultTable } from "./fault-table.js";
+import { readOptions, usageError } from "./options.js";
+import { endOnSignals, endStartedProcesses } from "./process-tree.js";
 import { clock, Progress } from "./progress.js";
-import { faultLine, faultTable } from "./reliability-table.js";
 
 /** @typedef {import("../tests/faults/fault.js").Fault} Fault */
+/** @typedef {import("./fault-table.js").Row} Row */
 
 /** @type {Fault[]} */
 const FAULTS = [
@@ -34,47 +35,25 @@ const FAULTS = [
   thatNobodyComesBackTo,
 ];
 
-const USAGE_ERROR = 2;
+const COMMAND = "scripts/faults";
 const STOP_TIMES = { graceMs: 2_000, collectMs: 2_000 };
 const CENTRAL_LOG = "build/faults/central.log";
 
-/**
- * What came of one fault.
- *
- * @typedef {object} Row
- * @property {string} fault
- * @property {string} what
- * @property {number} times how often it happened
- * @property {number} kills of processes among them
- * @property {import("../tests/faults/busy-rooms.js").Tally} tally
- * @property {{median: number, longest: number}} recoveredMs until everybody had everything again
- * @property {string[]} remarks
- * @property {number} seconds
- * @property {string} [failure] what did not hold
- */
-
 function options() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        short: { type: "boolean", default: false },
-        seed: { type: "string", default: String(Date.now()) },
-        json: { type: "string" },
-      },
-    });
-    const unknown = positionals.find((name) => !FAULTS.some((fault) => fault.name === name));
-    if (unknown !== undefined) throw new Error(`there is no fault ${unknown}`);
-    if (!/^[0-9]{1,15}$/.test(values.seed)) {
-      throw new Error(`--seed is ${values.seed}; it is a whole number`);
-    }
-    return { ...values, names: positionals };
-  } catch (error) {
-    console.error(
-      `error: ${/** @type {Error} */ (error).message}; scripts/faults --help says more`,
-    );
-    process.exit(USAGE_ERROR);
+  const { values, positionals: names } = readOptions(COMMAND, {
+    allowPositionals: true,
+    options: {
+      short: { type: "boolean", default: false },
+      seed: { type: "string", default: String(Date.now()) },
+      json: { type: "string" },
+    },
+  });
+  const unknown = names.find((name) => !FAULTS.some((fault) => fault.name === name));
+  if (unknown !== undefined) usageError(COMMAND, `there is no fault ${unknown}`);
+  if (!/^[0-9]{1,15}$/.test(values.seed)) {
+    usageError(COMMAND, `--seed is ${values.seed}; it is a whole number`);
   }
+  return { ...values, names };
 }
 
 /** @param {Fault} fault @param {number} times @param {number} seed @returns {Promise<Row>} */
@@ -119,6 +98,9 @@ async function bringAbout(fault, times, seed) {
     failure,
   };
 }
+
+// The exit takes a mounted file system away.
+endOnSignals(STOP_TIMES);
 
 const { short, seed, json, names } = options();
 await mkdir(join(ROOT, "build/faults"), { recursive: true });

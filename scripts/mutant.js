@@ -3,6 +3,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ROOT, run } from "./command.js";
+import { plant } from "./planted.js";
 import { sourceFiles } from "./source-files.js";
 
 /** @import { Mutant } from "../tests/sim/rooms/mutants.js" */
@@ -27,14 +28,8 @@ async function buildMutant(mutant) {
   const folder = join("build", "mutants", mutant.name.replaceAll(" ", "-"));
   const source = join(folder, mutant.file);
   const text = await readFile(join(ROOT, mutant.file), "utf8");
-  if (text.split(mutant.from).length !== 2) {
-    throw new Error(`mutant "${mutant.name}": its place does not stand once in ${mutant.file}`);
-  }
   await mkdir(join(ROOT, dirname(source)), { recursive: true });
-  await writeFile(
-    join(ROOT, source),
-    text.replace(mutant.from, () => mutant.to),
-  );
+  await writeFile(join(ROOT, source), plant(mutant, text));
   const command = await compileCommand(mutant.file);
   const object = `${source}.o`;
   const replaced = command.slice(0, command.indexOf("-o"));

@@ -8,9 +8,12 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 
 const POLL_INTERVAL_MS = 50;
+/** What shells add to a signal's number. */
+const SIGNAL_EXIT_BASE = 128;
 const MARK_VARIABLE = "EDGEROOM_STARTED_BY";
 const mark = randomUUID();
 process.env[MARK_VARIABLE] = mark;
@@ -133,4 +136,20 @@ export async function endStartedProcesses({ asked, graceMs, collectMs }) {
   await until(() => !first.some(isRunning), graceMs);
   for (const pid of all) if (isRunning(pid)) signalProcess(pid, "SIGKILL");
   await until(() => ![...all].some(isListed), collectMs);
+}
+
+/**
+ * Has a signal end what this process has started, and then this process, with the signal's exit code.
+ *
+ * @param {{ graceMs: number, collectMs: number }} times of endStartedProcesses
+ * @param {() => void} [onSignal] is called first
+ */
+export function endOnSignals(times, onSignal = () => {}) {
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
+    process.once(signal, async () => {
+      onSignal();
+      await endStartedProcesses(times);
+      process.exit(SIGNAL_EXIT_BASE + constants.signals[signal]);
+    });
+  }
 }

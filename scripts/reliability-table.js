@@ -1,12 +1,11 @@
 /** What `scripts/reliability` found, as the table that docs/RELIABILITY.md has. */
 
-/** @typedef {import("./faults.js").Row} FaultRow */
+import { faultTable, number } from "./fault-table.js";
+
+/** @typedef {import("./fault-table.js").Row} FaultRow */
 
 /** Of the faults in simulated rooms: pairs a line. */
 const PAIRS_A_LINE = 3;
-
-/** @param {number} value */
-const number = (value) => value.toLocaleString("en");
 
 /** @param {Record<string, number>} counts */
 const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0);
@@ -94,34 +93,6 @@ function attacksLine({ attacks: { tried, repelled }, tests }) {
 /** @param {NonNullable<Figures["defences"]>} figures */
 function defencesLine({ defences: { removed, noticed } }) {
   return `${number(removed)} | ${number(noticed)} noticed by a test`;
-}
-
-/** @param {FaultRow[]} rows */
-export function faultTable(rows) {
-  return [
-    "| fault | times | messages | sent again | of them stored already | lost | twice | all is back after (median, longest) |",
-    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ...rows.map(faultLine),
-  ].join("\n");
-}
-
-/** @param {number} ms */
-const secondsOf = (ms) => (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
-
-/** @param {FaultRow} row */
-export function faultLine({ what, times, tally, recoveredMs, remarks }) {
-  const { median, longest } = recoveredMs;
-  const cells = [
-    remarks.length > 0 ? `${what} (${remarks.join("; ")})` : what,
-    number(times),
-    number(tally.published),
-    number(tally.again),
-    number(tally.known),
-    number(tally.lost),
-    number(tally.twice),
-    `${secondsOf(median)} s, ${secondsOf(longest)} s`,
-  ];
-  return `| ${cells.join(" | ")} |`;
 }
 
 /** @param {Record<string, number>} faults */

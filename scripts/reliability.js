@@ -4,20 +4,18 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { FEW_MUTANTS } from "../tests/sim/rooms/mutants.js";
 import { ROOT } from "./command.js";
-import { endStartedProcesses } from "./process-tree.js";
+import { readOptions, usageError } from "./options.js";
+import { endOnSignals } from "./process-tree.js";
 import { render } from "./reliability-table.js";
 
-const USAGE_ERROR = 2;
+const COMMAND = "scripts/reliability";
 const FOLDER = "build/reliability";
 const DOCUMENT = "docs/RELIABILITY.md";
 const BEGIN = "<!-- scripts/reliability: begin -->";
 const END = "<!-- scripts/reliability: end -->";
 const STOP_TIMES = { graceMs: 8_000, collectMs: 2_000 };
-
-/** Planted bugs and defences of a short run: one of each kind. */
-const FEW_MUTANTS = ["recovered over a gap", "stored frames are given again", "no alarm is set"];
 
 /**
  * @typedef {object} Part
@@ -44,22 +42,16 @@ const PARTS = [
 ];
 
 function options() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        short: { type: "boolean", default: false },
-        update: { type: "boolean", default: false },
-      },
-    });
-    const unknown = positionals.find((name) => !PARTS.some((part) => part.name === name));
-    if (unknown !== undefined) throw new Error(`there is no part ${unknown}`);
-    return { ...values, names: positionals };
-  } catch (error) {
-    const { message } = /** @type {Error} */ (error);
-    console.error(`error: ${message}; scripts/reliability --help says more`);
-    process.exit(USAGE_ERROR);
-  }
+  const { values, positionals: names } = readOptions(COMMAND, {
+    allowPositionals: true,
+    options: {
+      short: { type: "boolean", default: false },
+      update: { type: "boolean", default: false },
+    },
+  });
+  const unknown = names.find((name) => !PARTS.some((part) => part.name === name));
+  if (unknown !== undefined) usageError(COMMAND, `there is no part ${unknown}`);
+  return { ...values, names };
 }
 
 /** @param {Part} part @param {boolean} isShort @returns {Promise<{isGood: boolean, figures: any}>} */
@@ -97,16 +89,7 @@ async function update(text) {
   console.log(`\n${DOCUMENT} has the table`);
 }
 
-for (const [signal, exitCode] of /** @type {const} */ ([
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-])) {
-  process.once(signal, async () => {
-    await endStartedProcesses(STOP_TIMES);
-    process.exit(exitCode);
-  });
-}
+endOnSignals(STOP_TIMES);
 
 const { short: isShort, update: isUpdate, names } = options();
 await mkdir(join(ROOT, FOLDER), { recursive: true });

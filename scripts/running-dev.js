@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "./command.js";
 
@@ -66,5 +68,32 @@ export class RunningDev {
   stop() {
     this.#child.kill("SIGTERM");
     return this.ended;
+  }
+}
+
+/**
+ * Does something while scripts/dev runs, on ports that nobody uses and with a state of its own.
+ *
+ * @template T
+ * @param {string[]} args of scripts/dev
+ * @param {(dev: RunningDev, env: Record<string, string> | undefined) => Promise<T>} act hears what tests
+ * find it by, or nothing when it ended before it was ready
+ */
+export async function besideDev(args, act) {
+  const stateDir = await mkdtemp(join(tmpdir(), "edgeroom-dev-"));
+  const dev = new RunningDev(args, {
+    PORT: await freePort(),
+    CENTRAL_PORT: await freePort(),
+    STATE_DIR: stateDir,
+  });
+  try {
+    const found = await dev.ready;
+    return await act(
+      dev,
+      found && { EDGEROOM_URL: found.edge, EDGEROOM_CENTRAL_URL: found.central },
+    );
+  } finally {
+    await dev.stop();
+    await rm(stateDir, { recursive: true, force: true });
   }
 }

@@ -2,39 +2,33 @@
 
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { MUTANTS } from "../tests/sim/rooms/mutants.js";
 import { run } from "./command.js";
 import { findMutant } from "./mutant.js";
+import { readOptions, usageError } from "./options.js";
 import { clock, Progress } from "./progress.js";
 
+const COMMAND = "scripts/sim";
 const PROGRAM = "build/native/tests/sim/rooms/room_sim";
-const USAGE_ERROR = 2;
 const MS_PER_MINUTE = 60_000;
 
 /** How long a planted bug may stay unfound. */
 const MUTANT_SECONDS = 60;
 
 function options() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        minutes: { type: "string" },
-        from: { type: "string" },
-        seed: { type: "string" },
-        trace: { type: "boolean" },
-        mutants: { type: "boolean" },
-        json: { type: "string" },
-      },
-    });
-    if (positionals.length > 0 && !values.mutants)
-      throw new Error(`unknown argument: ${positionals[0]}`);
-    return { ...values, names: positionals };
-  } catch (error) {
-    console.error(`error: ${/** @type {Error} */ (error).message}; scripts/sim --help says more`);
-    process.exit(USAGE_ERROR);
-  }
+  const { values, positionals: names } = readOptions(COMMAND, {
+    allowPositionals: true,
+    options: {
+      minutes: { type: "string" },
+      from: { type: "string" },
+      seed: { type: "string" },
+      trace: { type: "boolean" },
+      mutants: { type: "boolean" },
+      json: { type: "string" },
+    },
+  });
+  if (names.length > 0 && !values.mutants) usageError(COMMAND, `unknown argument: ${names[0]}`);
+  return { ...values, names };
 }
 
 /** @param {string} seed @param {boolean} hasTrace */
@@ -79,10 +73,10 @@ async function soak(minutes, from, json) {
 async function findMutants(names, json) {
   const unknown = names.find((name) => !MUTANTS.some((mutant) => mutant.name === name));
   if (unknown !== undefined) {
-    console.error(
-      `error: there is no mutant "${unknown}"; their names are in tests/sim/rooms/mutants.js`,
+    usageError(
+      COMMAND,
+      `there is no mutant "${unknown}": their names are in tests/sim/rooms/mutants.js`,
     );
-    process.exit(USAGE_ERROR);
   }
   const chosen = MUTANTS.filter((mutant) => names.length === 0 || names.includes(mutant.name));
   const progress = new Progress({ intervalMs: 0 });

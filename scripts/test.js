@@ -3,7 +3,7 @@
  * they need is installed. Prints one line for each, what failed in full, and the sum at the end.
  */
 
-import { endStartedProcesses } from "./process-tree.js";
+import { endOnSignals } from "./process-tree.js";
 import { task } from "./progress.js";
 
 /**
@@ -58,17 +58,9 @@ async function main() {
   process.exitCode = sum.failed > 0 ? 1 : 0;
 }
 
-for (const [signal, exitCode] of /** @type {const} */ ([
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-])) {
-  process.once(signal, async () => {
-    isStopping = true;
-    process.stderr.write("test: stopping\n");
-    await endStartedProcesses(STOP_TIMES);
-    process.exit(exitCode);
-  });
-}
+endOnSignals(STOP_TIMES, () => {
+  isStopping = true;
+  process.stderr.write("test: stopping\n");
+});
 
 await main();

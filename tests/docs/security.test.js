@@ -8,7 +8,7 @@ import { it } from "node:test";
 import { readAttacks } from "../../scripts/attack-list.js";
 import { suiteOf } from "../../scripts/attack-tests.js";
 import { ROOT } from "../../scripts/command.js";
-import { without } from "../../scripts/defenceless-copy.js";
+import { plant } from "../../scripts/planted.js";
 import { DEFENCES } from "../attacks/defences.js";
 
 /** @import { NamedTest } from "../../scripts/attack-list.js" */
@@ -51,7 +51,7 @@ it("each defence stands where it is taken away, and SECURITY.md names the test t
   const names = new Set();
   for (const defence of DEFENCES) {
     const { name, file, test } = defence;
-    without(defence, await textOf(file));
+    plant(defence, await textOf(file));
     const isNamed = named.some((one) => one.file === test.file && one.title === test.title);
     assert.ok(isNamed, `no attack of SECURITY.md is tried by the test of "${name}"`);
     assert.ok(!names.has(name), `two defences are called "${name}"`);

@@ -34,8 +34,7 @@ async function withEdge(options, act) {
 
 describe("a compressed bomb", () => {
   it("costs its sender the connection, and nobody else anything", { timeout: 60_000 }, async () => {
-    const edge = await startEdge({ vars: { WEBSOCKET_COMPRESSION: "on" } });
-    try {
+    await withEdge({ vars: { WEBSOCKET_COMPRESSION: "on" } }, async (edge) => {
       const room = newRoom();
       const ana = await edge.join(room, { user: "ana" });
       const eve = await edge.join(room, { user: "eve" }, { compress: true });
@@ -46,9 +45,7 @@ describe("a compressed bomb", () => {
       assert.ok([1006, 1009].includes(code), `closed with ${code}`);
       ana.send({ type: "message", content: "still here" });
       assert.equal((await ana.next("new_message")).content, "still here");
-    } finally {
-      await edge.close();
-    }
+    });
   });
 });
 
@@ -56,8 +53,7 @@ describe("lines of the log", () => {
   it("cannot be forged by what clients send", async () => {
     const forged = '\n{"level":"error","event":"forged"}\r\n\u2028\u001b[31m","event":"forged';
     const vars = { LOG_LEVEL: "debug", CONTENT_RULES: '{"words":["darn"]}' };
-    const edge = await startEdge({ vars });
-    try {
+    await withEdge({ vars }, async (edge) => {
       const room = newRoom();
       // A name has no control characters; what else it has is data.
       const refused = await edge.fetch(`/api/rooms/${room}?user=${encodeURIComponent(forged)}`, {
@@ -80,9 +76,7 @@ describe("lines of the log", () => {
         assert.notEqual(event, "forged", line);
         assert.notEqual(level, "error", line);
       }
-    } finally {
-      await edge.close();
-    }
+    });
   });
 });
 
@@ -153,8 +147,7 @@ describe("a room that fails", () => {
       export class Room extends Inner {
         fetch() { throw new TypeError("at work in /src/room.js:7"); }
       }`;
-    const edge = await startEdge({ entry, vars: { AUTH_QUERY: "on" } });
-    try {
+    await withEdge({ entry, vars: { AUTH_QUERY: "on" } }, async (edge) => {
       const room = newRoom();
       const path = `/api/rooms/${room}?token=TOKEN&user=ASKER`;
       const headers = { authorization: "Bearer TOKEN", cookie: "session=TOKEN" };
@@ -169,9 +162,7 @@ describe("a room that fails", () => {
       );
       assert.doesNotMatch(edge.logs.join("\n"), /TOKEN|ASKER/);
       assert.equal(JSON.parse(lines[0]).room, room);
-    } finally {
-      await edge.close();
-    }
+    });
   });
 });
 
@@ -270,8 +261,7 @@ describe("a client that was sent away and does not go", () => {
 
 describe("bytes in a text frame that are no UTF-8", () => {
   it("reach nobody", async () => {
-    const edge = await startEdge();
-    try {
+    await withEdge({}, async (edge) => {
       const room = newRoom();
       const eve = await edge.join(room, { user: "eve" });
       const half = Buffer.from([0xed, 0xa0, 0x80, 0xff, 0xc0, 0xaf]);
@@ -283,9 +273,7 @@ describe("bytes in a text frame that are no UTF-8", () => {
       const answer = await edge.fetch(`/api/rooms/${room}/messages`);
       const text = new TextDecoder("utf-8", { fatal: true }).decode(await answer.arrayBuffer());
       assert.equal(JSON.parse(text).messages[0].content, content);
-    } finally {
-      await edge.close();
-    }
+    });
   });
 });
 

@@ -1,12 +1,14 @@
 // Rooms in which people speak, delete and ban all the time, and the sum of what became of it.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { agree, rest } from "../edge/agreement.js";
+import { agree, allConfirmed, rest } from "../edge/agreement.js";
 import { comparable, fromCentral, walkForwards } from "../edge/pages.js";
 import { UsedRoom } from "../edge/used-room.js";
 
 /** @typedef {import("../edge/dice.js").Dice} Dice */
+/** @typedef {import("./fault.js").Run} Run */
 /** @typedef {import("./site.js").Site} Site */
+/** @typedef {import("./tally.js").Tally} Tally */
 
 /**
  * Between two steps of a room, at most: over a hundred messages a second in each, which a local DynamoDB
@@ -15,19 +17,24 @@ import { UsedRoom } from "../edge/used-room.js";
 const STEP_MS_MAX = 80;
 
 /**
- * What became of what was published.
- * @typedef {object} Tally
- * @property {number} published messages
- * @property {number} again how often one was sent again, because nobody knew what had become of it
- * @property {number} known how often one that was sent again had been stored already
- * @property {number} lost acknowledged, and not in the central store
- * @property {number} twice in the central store more than once
- * @property {number} never neither acknowledged nor refused
+ * Has a fault happen in rooms where people speak, as often as a run wants.
+ *
+ * @param {Run} run
+ * @param {Site} site
+ * @param {{count: number, timesARoom: number}} rooms how many at once, and after how many faults there
+ * are new ones, so that none grows for ever
+ * @param {(rooms: BusyRooms, nth: number) => Promise<void>} happen
  */
-
-/** @returns {Tally} */
-export function nothing() {
-  return { published: 0, again: 0, known: 0, lost: 0, twice: 0, never: 0 };
+export async function inBusyRooms(run, site, { count, timesARoom }, happen) {
+  for (let times = 0; times < run.times; ) {
+    const rooms = await BusyRooms.open(site, run.dice, count);
+    do {
+      rooms.speak();
+      await happen(rooms, times);
+      run.done(++times);
+    } while (times % timesARoom !== 0 && times < run.times);
+    await rooms.end(run.tally);
+  }
 }
 
 export class BusyRooms {
@@ -97,14 +104,15 @@ export class BusyRooms {
     for (const { room, members } of this.rooms) await rest(this.#site.edge, room, members);
   }
 
-  /** Waits until all is confirmed, and counts. @param {Tally} tally */
+  /** Waits until all is confirmed, counts, and then has all agree. @param {Tally} tally */
   async end(tally) {
     const { edge, central } = this.#site;
+    await this.atRest();
     for (const used of this.rooms) {
-      await agree(edge, /** @type {any} */ (central), used.room, used.members);
-      const { epoch } = used.members[0];
-      const stored = await walkForwards(fromCentral(central.url, used.room, String(epoch)));
+      const { epoch } = await allConfirmed(edge, used.room);
+      const stored = await walkForwards(fromCentral(central.url, used.room, epoch));
       count(tally, used, stored.map(comparable));
+      await agree(edge, /** @type {any} */ (central), used.room, used.members);
       for (const member of used.members) await member.end();
     }
   }

@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { STORE_PATIENCE_MS, until } from "../edge/harness.js";
 import { anyFate } from "../edge/member.js";
 import { BusyRooms } from "./busy-rooms.js";
-import { Site } from "./site.js";
+import { withSite } from "./site.js";
 
 /** @typedef {import("./fault.js").Fault} Fault */
 
@@ -25,18 +25,18 @@ export const ofAnybody = {
   name: "cuts",
   what: "connections cut, after any byte or at any moment",
   times: { full: 2000, short: 100 },
-  async play(run) {
-    const site = await Site.open({ vars: VARS, centralLog: run.log });
-    try {
+  play: (run) =>
+    withSite({ vars: VARS, centralLog: run.log }, async (site) => {
       for (let before = 0; before < run.times; ) {
         const rooms = await BusyRooms.open(site, run.dice, ROOMS);
         const wanted = Math.min(CUTS_A_ROOM, run.times - before);
         rooms.speak();
         await until(
           async () => {
-            run.done(before + Math.min(rooms.lostConnections, wanted));
             await storm(rooms, run.dice);
-            return rooms.lostConnections;
+            const lost = rooms.lostConnections;
+            run.done(before + Math.min(lost, wanted));
+            return lost;
           },
           (lost) => lost >= wanted,
           STORE_PATIENCE_MS,
@@ -49,10 +49,7 @@ export const ofAnybody = {
         before += wanted;
         await rooms.end(run.tally);
       }
-    } finally {
-      await site.close();
-    }
-  },
+    }),
 };
 
 /** @param {BusyRooms} rooms @param {import("../edge/dice.js").Dice} dice */

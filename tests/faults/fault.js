@@ -1,10 +1,10 @@
 // What one kind of fault is to the command that brings all of them about.
 
 import { STORE_PATIENCE_MS } from "../edge/harness.js";
-import { nothing } from "./busy-rooms.js";
+import { nothing } from "./tally.js";
 
 /** @typedef {import("../edge/dice.js").Dice} Dice */
-/** @typedef {import("./busy-rooms.js").Tally} Tally */
+/** @typedef {import("./tally.js").Tally} Tally */
 
 /**
  * @typedef {object} Fault

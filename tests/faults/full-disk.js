@@ -5,13 +5,16 @@ import { setTimeout as pause } from "node:timers/promises";
 import { allConfirmed } from "../edge/agreement.js";
 import { fullDisk, limitedFiles } from "../edge/faults.js";
 import { until } from "../edge/harness.js";
-import { BusyRooms } from "./busy-rooms.js";
+import { inBusyRooms } from "./busy-rooms.js";
 import { within } from "./fault.js";
-import { Site } from "./site.js";
+import { withSite } from "./site.js";
 
 /** @typedef {import("../edge/faults.js").StorageFault} StorageFault */
 /** @typedef {import("./fault.js").Fault} Fault */
 /** @typedef {import("./fault.js").Run} Run */
+/** @typedef {import("./busy-rooms.js").BusyRooms} BusyRooms */
+/** @typedef {import("./site.js").Site} Site */
+/** @typedef {import("./site.js").SiteOptions} SiteOptions */
 
 const ROOMS = 2;
 const TIMES_A_ROOM = 10;
@@ -27,29 +30,15 @@ export const underTheRooms = {
   times: { full: 50, short: 3 },
   async play(run) {
     const fault = await storageFault(run);
-    fault.prepare();
-    /** @type {Site | undefined} */
-    let site;
-    try {
-      site = await Site.open({ edgeState: fault.stateDir, centralLog: run.log });
-      for (let times = 0; times < run.times; ) {
-        const rooms = await BusyRooms.open(site, run.dice, ROOMS);
-        do {
-          await fillOnce(run, fault, rooms);
-          run.done(++times);
-        } while (times % TIMES_A_ROOM !== 0 && times < run.times);
-        await rooms.end(run.tally);
-      }
-    } finally {
-      await site?.close();
-      fault.remove();
-    }
+    const many = { count: ROOMS, timesARoom: TIMES_A_ROOM };
+    await withFault(fault, { edgeState: fault.stateDir, centralLog: run.log }, (site) =>
+      inBusyRooms(run, site, many, (rooms) => fillOnce(run, fault, rooms)),
+    );
   },
 };
 
 /** @param {Run} run @param {StorageFault} fault @param {BusyRooms} rooms */
 async function fillOnce(run, fault, rooms) {
-  rooms.speak();
   const lostBefore = rooms.lostConnections;
   fault.begin(run.dice.roll(0, BYTES_LEFT_MAX));
   // A write that fails costs a room's object its life, and so its people their connections.
@@ -86,27 +75,25 @@ export const underTheCentralApi = {
       run.remarks.push(`not tried: ${fault}`);
       return;
     }
-    fault.prepare();
-    /** @type {Site | undefined} */
-    let site;
-    try {
-      site = await Site.open({ centralState: fault.stateDir, centralLog: run.log });
-      for (let times = 0; times < run.times; ) {
-        const rooms = await BusyRooms.open(site, run.dice, ROOMS);
-        await fillStore(run, site, fault, rooms);
-        run.done(++times);
-        await rooms.end(run.tally);
-      }
-    } finally {
-      await site?.close();
-      fault.remove();
-    }
+    const many = { count: ROOMS, timesARoom: 1 };
+    await withFault(fault, { centralState: fault.stateDir, centralLog: run.log }, (site) =>
+      inBusyRooms(run, site, many, (rooms) => fillStore(run, site, fault, rooms)),
+    );
   },
 };
 
+/** @param {StorageFault} fault @param {SiteOptions} options @param {(site: Site) => Promise<void>} act */
+async function withFault(fault, options, act) {
+  fault.prepare();
+  try {
+    await withSite(options, act);
+  } finally {
+    fault.remove();
+  }
+}
+
 /** @param {Run} run @param {Site} site @param {StorageFault} fault @param {BusyRooms} rooms */
 async function fillStore(run, site, fault, rooms) {
-  rooms.speak();
   fault.begin(0);
   // The local store ends itself, so that nothing is answered which a restart would not find.
   assert.equal(await within(site.central.ended(), "the end of the central API"), 1);

@@ -4,15 +4,17 @@ import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { handOn } from "../edge/central-proxy.js";
 import { STORE_PATIENCE_MS, until } from "../edge/harness.js";
-import { BusyRooms } from "./busy-rooms.js";
+import { inBusyRooms } from "./busy-rooms.js";
 import { within } from "./fault.js";
-import { Site } from "./site.js";
+import { withSite } from "./site.js";
 
 /** @typedef {import("./fault.js").Fault} Fault */
 /** @typedef {import("./fault.js").Run} Run */
+/** @typedef {import("./busy-rooms.js").BusyRooms} BusyRooms */
+/** @typedef {import("./site.js").Site} Site */
 
 const ROOMS = 2;
-const KILLS_A_ROOM = 10;
+const MANY = { count: ROOMS, timesARoom: 10 };
 
 /** Within the time that it takes to store a batch. */
 const STORING_MS = 10;
@@ -23,28 +25,16 @@ export const whileItStores = {
   name: "central",
   what: "the central API killed while it stores a batch",
   times: { full: 100, short: 3 },
-  async play(run) {
-    const site = await Site.open({ centralLog: run.log });
-    try {
-      for (let kills = 0; kills < run.times; ) {
-        const rooms = await BusyRooms.open(site, run.dice, ROOMS);
-        do {
-          await killOnce(run, site, rooms, rooms.rooms[kills % ROOMS].room);
-          run.done(++kills);
-        } while (kills % KILLS_A_ROOM !== 0 && kills < run.times);
-        const lost = rooms.lostConnections;
-        await rooms.end(run.tally);
-        assert.equal(lost, 0, "nobody in the rooms notices");
-      }
-    } finally {
-      await site.close();
-    }
-  },
+  play: (run) =>
+    withSite({ centralLog: run.log }, (site) =>
+      inBusyRooms(run, site, MANY, (rooms, nth) =>
+        killOnce(run, site, rooms, rooms.rooms[nth % ROOMS].room),
+      ),
+    ),
 };
 
 /** @param {Run} run @param {Site} site @param {BusyRooms} rooms @param {string} room */
 async function killOnce(run, site, rooms, room) {
-  rooms.speak();
   /** @type {PromiseWithResolvers<void>} */
   const there = Promise.withResolvers();
   site.way.meet(room, (passing) => {
@@ -68,6 +58,7 @@ async function killOnce(run, site, rooms, room) {
   );
   run.recoveredMs.push(performance.now() - killedMs);
   await rooms.atRest();
+  assert.equal(rooms.lostConnections, 0, "nobody in the rooms notices");
 }
 
 /** @param {Site} site @param {string} room */

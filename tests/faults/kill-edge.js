@@ -4,17 +4,16 @@ import { setTimeout as pause } from "node:timers/promises";
 import { handOn } from "../edge/central-proxy.js";
 import { until } from "../edge/harness.js";
 import { FLUSH_POINTS, STRIKE_ENTRY, strikeFlush } from "../edge/strike.js";
-import { BusyRooms } from "./busy-rooms.js";
+import { inBusyRooms } from "./busy-rooms.js";
 import { within } from "./fault.js";
-import { Site } from "./site.js";
+import { withSite } from "./site.js";
 
 /** @typedef {import("./fault.js").Fault} Fault */
 /** @typedef {import("./fault.js").Run} Run */
+/** @typedef {import("./busy-rooms.js").BusyRooms} BusyRooms */
+/** @typedef {import("./site.js").Site} Site */
 
-const ROOMS = 3;
-
-/** New rooms after so many kills, so that none grows for ever. */
-const KILLS_A_ROOM = 10;
+const MANY = { count: 3, timesARoom: 10 };
 
 /** Small, so that what was acknowledged is in a snapshot, or in the central store alone. */
 const VARS = { HISTORY_SIZE: "20", DEDUP_MAX: "500" };
@@ -103,25 +102,14 @@ export const atAnyMoment = {
 };
 
 /** @param {Run} run @param {Bring} bring */
-async function killAgainAndAgain(run, bring) {
-  const site = await Site.open({ entry: STRIKE_ENTRY, vars: VARS, centralLog: run.log });
-  try {
-    for (let kills = 0; kills < run.times; ) {
-      const rooms = await BusyRooms.open(site, run.dice, ROOMS);
-      do {
-        await killOnce(run, site, rooms, bring, kills);
-        run.done(++kills);
-      } while (kills % KILLS_A_ROOM !== 0 && kills < run.times);
-      await rooms.end(run.tally);
-    }
-  } finally {
-    await site.close();
-  }
+function killAgainAndAgain(run, bring) {
+  return withSite({ entry: STRIKE_ENTRY, vars: VARS, centralLog: run.log }, (site) =>
+    inBusyRooms(run, site, MANY, (rooms, nth) => killOnce(run, site, rooms, bring, nth)),
+  );
 }
 
 /** @param {Run} run @param {Site} site @param {BusyRooms} rooms @param {Bring} bring @param {number} nth */
 async function killOnce(run, site, rooms, bring, nth) {
-  rooms.speak();
   const letGo = await bring(site, rooms, nth);
   const killedMs = performance.now();
   await site.killEdge();

@@ -4,14 +4,16 @@
 import assert from "node:assert/strict";
 import { newRoom, STORE_PATIENCE_MS, until } from "../edge/harness.js";
 import { fromCentral, walkForwards } from "../edge/pages.js";
-import { Site } from "./site.js";
+import { withSite } from "./site.js";
+import { countStored } from "./tally.js";
 
 /** @typedef {import("./fault.js").Fault} Fault */
 /** @typedef {import("./fault.js").Run} Run */
+/** @typedef {import("./site.js").Site} Site */
 /** @typedef {{room: string, epoch: string}} Used */
 
 const AT_ONCE = 20;
-const MESSAGES = 3;
+const IDS = ["1", "2", "3"];
 
 /** What a room needs to send what it has, beside all the others on a machine that is busy. */
 const MS_A_ROOM = 100;
@@ -21,16 +23,15 @@ export const thatNobodyComesBackTo = {
   name: "many-rooms",
   what: "rooms at once, the central API away, workerd killed, and nobody comes back",
   times: { full: 2000, short: 50 },
-  async play(run) {
-    const site = await Site.open({ centralLog: run.log });
-    try {
+  play: (run) =>
+    withSite({ centralLog: run.log }, async (site) => {
       await site.central.kill();
       run.kills++;
       /** @type {Used[]} */
       const rooms = [];
       while (rooms.length < run.times) {
         const count = Math.min(AT_ONCE, run.times - rooms.length);
-        rooms.push(...(await Promise.all(Array.from({ length: count }, () => use(run, site)))));
+        rooms.push(...(await Promise.all(Array.from({ length: count }, () => use(site)))));
         run.done(rooms.length);
       }
       await site.killEdge();
@@ -41,19 +42,15 @@ export const thatNobodyComesBackTo = {
       for (const { room, epoch } of rooms) await arrived(run, site, room, epoch);
       run.recoveredMs.push(performance.now() - killedMs);
       await comeBack(site, rooms);
-    } finally {
-      await site.close();
-    }
-  },
+    }),
 };
 
-/** @param {Run} run @param {Site} site @returns {Promise<Used>} */
-async function use(run, { edge }) {
+/** @param {Site} site @returns {Promise<Used>} */
+async function use({ edge }) {
   const room = newRoom();
   const ana = await edge.join(room, { user: "ana" });
-  for (let n = 1; n <= MESSAGES; n++) ana.send({ type: "message", id: `${n}`, content: { n } });
-  await ana.next("new_message", ({ seq }) => seq === MESSAGES);
-  run.tally.published += MESSAGES;
+  for (const id of IDS) ana.send({ type: "message", id, content: { id } });
+  await ana.next("new_message", ({ seq }) => seq === IDS.length);
   return { room, epoch: ana.told[0].epoch };
 }
 
@@ -61,12 +58,14 @@ async function use(run, { edge }) {
 async function arrived(run, { central }, room, epoch) {
   const stored = await until(
     () => walkForwards(fromCentral(central.url, room, epoch)),
-    ({ length }) => length >= MESSAGES,
+    ({ length }) => length >= IDS.length,
     STORE_PATIENCE_MS + run.times * MS_A_ROOM,
   );
-  const ids = new Set(stored.map(({ id }) => id));
-  run.tally.lost += MESSAGES - ids.size;
-  run.tally.twice += stored.length - ids.size;
+  countStored(
+    run.tally,
+    IDS,
+    stored.map(({ id }) => id),
+  );
 }
 
 /** Whoever comes back much later is told all of it. @param {Site} site @param {Used[]} rooms */
@@ -74,8 +73,8 @@ async function comeBack({ edge }, rooms) {
   for (const { room, epoch } of rooms) {
     const ana = await edge.join(room, { user: "ana", epoch, after: 0 });
     assert.equal(ana.told[0].recovered, true);
-    await ana.next("new_message", ({ seq }) => seq === MESSAGES);
-    if (ana.told[0].confirmed < MESSAGES) await ana.confirmed(MESSAGES);
+    await ana.next("new_message", ({ seq }) => seq === IDS.length);
+    if (ana.told[0].confirmed < IDS.length) await ana.confirmed(IDS.length);
     await ana.close();
   }
 }

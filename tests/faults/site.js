@@ -60,3 +60,18 @@ export class Site {
     await this.central.kill();
   }
 }
+
+/**
+ * A site for as long as something is done there.
+ *
+ * @param {SiteOptions} options
+ * @param {(site: Site) => Promise<void>} act
+ */
+export async function withSite(options, act) {
+  const site = await Site.open(options);
+  try {
+    await act(site);
+  } finally {
+    await site.close();
+  }
+}

@@ -4,9 +4,11 @@
 import assert from "node:assert/strict";
 import { newRoom, until } from "../edge/harness.js";
 import { fromCentral, walkForwards } from "../edge/pages.js";
-import { Site } from "./site.js";
+import { withSite } from "./site.js";
+import { countStored } from "./tally.js";
 
 /** @typedef {import("./fault.js").Fault} Fault */
+/** @typedef {import("./site.js").Site} Site */
 /** @typedef {import("../edge/harness.js").Client} Client */
 
 /** At once in a room. */
@@ -32,18 +34,14 @@ export const thatDoNotRead = {
   name: "slow-readers",
   what: "readers that stop reading",
   times: { full: 50, short: 5 },
-  async play(run) {
-    const site = await Site.open({ vars: VARS, centralLog: run.log });
-    try {
+  play: (run) =>
+    withSite({ vars: VARS, centralLog: run.log }, async (site) => {
       for (let before = 0; before < run.times; before += READERS) {
         const readers = Math.min(READERS, run.times - before);
         await readNothing(run, site, readers);
         run.done(before + readers);
       }
-    } finally {
-      await site.close();
-    }
-  },
+    }),
 };
 
 /** @param {import("./fault.js").Run} run @param {Site} site @param {number} count */
@@ -78,10 +76,12 @@ async function readNothing(run, { edge, central }, count) {
     await again.close();
   }
   await ana.confirmed(MESSAGES);
-  const stored = (await walkForwards(fromCentral(central.url, room, epoch))).map(({ seq }) => seq);
-  run.tally.published += MESSAGES;
-  run.tally.lost += MESSAGES - new Set(stored).size;
-  run.tally.twice += stored.length - new Set(stored).size;
+  const stored = await walkForwards(fromCentral(central.url, room, epoch));
+  countStored(
+    run.tally,
+    range(1, MESSAGES),
+    stored.map(({ seq }) => seq),
+  );
   await ana.close();
 }
 

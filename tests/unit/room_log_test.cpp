@@ -107,6 +107,16 @@ void import_log(RoomHarness& room, const std::vector<std::string>& log) {
   room.turn();
 }
 
+// Messages 1, 2 and 3 of ana, behind her welcome.
+void three_in_a_segment(RoomHarness& room) {
+  const uint32_t ana = room.join(",\"user\":\"ana\"");
+  room.turn();
+  for (int i = 1; i <= 3; i++) {
+    room.frame(ana, "{\"type\":\"message\",\"content\":" + std::to_string(i) + "}");
+  }
+  room.turn();
+}
+
 void check_same(const std::vector<std::string>& copied, const std::vector<std::string>& log) {
   REQUIRE(copied.size() == log.size());
   for (size_t i = 1; i < log.size(); i++) CHECK(copied[i] == log[i]);
@@ -312,12 +322,7 @@ TEST_SUITE("room log") {
 
   TEST_CASE("a log from behind a record begins there, in the middle of a segment too") {
     RoomHarness room({}, diary);
-    const uint32_t ana = room.join(",\"user\":\"ana\"");
-    room.turn();
-    for (int i = 1; i <= 3; i++) {
-      room.frame(ana, "{\"type\":\"message\",\"content\":" + std::to_string(i) + "}");
-    }
-    room.turn();
+    three_in_a_segment(room);
     const auto whole = lines_of(room.whole(R"({"op":"log"})").body);
     const auto rest = lines_of(room.whole(R"({"op":"log","after":2})").body);
     REQUIRE(whole.size() >= 5);
@@ -327,12 +332,7 @@ TEST_SUITE("room log") {
 
   TEST_CASE("the rest of a log ends where it was to end, in the middle of a segment too") {
     RoomHarness room({}, diary);
-    const uint32_t ana = room.join(",\"user\":\"ana\"");
-    room.turn();
-    for (int i = 1; i <= 3; i++) {
-      room.frame(ana, "{\"type\":\"message\",\"content\":" + std::to_string(i) + "}");
-    }
-    room.turn();
+    three_in_a_segment(room);
     const auto whole = lines_of(room.whole(R"({"op":"log"})").body);
     const auto rest = lines_of(room.whole(R"({"op":"log","epoch":")" + room.epoch() +
                                           R"(","after":1,"through":2,"records":1})")

@@ -384,7 +384,7 @@ std::optional<std::vector<uint32_t>> Host::give(EventType type, uint32_t target,
                     " with status " + std::to_string(count) + ": " +
                     std::string(payload.substr(0, 200)));
   }
-  outside_.event_given(type);
+  outside_.event_given();
   const EffectList& effects = instance_->effects();
   for (const Effect& effect : effects.records()) {
     if (static_cast<EffectType>(effect.type) == EffectType::kLoad) {

@@ -74,7 +74,7 @@ class Outside {
   // An instance begins after one that has trapped on what nobody had asked for.
   virtual void paused(uint64_t generation) = 0;
   // After every event that the instance was given.
-  virtual void event_given(EventType type) = 0;
+  virtual void event_given() = 0;
 };
 
 class Host {

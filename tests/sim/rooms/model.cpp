@@ -18,10 +18,6 @@ constexpr std::string_view kContentStart = "{\"n\":";
 
 std::string record_name(uint64_t seq) { return "record " + std::to_string(seq); }
 
-void expect(bool is_so, const std::string& otherwise) {
-  if (!is_so) throw Violation(otherwise);
-}
-
 }  // namespace
 
 uint64_t number_of(std::string_view content) {

@@ -243,3 +243,11 @@ const FIRST_MUTANTS = [
 ];
 
 export const MUTANTS = [...FIRST_MUTANTS, ...LATER_MUTANTS];
+
+/** One of each kind, which every run must find. */
+export const FEW_MUTANTS = [
+  "recovered over a gap",
+  "stored frames are given again",
+  "a trap hides an exception",
+  "a snapshot names too few records",
+];

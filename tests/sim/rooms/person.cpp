@@ -13,10 +13,6 @@ namespace {
 
 constexpr size_t kFrameBytesMax = kOutboundFrameBytesMax + (256U << 10U);
 
-void expect(bool is_so, const std::string& otherwise) {
-  if (!is_so) throw Violation(otherwise);
-}
-
 // Messages between the bounds, both excluded, that a page may not leave out.
 void expect_none_between(uint64_t after, uint64_t before, const Model& model,
                          const std::string& where) {

@@ -5,15 +5,7 @@
 
 namespace edgeroom::roomsim {
 
-namespace {
-
-void expect(bool is_so, const std::string& otherwise) {
-  if (!is_so) throw Violation(otherwise);
-}
-
-}  // namespace
-
-void Presence::add(uint32_t handle, std::string_view attachment) {
+void Presence::restored(uint32_t handle, std::string_view attachment) {
   Connection connection(FrameLimit{});
   expect(decode_attachment(attachment, connection), "an attachment that cannot be read");
   users_[connection.user]++;
@@ -21,11 +13,9 @@ void Presence::add(uint32_t handle, std::string_view attachment) {
 }
 
 void Presence::entered(uint32_t handle, std::string_view attachment) {
-  add(handle, attachment);
+  restored(handle, attachment);
   changed("join", by_handle_[handle].conn);
 }
-
-void Presence::restored(uint32_t handle, std::string_view attachment) { add(handle, attachment); }
 
 void Presence::left(uint32_t handle) {
   const auto found = by_handle_.find(handle);

@@ -50,7 +50,6 @@ class Presence {
     bool may_be_dropped = false;
   };
 
-  void add(uint32_t handle, std::string_view attachment);
   void changed(std::string_view type, const std::string& conn);
   void check_change(const Object& object, std::string_view type);
   void check_count(const Object& object) const;

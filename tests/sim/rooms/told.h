@@ -16,6 +16,10 @@ struct Violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+inline void expect(bool is_so, const std::string& otherwise) {
+  if (!is_so) throw Violation(otherwise);
+}
+
 // Members of a JSON object as views of its text.
 class Object {
  public:

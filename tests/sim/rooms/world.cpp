@@ -122,7 +122,7 @@ void World::committing(const Storage& storage) {
   model_.committing(storage, passed_ms_, host_.generation());
 }
 
-void World::event_given(EventType /*type*/) {
+void World::event_given() {
   tally_.events++;
   const size_t bytes = room_bytes();
   tally_.room_bytes_max = std::max(tally_.room_bytes_max, bytes);

@@ -53,7 +53,7 @@ class World final : private Outside {
   Backlog backlog_of(uint32_t socket) override;
   void held() override { tally_.count(Fault::kHeld); }
   void paused(uint64_t generation) override;
-  void event_given(EventType type) override;
+  void event_given() override;
 
   // --- what people do (world_people.cpp) ---
   struct Asked {

@@ -21,10 +21,6 @@ constexpr double kClosedMs = 2 * kDrainMs + 100;
 // Beyond any Retry-After that is obeyed.
 constexpr double kLongestPauseMs = 310'000;
 
-void expect(bool is_so, const std::string& otherwise) {
-  if (!is_so) throw Violation(otherwise);
-}
-
 }  // namespace
 
 void World::drain() {

@@ -12,10 +12,6 @@ namespace {
 constexpr uint32_t kOk = 200;
 constexpr uint32_t kCreated = 201;
 
-void expect(bool is_so, const std::string& otherwise) {
-  if (!is_so) throw Violation(otherwise);
-}
-
 }  // namespace
 
 void World::ask(const std::string& operation, const Asked& asked) {
