@@ -16,18 +16,14 @@
 #include <thread>
 #include <vector>
 
-#include "base/hex.h"
-#include "base/siphash.h"
 #include "rooms/log_text.h"
 #include "tests/unit/log_sum.h"
 #include "tests/unit/room_harness.h"
 #include "tools/replay/file_source.h"
 #include "tools/replay/words.h"
 
-using edgeroom::hex_u64;
 using edgeroom::LogHeader;
 using edgeroom::Record;
-using edgeroom::siphash;
 using edgeroom::test::RoomHarness;
 using nlohmann::json;
 using namespace edgeroom::replay;
@@ -70,7 +66,7 @@ class TemporaryFile {
 };
 
 std::string all_of(std::FILE* file) {
-  std::rewind(file);
+  REQUIRE(std::fseek(file, 0, SEEK_SET) == 0);
   std::string text;
   for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) {
     text.push_back(static_cast<char>(c));
@@ -107,7 +103,7 @@ Run run(std::string_view log, std::vector<std::string_view> arguments = {},
   };
   if (commands != nullptr) {
     std::fputs(commands, typed.get());
-    std::rewind(typed.get());
+    REQUIRE(std::fseek(typed.get(), 0, SEEK_SET) == 0);
     scene.commands = typed.get();
   }
   ended.code = replay(options.value(), scene);
@@ -162,6 +158,26 @@ std::string with_line(const std::string& log, size_t at, const std::string& line
   auto lines = lines_of(log);
   lines[at] = line;
   return joined(lines);
+}
+
+std::string with_header(const std::string& log, const std::function<void(LogHeader&)>& change) {
+  auto header = edgeroom::parse_log_header(lines_of(log)[0]);
+  REQUIRE(header.ok());
+  change(header.value());
+  std::string line;
+  edgeroom::append_log_header(line, header.value());
+  line.pop_back();
+  return with_line(log, 0, line);
+}
+
+// The state that the log tells of is one that the room never has.
+void with_other_state(LogHeader& header) { header.state_digest = "0123456789abcdef"; }
+
+// A record with a member that the room does not know of.
+std::string with_a_mood(const std::string& line) {
+  std::string object = edgeroom::test::unsummed(line);
+  object.pop_back();
+  return edgeroom::test::summed(object + ",\"mood\":\"sad\"}");
 }
 
 }  // namespace
@@ -429,21 +445,13 @@ TEST_SUITE("replay") {
     const std::string log = small_log();
     const auto lines = lines_of(log);
     // The state that the log tells of is another one.
-    auto header = edgeroom::parse_log_header(lines[0]);
-    REQUIRE(header.ok());
-    header.value().state_digest = "0123456789abcdef";
-    std::string line;
-    edgeroom::append_log_header(line, header.value());
-    line.pop_back();
-    Run ended = run(with_line(log, 0, line), {"--effects=none"});
+    Run ended = run(with_header(log, with_other_state), {"--effects=none"});
     CHECK(ended.code == 1);
     CHECK(ended.out.find("DIFFERS  the state\n  recorded  0123456789abcdef\n") !=
           std::string::npos);
     CHECK(last_line(ended.out).find(": 1 difference") != std::string::npos);
     // A record has a member that the room does not know of.
-    std::string more = lines[3].substr(0, lines[3].find(",\"sum\":")) + ",\"mood\":\"sad\"";
-    more += ",\"sum\":\"" + hex_u64(siphash({}, more)) + "\"}";
-    ended = run(with_line(log, 3, more), {"--effects=none"});
+    ended = run(with_line(log, 3, with_a_mood(lines[3])), {"--effects=none"});
     CHECK(ended.code == 1);
     CHECK(ended.out.find("DIFFERS  seq 3: the record is another one\n  recorded  ...") !=
           std::string::npos);
@@ -492,10 +500,7 @@ TEST_SUITE("replay") {
 
   TEST_CASE("of many differences the first are shown, and all are counted") {
     auto lines = lines_of(large_log(8, 1000, 10));
-    for (size_t i = 1; i <= 7; i++) {
-      std::string more = lines[i].substr(0, lines[i].find(",\"sum\":")) + ",\"mood\":\"sad\"";
-      lines[i] = more + ",\"sum\":\"" + hex_u64(siphash({}, more)) + "\"}";
-    }
+    for (size_t i = 1; i <= 7; i++) lines[i] = with_a_mood(lines[i]);
     const Run ended = run(joined(lines), {"--effects=none"});
     CHECK(ended.code == 1);
     size_t shown_differences = 0;
@@ -641,19 +646,10 @@ TEST_SUITE("replay") {
       CHECK(ended.code == 2);
       return ended.errors;
     };
-    const auto with_header = [&](const std::function<void(LogHeader&)>& change) {
-      auto header = edgeroom::parse_log_header(lines[0]);
-      REQUIRE(header.ok());
-      change(header.value());
-      std::string line;
-      edgeroom::append_log_header(line, header.value());
-      line.pop_back();
-      return with_line(log, 0, line);
-    };
-    CHECK(error(with_header([](LogHeader& header) { header.last = 5; })) ==
+    CHECK(error(with_header(log, [](LogHeader& header) { header.last = 5; })) ==
           "error: FILE: line 7: \"seq\" is 6, beyond the header's \"last\", 5\n");
     CHECK(
-        error(with_header([](LogHeader& header) { header.last = 9; })) ==
+        error(with_header(log, [](LogHeader& header) { header.last = 9; })) ==
         "error: FILE: line 8: \"records\" is 6, and there are 6; the header's \"last\" is 9, which "
         "makes 9\n");
     // The first record is later than the second.
@@ -686,15 +682,8 @@ TEST_SUITE("replay") {
   TEST_CASE("machines are told of a break, of differences and of what was cut") {
     const std::string log = small_log();
     const auto lines = lines_of(log);
-    auto header = edgeroom::parse_log_header(lines[0]);
-    REQUIRE(header.ok());
-    header.value().state_digest = "0123456789abcdef";
-    std::string line;
-    edgeroom::append_log_header(line, header.value());
-    line.pop_back();
-    std::string more = lines[3].substr(0, lines[3].find(",\"sum\":")) + ",\"mood\":\"sad\"";
-    more += ",\"sum\":\"" + hex_u64(siphash({}, more)) + "\"}";
-    const Run ended = run(with_line(with_line(log, 0, line), 3, more),
+    const std::string other = with_header(log, with_other_state);
+    const Run ended = run(with_line(other, 3, with_a_mood(lines[3])),
                           {"--json", "--break=2", "--effects=full", "--state=changes"});
     CHECK(ended.code == 1);
     json end;
