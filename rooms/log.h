@@ -81,7 +81,8 @@ class Log {
   // Stores what was appended, with `confirmed` riding along.
   void flush(double now_ms, uint64_t confirmed, EffectList& effects);
   // Stores `data` in place of what the segment that holds `seq` has. `is_message` tells for each of
-  // its records whether it is a message. Nothing may be appended and not flushed.
+  // its records whether it is a message. Nothing may be appended and not flushed. An id that is
+  // forgotten by now is lost to those who restore the room as well, whatever their clock shows.
   void rewrite(uint64_t seq, std::string_view data, const std::vector<bool>& is_message,
                uint64_t confirmed, EffectList& effects);
   // Stores `state` as the snapshot that holds all that was appended. The segments of what is not

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
@@ -490,6 +491,51 @@ TEST_CASE("over thousands of random steps the log holds what it must, restarted 
       step(world, dice);
     }
   }
+}
+
+TEST_CASE("a log restored to a clock that has gone back knows old ids again, and not too many") {
+  RoomSettings settings;
+  settings.history_size = 2;
+  settings.dedup_max = 3;
+  Dice dice(1);
+  LogWorld world(settings);
+  Kept kept;
+  kept.user = "ana";
+  kept.content = "1";
+  const auto say = [&](std::initializer_list<const char*> ids) {
+    for (const char* id : ids) {
+      kept.id = id;
+      REQUIRE(world.append(kept));
+    }
+    world.flush();
+  };
+  const auto known = [&] {
+    std::string ids;
+    for (const char* id : {"a", "b", "c", "d", "e"}) {
+      if (duplicate_of(world.log(), "ana", id)) ids += id;
+    }
+    return ids;
+  };
+  say({"a"});
+  say({"b", "c"});
+  say({"d"});
+  say({"e"});
+  CHECK(known() == "cde");
+  world.now_ms += edgeroom::kDedupMs;
+  world.flush();
+  CHECK(known() == "de");
+  const double later_ms = world.now_ms;
+  world.now_ms = kStartMs;
+  world.restart(dice);
+  CHECK(known() == "cde");
+  // What is written again is written without what was forgotten: then an older one has its place,
+  // and DEDUP_MAX is kept to.
+  world.now_ms = later_ms;
+  world.flush();
+  world.remove(2, "mo");
+  world.now_ms = kStartMs;
+  world.restart(dice);
+  CHECK(known() == "ade");
 }
 
 TEST_CASE("the ring grows while nothing is confirmed, and turns in place afterwards") {

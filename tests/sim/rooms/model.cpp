@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/json_scanner.h"
 #include "rooms/dead_letters.h"
+#include "rooms/dedup.h"
 #include "rooms/epoch.h"
 #include "rooms/limits.h"
 #include "rooms/log.h"
@@ -254,7 +255,8 @@ void Model::commit_segment(const SegmentRow& row, double passed_ms, uint64_t gen
     expect(decode_record(reader, seq, head.first_ts, record), "a record that cannot be read");
     messages += record.kind == RecordKind::kMessage ? 1 : 0;
     if (seq <= this->seq()) {
-      commit_again(record);
+      const auto place = static_cast<size_t>(seq - head.first_seq);
+      commit_again(record, head.hashes.empty() ? kNoIdHash : head.hashes[place]);
     } else {
       commit_new(record, passed_ms, generation);
       expect(record.kind != RecordKind::kMessage || waiting_here < rules_.outbox_bytes,
@@ -264,13 +266,20 @@ void Model::commit_segment(const SegmentRow& row, double passed_ms, uint64_t gen
   expect(reader.at_end() && messages == head.messages, "a head that does not fit its records");
 }
 
-// A segment that is written again may have lost contents, and nothing else.
-void Model::commit_again(const Record& record) {
+// A segment that is written again may have lost contents, ids that are remembered no more, and
+// nothing else.
+void Model::commit_again(const Record& record, uint64_t id_hash) {
   Stored& stored = stored_[static_cast<size_t>(record.seq - 1)];
   const std::string what = record_name(record.seq) + " was stored again ";
   expect(record.kind == stored.kind && record.user == stored.user && record.ts == stored.ts &&
              record.target == stored.target && record.subject == stored.subject,
          what + "as another");
+  if (!stored.id.empty() && id_hash == kNoIdHash) {
+    const Stored& last = stored_.back();
+    expect(!is_known(stored, last.messages + 1, last.ids + 1),
+           what + "without its id, which is to be remembered");
+    stored.is_id_forgotten = true;
+  }
   if (record.deleted) {
     stored.is_erased = true;
     return;
@@ -504,8 +513,17 @@ void Model::check_ack(std::string_view user, std::string_view id, uint64_t seq,
   expect(stored.kind == RecordKind::kMessage && stored.user == user && stored.id == id,
          record_name(seq) + " is acknowledged to " + std::string(user) + " as \"" +
              std::string(id) + "\", and is another");
-  expect(ids_before < stored.ids || ids_before - stored.ids < rules_.dedup,
+  expect(ids_before < stored.ids + ids_forgotten_after(seq) + rules_.dedup,
          "the id of " + record_name(seq) + " is remembered behind DEDUP_MAX others");
+}
+
+// The oldest are forgotten first. But whoever wakes to a clock that has gone back finds ids young
+// again, and counts up to DEDUP_MAX of those that the rows still have.
+uint64_t Model::ids_forgotten_after(uint64_t seq) const {
+  if (!has_clock_gone_back_) return 0;
+  const auto forgotten = std::count_if(stored_.begin() + static_cast<ptrdiff_t>(seq), stored_.end(),
+                                       [](const Stored& other) { return other.is_id_forgotten; });
+  return static_cast<uint64_t>(forgotten);
 }
 
 void Model::check_refusal(const std::string& user, const std::string& id,

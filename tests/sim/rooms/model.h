@@ -43,9 +43,10 @@ struct Stored {
   std::string subject;
   uint64_t until = 0;
   std::string reason;
-  uint64_t link = 0;      // of the ledger
-  uint64_t messages = 0;  // so many up to here
-  uint64_t ids = 0;       // so many messages with an id up to here
+  uint64_t link = 0;             // of the ledger
+  uint64_t messages = 0;         // so many up to here
+  uint64_t ids = 0;              // so many messages with an id up to here
+  bool is_id_forgotten = false;  // its row was written again when its id was remembered no more
 };
 
 class Model {
@@ -163,10 +164,11 @@ class Model {
   [[nodiscard]] uint64_t oldest_held() const;
   [[nodiscard]] uint64_t unsettled_bytes();
   [[nodiscard]] bool is_known(const Stored& before, uint64_t messages, uint64_t ids) const;
+  [[nodiscard]] uint64_t ids_forgotten_after(uint64_t seq) const;
   [[nodiscard]] uint64_t common_through(uint64_t generation) const;
   Got got_of_lost(const Object& record, uint64_t seq);
   void commit_segment(const SegmentRow& row, double passed_ms, uint64_t generation);
-  void commit_again(const Record& record);
+  void commit_again(const Record& record, uint64_t id_hash);
   void commit_new(const Record& record, double passed_ms, uint64_t generation);
   void new_message(Stored& stored, const Record& record, double passed_ms, uint64_t generation);
   void check_once(const Stored& stored, uint64_t seq);
