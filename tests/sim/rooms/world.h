@@ -151,6 +151,7 @@ class World final : private Outside {
   bool is_alarm_lost_ = false;
   uint64_t alarm_lost_by_ = 0;   // the instance that still counts on it
   uint64_t unarmed_events_ = 0;  // given before the clock went back
+  double alarm_late_until_ms_ = 0;
   bool tells_backlog_ = true;
   uint32_t next_socket_ = 1;
   std::map<uint32_t, size_t> by_socket_;
