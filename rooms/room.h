@@ -240,6 +240,8 @@ class Room {
   void report_forwarding(const AttemptOutcome& outcome, EffectList& effects);
   // Once the rows of new dead letters are written.
   void answer_taken(EffectList& effects);
+  // Writes and drops the rows that an answer has changed.
+  void store_letters(EffectList& effects);
   // Reads the records of dead letters whose rows are to be written.
   void bury(const std::vector<uint64_t>& seqs, EffectList& effects);
   // The rows of these dead letters, ascending.

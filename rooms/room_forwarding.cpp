@@ -72,6 +72,7 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   report_forwarding(*outcome, effects);
   if (outcome->conflict && log_.may_begin_epoch(now_ms_)) {
     begin_epoch(effects);
+    store_letters(effects);
     return std::nullopt;
   }
   if (outcome->has_stored && !outcome->conflict && log_.is_epoch_unproven()) {
@@ -92,6 +93,12 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   }
   if (!outcome->stored_letters.empty()) forget_deletions();
   if (confirmation_dirty_ && now_ms_ >= confirmation_due_ms()) want_flush(effects);
+  store_letters(effects);
+  return std::nullopt;
+}
+
+// What an answer has said of dead letters stands in their rows when the turn ends.
+void Room::store_letters(EffectList& effects) {
   const std::vector<uint64_t> to_bury = dead_letters_.unstored();
   if (to_bury.empty()) {
     dead_letters_.drop_removed(effects);
@@ -99,7 +106,6 @@ std::optional<RoomStatus> Room::attempt_answered(const Event& event, EffectList&
   } else {
     bury(to_bury, effects);
   }
-  return std::nullopt;
 }
 
 // With thousands of rooms behind an endpoint that is down, a line for every attempt hides the one

@@ -25,6 +25,8 @@ const FOUND_SEEDS = [
   // The world: an alarm that came late at a clock which was ahead stayed as much later when that went back.
   1795392652684,
   1795392740036,
+  // The room: a new reason for a dead letter was not stored when the same answer had a conflict.
+  1795392756578,
 ];
 
 const MUTANT_SECONDS = 60;

@@ -341,6 +341,25 @@ TEST_CASE("a new epoch forgets what it sends again, and keeps the dead letters t
   CHECK(letter_rows(room) == 1);
 }
 
+TEST_CASE("a reason that comes with a conflict is stored, too") {
+  // It was told until the room slept, and then the one before.
+  RoomHarness room(forgetful());
+  const auto ana = with_dead(room, 5, {2, 4});
+  forget(room, ana);
+  const std::string before = room.epoch();
+  room.request(R"({"op":"replay"})");
+  REQUIRE(room.attempts.size() == 1);
+  room.answer(200, R"({"v":1,"room":"lobby","epoch":")" + before +
+                       R"(","results":[{"seq":2,"status":"rejected","code":"STILL"},)"
+                       R"({"seq":4,"status":"rejected","code":"CONFLICT"}]})");
+  CHECK(room.epoch() != before);
+  const std::string told = room.request(kDead).body;
+  CHECK(contains(told, R"({"dead":[{"seq":2,"code":"STILL",)"));
+  CHECK(contains(told, R"({"seq":4,"code":"INVALID",)"));
+  room.wake();
+  CHECK(room.request(kDead).body == told);
+}
+
 TEST_CASE("the state tells of the breaker") {
   RoomHarness room(quiet_settings());
   const auto ana = room.join();
