@@ -27,6 +27,8 @@ const FOUND_SEEDS = [
   1795392740036,
   // The room: a new reason for a dead letter was not stored when the same answer had a conflict.
   1795392756578,
+  // The world: a held room whose clock had gone back was not waited for.
+  1795393913765,
 ];
 
 const MUTANT_SECONDS = 60;

@@ -47,6 +47,11 @@ void World::drain() {
     pass(kLongestPauseMs);
     ask(R"({"op":"state"})", {});
   }
+  if (unarmed_events_ > 0) {
+    // The clock has gone back: from the next event on the room's goes at half the speed.
+    ask(R"({"op":"state"})", {});
+    pass(2 * kPatienceMs);
+  }
   const double end_ms = schedule_.now_ms() + kDayMs;
   for (uint64_t round = 0; drain_round(); round++) {
     place_.step++;
