@@ -386,13 +386,6 @@ export const LATER_MUTANTS = [
     to: "count_outbox_bytes();\n  log_line",
   },
   {
-    name: "letters without a row outlive their epoch",
-    about: "epochs",
-    file: "rooms/room_forwarding.cpp",
-    from: "dead_letters_.forget_rowless();",
-    to: "",
-  },
-  {
     name: "exceptions of a new epoch begin where the old one ended",
     about: "epochs",
     file: "rooms/room_forwarding.cpp",
