@@ -81,7 +81,23 @@ struct Run {
   std::vector<uint64_t> debugged;
 };
 
-// What scripts/replay does with a log. `commands`: what is typed on the terminal, if there is one.
+// What scripts/replay does with what has this name.
+Run run_named(const std::string& name) {
+  const auto options = parse_options({name});
+  REQUIRE(options.ok());
+  const File out(std::tmpfile());
+  const File errors(std::tmpfile());
+  Scene scene;
+  scene.screen = {out.get(), 100, false};
+  scene.errors = errors.get();
+  Run ended;
+  ended.code = replay(options.value(), scene);
+  ended.out = all_of(out.get());
+  ended.errors = all_of(errors.get());
+  return ended;
+}
+
+// What it does with a log. `commands`: what is typed on the terminal, if there is one.
 // `at_break`: what befalls the file meanwhile, with --debugger.
 Run run(std::string_view log, std::vector<std::string_view> arguments = {},
         const char* commands = nullptr, bool colour = false,
@@ -562,16 +578,10 @@ TEST_SUITE("replay") {
 
   TEST_CASE("a file that is not there, or no file, is named") {
     const auto error = [](const std::string& name) {
-      const auto options = parse_options({name});
-      REQUIRE(options.ok());
-      const File out(std::tmpfile());
-      const File errors(std::tmpfile());
-      Scene scene;
-      scene.screen = {out.get(), 100, false};
-      scene.errors = errors.get();
-      CHECK(replay(options.value(), scene) == 2);
-      CHECK(all_of(out.get()).empty());
-      return all_of(errors.get());
+      const Run ended = run_named(name);
+      CHECK(ended.code == 2);
+      CHECK(ended.out.empty());
+      return ended.errors;
     };
     CHECK(error("/nowhere/room.ndjson") ==
           "error: /nowhere/room.ndjson: No such file or directory\n");
@@ -579,28 +589,19 @@ TEST_SUITE("replay") {
   }
 
   TEST_CASE("standard input is replayed like a file, and named as what it is") {
-    const auto replayed = [](const std::string& log, std::string& errors_told) {
+    const auto replayed = [](const std::string& log) {
       const TemporaryFile file(log);
       REQUIRE(std::freopen(file.name().c_str(), "rb", stdin) != nullptr);
-      const auto options = parse_options({"-"});
-      REQUIRE(options.ok());
-      const File out(std::tmpfile());
-      const File errors(std::tmpfile());
-      Scene scene;
-      scene.screen = {out.get(), 100, false};
-      scene.errors = errors.get();
-      const int code = replay(options.value(), scene);
-      errors_told = all_of(errors.get());
-      return std::pair(code, all_of(out.get()));
+      return run_named("-");
     };
-    std::string errors;
     const std::string log = small_log();
-    const auto [code, out] = replayed(log, errors);
-    CHECK(code == 0);
-    CHECK(errors.empty());
-    CHECK(out == run(log).out);
-    CHECK(replayed(with_line(log, 2, "{}"), errors).first == 2);
-    CHECK(errors == "error: standard input: line 3: \"type\" is missing\n");
+    const Run good = replayed(log);
+    CHECK(good.code == 0);
+    CHECK(good.errors.empty());
+    CHECK(good.out == run(log).out);
+    const Run bad = replayed(with_line(log, 2, "{}"));
+    CHECK(bad.code == 2);
+    CHECK(bad.errors == "error: standard input: line 3: \"type\" is missing\n");
   }
 
   TEST_CASE("a pipe is read to its end first, and replayed like a file") {
@@ -611,17 +612,11 @@ TEST_SUITE("replay") {
       const File pipe(std::fopen(name.c_str(), "wb"));
       std::fwrite(log.data(), 1, log.size(), pipe.get());
     });
-    const auto options = parse_options({name});
-    REQUIRE(options.ok());
-    const File out(std::tmpfile());
-    const File errors(std::tmpfile());
-    Scene scene;
-    scene.screen = {out.get(), 100, false};
-    scene.errors = errors.get();
-    CHECK(replay(options.value(), scene) == 0);
+    const Run ended = run_named(name);
     writer.join();
     std::remove(name.c_str());
-    CHECK(last_line(all_of(out.get())) == last_line(run(log).out));
+    CHECK(ended.code == 0);
+    CHECK(last_line(ended.out) == last_line(run(log).out));
   }
 
   TEST_CASE("an output that cannot be written is an error") {
