@@ -17,6 +17,9 @@ const SUMMARY = /^(\d+) passed, (\d+) failed$/m;
 const ROOMS_PROGRAM = "build/native/tests/sim/rooms/room_sim";
 /** Enough for every kind of fault, many times over. */
 const ROOM_SEEDS = 3000;
+/** Under the sanitizers, which are slow: enough for nearly all that is simulated. */
+const SANITIZED_ROOMS_PROGRAM = "build/native-asan/tests/sim/rooms/room_sim";
+const SANITIZED_ROOM_SEEDS = 300;
 
 /** Seeds that a soak came upon, and what was wrong. A change of the simulated world makes them others. */
 const FOUND_SEEDS = [
@@ -51,22 +54,29 @@ export async function* run() {
     yield failedBefore("sim (rooms)", roomsBuilt);
     return;
   }
-  yield await runRooms();
+  yield await runRooms("sim (rooms)", ROOMS_PROGRAM, ROOM_SEEDS);
   yield await runFoundSeeds();
   yield await findMutants();
+  const sanitizedBuilt = await build("--target", "room_sim", "native-asan");
+  const sanitizedName = "sim (rooms, sanitizers)";
+  yield sanitizedBuilt.ok
+    ? await runRooms(sanitizedName, SANITIZED_ROOMS_PROGRAM, SANITIZED_ROOM_SEEDS)
+    : failedBefore(sanitizedName, sanitizedBuilt);
 }
 
-/** A seed that breaks a rule ends the run. @returns {Promise<Outcome>} */
-async function runRooms() {
-  const args = ["--seeds", String(ROOM_SEEDS)];
-  const { ok, output, seconds } = await runProgram(ROOMS_PROGRAM, args, { timeoutMs: TIMEOUT_MS });
-  return {
-    name: "sim (rooms)",
-    passed: ok ? ROOM_SEEDS : 0,
-    failed: ok ? 0 : 1,
-    seconds,
-    output,
-  };
+/**
+ * A seed that breaks a rule ends the run.
+ *
+ * @param {string} name of the outcome
+ * @param {string} program
+ * @param {number} seeds from 1 on
+ * @returns {Promise<Outcome>}
+ */
+async function runRooms(name, program, seeds) {
+  const { ok, output, seconds } = await runProgram(program, ["--seeds", String(seeds)], {
+    timeoutMs: TIMEOUT_MS,
+  });
+  return { name, passed: ok ? seeds : 0, failed: ok ? 0 : 1, seconds, output };
 }
 
 /** @returns {Promise<Outcome>} */
