@@ -214,10 +214,14 @@ std::optional<uint64_t> Log::find_duplicate(Record& record) const {
   return dedup_->find(record.id_hash);
 }
 
+uint64_t Log::next_ts(double now_ms) const {
+  return std::max(static_cast<uint64_t>(now_ms), last_ts_);
+}
+
 void Log::append(Record& record, double now_ms) {
   CHECK(exists());
   record.seq = ++appended_seq_;
-  record.ts = std::max(static_cast<uint64_t>(now_ms), last_ts_);
+  record.ts = next_ts(now_ms);
   last_ts_ = record.ts;
   const size_t bytes_before = pending_.empty() ? 0 : pending_.back().data.size();
   if (pending_.empty() || bytes_before + encoded_bytes_max(record) > kSegmentBytesMax) {

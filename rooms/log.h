@@ -75,8 +75,9 @@ class Log {
   // The seq under which the record's user and id were appended before, flushed or not. The record
   // keeps their hash.
   [[nodiscard]] std::optional<uint64_t> find_duplicate(Record& record) const;
-  // Numbers the record, sets its ts (never below that of the one before) and keeps its encoding
-  // for the flush.
+  // The ts of a record that is appended now: never below that of the one before.
+  [[nodiscard]] uint64_t next_ts(double now_ms) const;
+  // Numbers the record, sets its ts and keeps its encoding for the flush.
   void append(Record& record, double now_ms);
   // Stores what was appended, with `confirmed` riding along.
   void flush(double now_ms, uint64_t confirmed, EffectList& effects);

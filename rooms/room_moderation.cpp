@@ -17,7 +17,7 @@ constexpr uint32_t kStatusOk = 200;
 constexpr uint32_t kStatusBadRequest = 400;
 constexpr uint32_t kStatusUnavailable = 503;
 
-constexpr double kMsPerSecond = 1000;
+constexpr uint64_t kMsPerSecond = 1000;
 
 }  // namespace
 
@@ -81,9 +81,8 @@ void Room::moderate(const ClientFrame& ask, std::string_view by, std::string_vie
   record.action = ask.action;
   record.subject = ask.user;
   record.reason = ask.reason;
-  if (ask.for_s) {
-    record.until = static_cast<uint64_t>(now_ms_ + static_cast<double>(*ask.for_s) * kMsPerSecond);
-  }
+  // From the record's own ts on: what has ended before that is forgotten with the next one.
+  if (ask.for_s) record.until = log_.next_ts(now_ms_) + *ask.for_s * kMsPerSecond;
   append_record(record, now_ms_);
   // Those who are sent away hear why before they are, and nobody hears before it is stored.
   flush(effects);

@@ -427,3 +427,31 @@ TEST_CASE("a room that can ban nobody more still lifts bans, and sends people aw
   CHECK(ban_next().status == 200);
   CHECK(ban_next().status == 503);
 }
+
+TEST_CASE("a ban holds for its time, though the clock was ahead before") {
+  // It ended before its own record's ts, so the next moderation of anybody forgot it.
+  RoomHarness room;
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.publish(ana, "1");
+  room.now_ms -= 3'600'000;
+  room.wake();
+  CHECK(moderate(room, "ban", "eve", ",\"for_s\":600").status == 200);
+  CHECK(join_status(room, "eve") == 403);
+  CHECK(moderate(room, "kick", "somebody").status == 200);
+  room.now_ms += 599'999;
+  CHECK(join_status(room, "eve") == 403);
+  room.wake();
+  CHECK(join_status(room, "eve") == 403);
+}
+
+TEST_CASE("a moderation's end is as long after its ts as was asked for") {
+  // By that a client knows the record for the answer to its frame.
+  RoomHarness room;
+  const auto mo = room.join(",\"user\":\"mo\",\"role\":\"moderator\"");
+  room.publish(mo, "1");
+  room.now_ms -= 3'600'000;
+  room.wake();
+  room.take(mo);
+  room.frame(mo, frame("mute", "eve", ",\"for_s\":60"));
+  CHECK(contains(room.text(mo), "\"until\":1800000060000,\"ts\":1800000000000}"));
+}
