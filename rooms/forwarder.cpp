@@ -470,9 +470,11 @@ void Forwarder::back_off_alone(Batch& batch, double now_ms) {
 
 void Forwarder::bury(RecordState& state, uint64_t seq, std::string_view code,
                      AttemptOutcome& outcome) {
-  // After a restart a dead letter above the stored watermark is sent and refused once more.
+  // After a restart a dead letter above the stored watermark is sent and refused once more, and
+  // under a new epoch every one that is still held.
   if (letters_.find(seq) != nullptr) {
     state = RecordState::kDead;
+    letters_.refused_again(seq, code);
     return;
   }
   if (letters_.is_full()) {

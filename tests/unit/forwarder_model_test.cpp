@@ -354,7 +354,7 @@ class World {
     }
     if (is_new) dead_in_row_++;
     fates_[seq] = Fate::kDead;
-    dead_.emplace(seq, code);
+    dead_[seq] = code;
   }
 
   // --- replies ---

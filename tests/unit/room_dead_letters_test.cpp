@@ -360,6 +360,22 @@ TEST_CASE("a reason that comes with a conflict is stored, too") {
   CHECK(room.request(kDead).body == told);
 }
 
+TEST_CASE("the reason for which a letter is refused under a new epoch is the one that is told") {
+  // The first one was, for good.
+  RoomHarness room(quiet_settings());
+  const auto ana = with_dead(room, 3, {2});
+  room.publish(ana, "4");
+  room.until_attempt();
+  room.answer(200, answer(room, {4}, {4}, "CONFLICT"));
+  room.until_attempt();
+  room.answer(200, answer(room, {1, 2, 3, 4}, {2}, "OTHER"));
+  const std::string told = room.request(kDead).body;
+  CHECK(contains(told, R"({"dead":[{"seq":2,"code":"OTHER",)"));
+  CHECK(letter_rows(room) == 1);
+  room.wake();
+  CHECK(room.request(kDead).body == told);
+}
+
 TEST_CASE("the state tells of the breaker") {
   RoomHarness room(quiet_settings());
   const auto ana = room.join();
