@@ -17,7 +17,7 @@ struct Connection {
   std::string id;  // what the others see as `conn`
   std::string user;
   Access access = Access::kPublish;
-  double expires_ms = 0;     // of its token; 0: never
+  double expires_ms = 0;     // of its token, by the host's clock; 0: never
   bool is_renewing = false;  // a token is being verified; not kept over sleep
   std::string renewal_ref;   // of the frame that brought it
   // When it is closed, because it was told to reconnect; 0: it was not. Not kept over sleep.

@@ -25,8 +25,12 @@ class RoomClock {
   }
 
   [[nodiscard]] double now_ms() const { return now_ms_; }
-  // What the host's clock says at this time of the room's, if nothing happens to it.
+  // What the host's clock says now, as it was told…
+  [[nodiscard]] double host_now_ms() const { return host_ms_; }
+  // … and at this time of the room's, if nothing happens to it.
   [[nodiscard]] double host_ms(double room_ms) const { return room_ms - (now_ms_ - host_ms_); }
+  // The other way round.
+  [[nodiscard]] double room_ms(double host_ms) const { return host_ms + (now_ms_ - host_ms_); }
 
  private:
   double host_ms_ = 0;

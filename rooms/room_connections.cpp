@@ -212,7 +212,7 @@ void Room::close_drained(EffectList& effects) {
 // One alarm for all of them, at most one a minute: whoever speaks is checked as he does.
 void Room::expires(const Connection& connection) {
   if (connection.expires_ms > 0) {
-    earliest_expiry_ms_ = std::min(earliest_expiry_ms_, connection.expires_ms);
+    earliest_expiry_ms_ = std::min(earliest_expiry_ms_, clock_.room_ms(connection.expires_ms));
   }
 }
 
@@ -239,9 +239,12 @@ void Room::close_for_expiry(uint32_t handle, EffectList& effects) {
   close(handle, kCloseTokenExpired, "the token has expired", effects);
 }
 
-// Whoever has brought another token in time is not sent away while it is being verified.
+// Whoever has brought another token in time is not sent away while it is being verified. A token's
+// times are those of the host's clock: by the room's, which does not go back, new ones might be
+// over.
 bool Room::is_expired(const Connection& connection) const {
-  return connection.expires_ms > 0 && now_ms_ >= connection.expires_ms && !connection.is_renewing;
+  const bool has_ended = connection.expires_ms > 0 && clock_.host_now_ms() >= connection.expires_ms;
+  return has_ended && !connection.is_renewing;
 }
 
 void Room::renew_token(uint32_t handle, const ClientFrame& frame, EffectList& effects) {
@@ -294,7 +297,7 @@ void Room::token_verified(const Event& event, EffectList& effects) {
     return;
   }
   connection->access = verdict.claims->access(log_.room());
-  connection->expires_ms = verdict.claims->good_until_ms(now_ms_);
+  connection->expires_ms = verdict.claims->good_until_ms(clock_.host_now_ms());
   expires(*connection);
   std::string attachment;
   encode_attachment(attachment, *connection);

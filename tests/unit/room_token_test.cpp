@@ -420,3 +420,35 @@ TEST_CASE("what waits to be forwarded has its safety alarm, though a token ends 
   room.frame(ana, R"({"type":"presence"})");
   CHECK(room.storage.rows_written == rows);
 }
+
+TEST_CASE("a token ends by the host's clock, though that has gone back") {
+  // Once a clock that was wrong by an hour had been set right, the room closed everybody whose
+  // token was good for less than that, at his first frame, and again when he came back with
+  // another.
+  RoomHarness room(with_tokens());
+  room.join(as("bob", room.now_ms + 7'200'000));
+  room.turn();
+  room.now_ms -= 3'600'000;
+  const double right_ms = room.now_ms;
+  const auto ana = room.join(as("ana", right_ms + 600'000));
+  const auto silent = room.join(as("eve", right_ms + 600'000));
+  room.turn();
+  room.frame(ana, R"({"type":"message","content":1})");
+  room.turn();
+  CHECK(room.closed.empty());
+  // A silent one is looked for, as late again as the clock was wrong at most, and not all the time.
+  pass(room, right_ms + 599'999);
+  room.frame(ana, R"({"type":"message","content":1})");
+  CHECK(room.closed.empty());
+  room.now_ms += 1;
+  room.frame(ana, R"({"type":"message","content":1})");
+  CHECK(room.closed == std::map<uint32_t, uint32_t>{{ana, kExpired}});
+  pass(room, right_ms + 2 * 600'000 + kExpiryCheckMs);
+  CHECK(room.closed.count(silent) == 1);
+  // A token that is brought just past its end is good for the skew, by the same clock.
+  const auto mia = room.join(as("mia", room.now_ms + 1000));
+  room.take(mia);
+  bring(room, mia, good("mia", (room.now_ms - 1000) / 1000));
+  CHECK(contains(room.text(mia),
+                 "\"expires\":" + whole(room.now_ms - 1000 + kTokenSkewSeconds * 1000.0)));
+}
