@@ -634,6 +634,32 @@ test(
   },
 );
 
+test(
+  "a token that has ended by our clock is not renewed by it, and the connection goes on",
+  limits,
+  async () => {
+    // By a clock that is ahead each new token has ended, too: they were asked for without a pause.
+    for (const leftMs of [-3_600_000, 0, 100]) {
+      let given = 0;
+      const token = () => {
+        given += 1;
+        return `token-${given}`;
+      };
+      const slow = { ...timing, backoffFloorMs: 200, heartbeatIntervalMs: 40 };
+      const room = scene.join({ token, timing: slow });
+      const peer = await scene.server.peers.take();
+      peer.welcome({ expires: Date.now() + leftMs });
+      for (let beats = 0; beats < 4; beats++) await peer.pings.take();
+      assert.equal(peer.frames.size, 0);
+      assert.equal(given, 1);
+      assert.equal(room.state, "open");
+      peer.socket.close(4001, "the token has expired");
+      const second = await scene.server.peers.take();
+      assert.equal(second.offered, "edgeroom.v1, bearer.token-2");
+    }
+  },
+);
+
 test("when no token can be had the client tries again", limits, async () => {
   let asked = 0;
   const token = () => {

@@ -40,7 +40,8 @@ export { RoomError };
  * @property {number} heartbeatTimeoutMs for the answer to a ping
  * @property {number} answerTimeoutMs for the answer to a publication or a request
  * @property {number} reasonTimeoutMs for the answer to why an upgrade was refused
- * @property {number} backoffFloorMs the shortest wait before a reconnection
+ * @property {number} backoffFloorMs the shortest wait before a reconnection; with less
+ *   left of a token than that, it is not renewed
  * @property {number} backoffStartMs the longest wait before the first reconnection
  * @property {number} backoffCeilingMs the longest wait before any reconnection
  * @property {number} penaltyMs the shortest wait after the room closed the connection over what
@@ -624,8 +625,11 @@ export class EdgeRoom extends EventTarget {
   #renewBefore(/** @type {number} */ endMs) {
     if (typeof this.#options.token !== "function") return;
     const leftMs = endMs - Date.now();
-    const waitMs = leftMs - Math.min(this.#timing.renewBeforeMs, leftMs / 2);
-    this.#after("renewal", Math.min(Math.max(waitMs, 0), TIMER_MAX_MS), () =>
+    const waitMs = Math.max(leftMs / 2, leftMs - this.#timing.renewBeforeMs);
+    // So little is left by a clock that is ahead of the room's, and will be of the next token, too. This
+    // connection ends with its own.
+    if (leftMs < this.#timing.backoffFloorMs) return;
+    this.#after("renewal", Math.min(waitMs, TIMER_MAX_MS), () =>
       waitMs > TIMER_MAX_MS ? this.#renewBefore(endMs) : this.#renew(),
     );
   }

@@ -86,7 +86,6 @@ export class Requests {
     const waitMs = askedWaitMs(problem.retry_after_ms);
     const inTime = performance.now() + waitMs < request.deadlineMs;
     if (problem.code === "rate_limited" && waitMs > 0 && inTime) {
-      clearTimeout(request.resendTimer);
       request.resendTimer = setTimeout(() => this.#send(request.frame), waitMs);
       return true;
     }
