@@ -168,8 +168,11 @@ void Room::publish(uint32_t handle, const Connection& connection, const ClientFr
   record.id = frame.id;
   if (!frame.id.empty()) {
     if (const auto seq = log_.find_duplicate(record)) {
-      // Still in this turn: the original's new_message answers both.
-      if (*seq > log_.flushed_seq()) return;
+      // Still in this turn: the original's new_message answers both, if it comes to that.
+      if (*seq > log_.flushed_seq()) {
+        effects.keep_frame();
+        return;
+      }
       std::string out = "[";
       JsonObjectWriter object(out);
       object.string("type", "ack");

@@ -86,6 +86,22 @@ describe("a room whose instance traps", { timeout: 300_000 }, () => {
     assert.equal(again.content, "again");
   });
 
+  it("tells who has sent a message once more in that turn, too", async () => {
+    // Over another connection, the first being lost: nobody told that one, and the other is gone.
+    const room = newRoom();
+    const lost = await edge.join(room, { user: "ana" });
+    const back = await edge.join(room, { user: "ana" });
+    const message = { type: "message", content: "lost, and told so", id: "a" };
+    await inOneTurn(edge, [
+      [lost, message],
+      [back, message, "test: trap at the flush"],
+    ]);
+    await lost.next("error", (o) => o.code === "internal");
+    await back.next("error", (o) => o.code === "internal");
+    back.send(message);
+    assert.equal((await back.next("new_message")).seq, 1);
+  });
+
   it("does not answer twice what it had answered before the trap", async () => {
     // All frames of a turn were given to the new instance, also those that were done with: a
     // history was sent twice, and a message that had been refused was stored after all.
