@@ -62,7 +62,9 @@ function verified(env, token) {
 /** @param {string} url @param {string} token @param {import("jose").JWTVerifyOptions} options */
 async function verifiedByKeySet(url, token, options) {
   const set = keySet(url);
-  const isResting = Date.now() < set.failedAt + JWKS_RETRY_MS;
+  const restedMs = Date.now() - set.failedAt;
+  // A clock that has gone back must not make the rest longer.
+  const isResting = restedMs >= 0 && restedMs < JWKS_RETRY_MS;
   try {
     return await jwtVerify(token, isResting ? keysAtHand(set) : set.keys, options);
   } catch (error) {
