@@ -179,8 +179,8 @@ export const LATER_MUTANTS = [
     name: "a retry of the newest message is not answered",
     about: "deduplication",
     file: "rooms/room_frames.cpp",
-    from: "if (*seq > log_.flushed_seq()) return;",
-    to: "if (*seq >= log_.flushed_seq()) return;",
+    from: "if (*seq > log_.flushed_seq()) {",
+    to: "if (*seq >= log_.flushed_seq()) {",
   },
   {
     name: "the retry of one who was muted since is refused",
@@ -536,8 +536,8 @@ export const LATER_MUTANTS = [
     name: "the end of a mute is in seconds",
     about: "moderation",
     file: "rooms/room_moderation.cpp",
-    from: "static_cast<double>(*ask.for_s) * kMsPerSecond",
-    to: "static_cast<double>(*ask.for_s)",
+    from: "+ *ask.for_s * kMsPerSecond;",
+    to: "+ *ask.for_s;",
   },
   {
     name: "only one connection of a banned user is closed",

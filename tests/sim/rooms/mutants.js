@@ -20,8 +20,8 @@ const FIRST_MUTANTS = [
     name: "time goes back",
     about: "order",
     file: "rooms/log.cpp",
-    from: "record.ts = std::max(static_cast<uint64_t>(now_ms), last_ts_);",
-    to: "record.ts = static_cast<uint64_t>(now_ms);",
+    from: "return std::max(static_cast<uint64_t>(now_ms), last_ts_);",
+    to: "return static_cast<uint64_t>(now_ms);",
   },
   {
     name: "recovery one too few",
@@ -62,8 +62,8 @@ const FIRST_MUTANTS = [
     name: "ack of what is not stored",
     about: "durability",
     file: "rooms/room_frames.cpp",
-    from: "      if (*seq > log_.flushed_seq()) return;\n",
-    to: "",
+    from: "if (*seq > log_.flushed_seq()) {",
+    to: "if (*seq == 0) {",
   },
   {
     name: "a deleted content stays stored",
