@@ -322,6 +322,9 @@ test("a publication refused for good is rejected with the room's code", limits, 
   await assert.rejects(room.publish("x".repeat(1024 * 1024)), { code: "too_large" });
   await assert.rejects(room.publish({ half: "\ud83d" }), { code: "bad_content" });
   await assert.rejects(room.publish(undefined), TypeError);
+  // The room cannot name such ids in its refusal: they were tried for two minutes.
+  for (const id of ["", "x".repeat(65)]) await assert.rejects(room.publish(1, { id }), TypeError);
+  await assert.rejects(room.publish(1, { id: "\ud83d" }), { code: "bad_content" });
 });
 
 test("an error that is about nothing of ours is told", limits, async () => {

@@ -253,7 +253,7 @@ const RETRYABLE_ERRORS = new Set(["rate_limited", "outbox_full", "internal"]);
  * @property {number} sends
  * @property {number} sentAtMs when it was sent first; 0 before
  * @property {string} conn the connection that it was sent on last
- * @property {ReturnType<typeof setTimeout> | undefined} answerTimer set while an answer is due
+ * @property {ReturnType<typeof setTimeout>} [answerTimer] set while an answer is due
  * @property {(receipt: Receipt) => void} resolve
  * @property {(error: RoomError) => void} reject
  */
@@ -313,12 +313,12 @@ function checkLength(frame, id) {
 function messageFrame(content, id) {
   const json = JSON.stringify(content);
   if (json === undefined) throw new TypeError("the content has no JSON form");
+  const frame = `{"type":"message","id":${JSON.stringify(id)},"content":${json}}`;
   // JSON.stringify escapes a surrogate only when its partner is missing; the room refuses those.
-  if (/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(json)) {
-    const detail = "the content has half a character (a lone surrogate)";
+  if (/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(frame)) {
+    const detail = "the message has half a character";
     throw new RoomError({ code: "bad_content", detail, id });
   }
-  const frame = `{"type":"message","id":${JSON.stringify(id)},"content":${json}}`;
   checkLength(frame, id);
   return frame;
 }
@@ -480,10 +480,13 @@ export class EdgeRoom extends EventTarget {
   async publish(content, { id = newId(), signal } = {}) {
     const frame = messageFrame(content, id);
     if (this.#state === "closed") throw new RoomError({ ...CLOSED, id });
-    if (this.#pending.has(id)) throw new TypeError(`the id ${id} is being published already`);
+    // The room could not name a longer one in its refusal.
+    if (this.#pending.has(id) || !/^.{1,64}$/su.test(id)) {
+      throw new TypeError("the id is not new, or not of 1 to 64 characters");
+    }
     const { queueMax = QUEUE_MAX } = this.#options;
     if (this.#pending.size >= queueMax) {
-      const detail = `${queueMax} messages are waiting to be sent`;
+      const detail = `${queueMax} messages are waiting`;
       throw new RoomError({ code: "queue_full", detail, id });
     }
     return abortable(signal, (resolve, reject) => {
@@ -494,7 +497,6 @@ export class EdgeRoom extends EventTarget {
         sends: 0,
         sentAtMs: 0,
         conn: "",
-        answerTimer: undefined,
         resolve,
         reject,
       };

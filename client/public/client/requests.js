@@ -13,7 +13,7 @@ import { askedWaitMs, RoomError } from "./problem.js";
  * @property {Record<string, unknown>} frame
  * @property {number} deadlineMs as of performance.now()
  * @property {ReturnType<typeof setTimeout>} timer for the answer
- * @property {ReturnType<typeof setTimeout> | undefined} resendTimer
+ * @property {ReturnType<typeof setTimeout>} [resendTimer]
  * @property {(answer: any) => void} resolve
  * @property {(error: RoomError) => void} reject
  */
@@ -48,7 +48,7 @@ export class Requests {
         this.refuse({ code: "unanswered", detail, ref });
       }, this.#timeoutMs);
       const deadlineMs = performance.now() + this.#timeoutMs;
-      this.#waiting.set(ref, { frame, deadlineMs, timer, resendTimer: undefined, resolve, reject });
+      this.#waiting.set(ref, { frame, deadlineMs, timer, resolve, reject });
       if (!this.#send(frame)) {
         this.refuse({ code: "not_connected", detail: "the room is not connected", ref });
       }
