@@ -1,5 +1,6 @@
 #include "rooms/effects.h"
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -85,7 +86,9 @@ void EffectList::measure(uint32_t bytes) { add(EffectType::kMeasure, 0, {}, {}, 
 
 void EffectList::timer(double delay_ms) { add(EffectType::kTimer, 0, {}, {}, delay_ms); }
 
-void EffectList::alarm(double at_ms) { add(EffectType::kAlarm, 0, {}, {}, at_ms); }
+// Clocks show whole milliseconds: at a part of one an alarm would come before its time, and be set
+// to it again.
+void EffectList::alarm(double at_ms) { add(EffectType::kAlarm, 0, {}, {}, std::ceil(at_ms)); }
 
 void EffectList::forward(uint32_t attempt, std::string_view body, std::string_view idempotency_key,
                          double timeout_ms, double clock_offset_ms) {

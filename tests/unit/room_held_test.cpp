@@ -297,6 +297,13 @@ TEST_CASE("a held room sets its alarm anew when the clock has gone back") {
   CHECK(held.give(EventType::kRequest, 1, 0, kState).size() == 1);
 }
 
+TEST_CASE("an alarm is not at a part of a millisecond, which no clock shows") {
+  EffectList effects;
+  effects.alarm(1000.25);
+  REQUIRE(effects.records().size() == 1);
+  CHECK(effects.records().front().value == 1001);
+}
+
 TEST_CASE("a held room for which nothing waits sets no alarm when the clock has gone back either") {
   RoomHarness room;
   live(room);
