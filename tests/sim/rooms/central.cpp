@@ -51,7 +51,8 @@ Central::Central(test::Dice& dice, Model& model, Tally& tally, Schedule& schedul
       answer_(std::move(answer)),
       fails_in_(dice.between(1, 8)),
       poison_in_(dice.one_in(3) ? dice.between(1, dice.one_in(4) ? 2 : 30) : 0),
-      claims_conflicts_(dice.one_in(8)) {
+      claims_conflicts_(dice.one_in(8)),
+      refuses_whole_(dice.one_in(3)) {
   if (dice.one_in(5)) records_max_ = dice.between(1, 8);
   if (dice.one_in(6)) clock_ms_ = kClockFromMs + static_cast<double>(dice_.below(7'200'000));
 }
@@ -120,11 +121,20 @@ bool Central::is_too_large(const CentralRequest& request) const {
   return Object(request.text).objects("records").size() > records_max_;
 }
 
+bool Central::is_refused_whole(const CentralRequest& request) const {
+  if (!refuses_again_ || !refuses_whole_) return false;
+  const std::vector<Object> records = Object(request.text).objects("records");
+  return std::any_of(records.begin(), records.end(),
+                     [this](const Object& record) { return is_poison(record); });
+}
+
 void Central::post(const CentralRequest& request) {
   check_batch(Object(request.text), request.text);
   if (is_too_old(request)) {
     tally_.count(Fault::kOldSignature);
     answer_later(way_ms(), request, kForbidden, "\n" + date() + "\n");
+  } else if (is_refused_whole(request)) {
+    refuse_batch(request, dice_.one_in(2) ? kTooLarge : kBadRequest);
   } else if (is_too_large(request)) {
     tally_.count(Fault::kTooLarge);
     refuse_batch(request, kTooLarge);
@@ -224,7 +234,9 @@ void Central::refuse(const CentralRequest& request) {
     case 1:
       tally_.count(Fault::kThrottled);
       answer_later(way_ms(), request, kUnavailable,
-                   "Fri, 15 Jan 2027 08:10:00 GMT\nFri, 15 Jan 2027 08:09:30 GMT\n");
+                   dice_.one_in(2)
+                       ? "Fri, 15 Jan 2027 08:10:00 GMT\nFri, 15 Jan 2027 08:09:30 GMT\n"
+                       : "Fri, 15 Jan 2027 08:00:00 GMT\nFri, 15 Jan 2027 07:59:00 GMT\n");
       return;
     case 2:
       tally_.count(Fault::kForbidden);
@@ -331,10 +343,12 @@ void Central::append_message(std::string& out, uint64_t seq, const Stored& store
   out += ",\"content\":" + stored.content + "}";
 }
 
-std::string Central::page(const std::string& path) const {
+std::string Central::page(const std::string& path) {
   const auto after = parameter(path, "after");
   const auto before = parameter(path, "before");
-  const auto limit = static_cast<size_t>(parameter(path, "limit").value_or(50));
+  // A page may have less than was asked for, and say that there is more.
+  const auto limit_asked = static_cast<size_t>(parameter(path, "limit").value_or(50));
+  const size_t limit = dice_.one_in(4) ? dice_.between(1, limit_asked) : limit_asked;
   const size_t epoch_at = path.find("epoch=") + 6;
   const std::string epoch = path.substr(epoch_at, path.find('&', epoch_at) - epoch_at);
   const auto is_asked = [&](uint64_t seq) {

@@ -31,6 +31,8 @@ class Central {
   void heal();
   // Whether it goes on refusing the records that it has refused.
   void refuse_again(bool does) { refuses_again_ = does; }
+  // By its time, where it looks at that.
+  [[nodiscard]] bool is_too_old(const CentralRequest& request) const;
 
  private:
   struct Results {
@@ -52,10 +54,10 @@ class Central {
   void store_and_answer(const CentralRequest& request, uint64_t retried_in, uint64_t left_out_in);
   void check_batch(const Object& batch, const std::string& body) const;
   void get(const CentralRequest& request);
-  std::string page(const std::string& path) const;
+  std::string page(const std::string& path);
   void append_message(std::string& out, uint64_t seq, const Stored& stored) const;
   [[nodiscard]] bool is_poison(const Object& record) const;
-  [[nodiscard]] bool is_too_old(const CentralRequest& request) const;
+  [[nodiscard]] bool is_refused_whole(const CentralRequest& request) const;
   [[nodiscard]] std::string date() const;
   [[nodiscard]] bool is_too_large(const CentralRequest& request) const;
   void answer_later(double delay_ms, const CentralRequest& request, uint32_t status,
@@ -76,6 +78,7 @@ class Central {
   double clock_ms_ = 0;         // when the world began; 0: it does not look at signatures
   bool is_healthy_ = false;
   bool refuses_again_ = false;
+  bool refuses_whole_;  // then it says so of a batch, and not of a record
 };
 
 }  // namespace edgeroom::roomsim

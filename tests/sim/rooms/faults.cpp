@@ -59,6 +59,9 @@ constexpr std::array<std::string_view, kFaults> kNames = {
     "foreign deletion",
     "foreign moderation",
     "id used again",
+    "token ended",
+    "token refused",
+    "token not verified",
 };
 
 }  // namespace

@@ -66,7 +66,11 @@ enum class Fault : uint8_t {
   kForeignDeletion,
   kForeignModeration,
   kUsedId,
-  kLast = kUsedId,
+  // Of tokens.
+  kTokenEnded,
+  kTokenRefused,
+  kTokenUnverified,
+  kLast = kTokenUnverified,
 };
 
 inline constexpr size_t kFaults = static_cast<size_t>(Fault::kLast) + 1;

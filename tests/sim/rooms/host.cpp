@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/json_scanner.h"
+#include "rooms/limits.h"
 #include "tests/sim/rooms/memory.h"
 
 namespace edgeroom::roomsim {
@@ -40,16 +42,25 @@ void Host::after_event() {
 
 void Host::measure(double least) {
   const bool tells = outside_.tells_backlog();
+  std::vector<uint32_t> slow;
   std::string payload;
   ByteWriter writer(payload);
   for (const auto& [handle, socket] : sockets_) {
     const Backlog backlog = outside_.backlog_of(socket);
     if (tells && backlog.bytes < least) continue;
+    slow.push_back(handle);
     writer.u32(handle);
     writer.u32(tells ? backlog.bytes : 0);
     writer.u32(tells ? UINT32_MAX : backlog.silent_ms);
   }
-  handle(EventType::kMeasured, 0, tells ? 1 : 0, payload);
+  const uint64_t generation = generation_;
+  const bool is_handled = handle(EventType::kMeasured, 0, tells ? 1 : 0, payload);
+  if (!tells || !is_handled || generation != generation_ || is_timer_late_) return;
+  for (const uint32_t handle : slow) {
+    if (sockets_.count(handle) == 0) continue;
+    expect(timer_at_ && *timer_at_ <= outside_.steady_ms() + kBacklogCheckMs,
+           "a reader is slow, and nobody looks how it goes on");
+  }
 }
 
 std::optional<uint32_t> Host::join(uint32_t socket, std::string_view operation) {
@@ -113,6 +124,12 @@ void Host::central_answered(const CentralRequest& request, uint32_t status,
   guarded([&] { handle(type, request.number, status, payload); });
 }
 
+void Host::verified(uint32_t socket, uint64_t object, std::string_view verdict) {
+  const auto found = handles_.find(socket);
+  if (object != object_ || found == handles_.end()) return;
+  guarded([&] { handle(EventType::kVerified, found->second, 0, verdict); });
+}
+
 void Host::fire_flush() {
   flush_at_.reset();
   guarded([&] {
@@ -132,6 +149,7 @@ void Host::look_again() {
 
 void Host::fire_timer() {
   timer_at_.reset();
+  is_timer_late_ = false;
   guarded([&] { handle(EventType::kTimer); });
 }
 
@@ -175,6 +193,7 @@ void Host::drop_instance() {
 void Host::forget_object() {
   drop_instance();
   generation_++;
+  object_++;
   turn_.clear();
   current_.reset();
   next_handle_ = 1;
@@ -344,6 +363,7 @@ void Host::rebuild(const std::vector<Kept>& blamed, std::optional<EventType> dur
     open(during);
     for (const uint32_t handle : handles) {
       std::string times;
+      uint64_t times_in_window = 0;
       if (handles.size() == 1) {
         std::vector<uint64_t> all = trap_times_[handle];
         all.push_back(static_cast<uint64_t>(outside_.wall_ms()));
@@ -351,10 +371,15 @@ void Host::rebuild(const std::vector<Kept>& blamed, std::optional<EventType> dur
         for (const uint64_t time : all) {
           if (!times.empty()) times += '\n';
           times += std::to_string(time);
+          const double age_ms = outside_.wall_ms() - static_cast<double>(time);
+          if (age_ms <= kTrapWindowMs) times_in_window++;
         }
         if (sockets_.count(handle) == 1) trap_times_[handle] = all;
       }
       event(EventType::kTrapped, handle, 0, times);
+      if (times_in_window >= kTrapsMax) {
+        expect(sockets_.count(handle) == 0, "a connection's frames trap again and again");
+      }
     }
   } catch (const Trap&) {
     throw Reset{};
@@ -420,6 +445,16 @@ void Host::apply(const EffectList& effects, const Effect& effect) {
   throw Violation("an effect that is not to be expected: " + std::to_string(effect.type));
 }
 
+// Nobody is asked to wait for longer than a room is held.
+void Host::check_wait(std::string_view headers) {
+  constexpr std::string_view kName = "\nretry-after: ";
+  const size_t at = headers.find(kName);
+  if (at == std::string_view::npos) return;
+  const auto seconds = json_integer(headers.substr(at + kName.size()));
+  expect(seconds && *seconds > 0 && static_cast<double>(*seconds) * 1000 <= kHeldRetryMs,
+         "an answer with another Retry-After than may be: " + std::string(headers));
+}
+
 // What goes to sockets and to whoever has asked. False for other effects.
 bool Host::tell(const EffectList& effects, const Effect& effect) {
   const std::string_view data = effects.data(effect);
@@ -428,13 +463,15 @@ bool Host::tell(const EffectList& effects, const Effect& effect) {
     case EffectType::kSend:
       if (const auto found = sockets_.find(effect.target); found != sockets_.end()) {
         output.number = found->second;
-        output.frame = std::make_shared<Told>(std::string(data), generation_, outside_.stored());
+        output.frame = std::make_shared<Told>(std::string(data), generation_, outside_.stored(),
+                                              outside_.passed_ms());
         presence_.telling(*output.frame, outside_.passed_ms(), generation_);
         emit(std::move(output));
       }
       return true;
     case EffectType::kBroadcast:
-      output.frame = std::make_shared<Told>(std::string(data), generation_, outside_.stored());
+      output.frame = std::make_shared<Told>(std::string(data), generation_, outside_.stored(),
+                                            outside_.passed_ms());
       presence_.telling(*output.frame, outside_.passed_ms(), generation_);
       for (const auto& [unused, socket] : sockets_) {
         output.number = socket;
@@ -448,6 +485,7 @@ bool Host::tell(const EffectList& effects, const Effect& effect) {
       output.kind = Output::Kind::kAnswer;
       output.number = effect.target;
       output.status = static_cast<uint32_t>(effect.value);
+      check_wait(effects.extra(effect));
       output.body = std::exchange(parts_[effect.target], {}) + std::string(data);
       parts_.erase(effect.target);
       if (joining_) refused_[effect.target] = output.status;
@@ -459,6 +497,11 @@ bool Host::tell(const EffectList& effects, const Effect& effect) {
       return true;
     case EffectType::kForward: ask(false, effects, effect); return true;
     case EffectType::kFetch: ask(true, effects, effect); return true;
+    case EffectType::kVerifyToken:
+      if (const auto found = sockets_.find(effect.target); found != sockets_.end()) {
+        outside_.verify(found->second, object_);
+      }
+      return true;
     default: return false;
   }
 }
@@ -501,6 +544,7 @@ bool Host::plan(const Effect& effect) {
       return true;
     case EffectType::kTimer:
       timer_at_.reset();
+      is_timer_late_ = false;
       if (effect.value >= 0) timer_at_ = outside_.steady_ms() + effect.value;
       return true;
     case EffectType::kKeepFrame:

@@ -70,6 +70,8 @@ class Outside {
   virtual void ask_central(CentralRequest request) = 0;
   virtual bool tells_backlog() = 0;
   virtual Backlog backlog_of(uint32_t socket) = 0;
+  // A token that came over the socket is to be verified: Host::verified().
+  virtual void verify(uint32_t socket, uint64_t object) = 0;
   virtual void held() = 0;
   // An instance begins after one that has trapped on what nobody had asked for.
   virtual void paused(uint64_t generation) = 0;
@@ -89,6 +91,8 @@ class Host {
   // `operation` with its body; the number under which it is answered.
   uint32_t request(std::string_view operation);
   void central_answered(const CentralRequest& request, uint32_t status, std::string_view payload);
+  // What came of a token; nothing happens when the object that asked is gone.
+  void verified(uint32_t socket, uint64_t object, std::string_view verdict);
   void fire_flush();
   void fire_timer();
   void fire_alarm();
@@ -105,7 +109,11 @@ class Host {
   [[nodiscard]] const std::optional<double>& flush_at() const { return flush_at_; }
   void look_again();
   [[nodiscard]] const std::optional<double>& timer_at() const { return timer_at_; }
-  void delay_timer(double ms) { *timer_at_ += ms; }
+  void delay_timer(double ms) {
+    *timer_at_ += ms;
+    is_timer_late_ = true;
+  }
+  [[nodiscard]] bool is_timer_late() const { return is_timer_late_; }
   [[nodiscard]] std::optional<double> alarm_at() const { return storage_.alarm(); }
   void move_alarm(std::optional<double> at_ms);
   [[nodiscard]] bool has_uncommitted() const { return storage_.is_dirty(); }
@@ -172,6 +180,7 @@ class Host {
   static std::vector<uint32_t> slots_of(const EffectList& effects, const Effect& effect);
   void apply(const EffectList& effects, const Effect& effect);
   bool tell(const EffectList& effects, const Effect& effect);
+  static void check_wait(std::string_view headers);
   bool store(const EffectList& effects, const Effect& effect);
   bool plan(const Effect& effect);
   void ask(bool is_read, const EffectList& effects, const Effect& effect);
@@ -186,6 +195,7 @@ class Host {
   Storage storage_;
   std::unique_ptr<RoomInstance> instance_;
   uint64_t generation_ = 0;
+  uint64_t object_ = 0;  // which one this is
   uint64_t events_ = 0;
   bool is_restoring_ = false;
   std::vector<Kept> turn_;
@@ -207,6 +217,7 @@ class Host {
   std::optional<double> flush_at_;
   uint32_t looks_ = 0;
   std::optional<double> timer_at_;
+  bool is_timer_late_ = false;
   std::vector<Output> outputs_;
 };
 

@@ -54,8 +54,8 @@ const Stored& Model::at(uint64_t seq) const {
 
 void Model::joined(std::string_view conn, std::string_view user, double passed_ms,
                    uint64_t generation) {
-  speakers_[std::string(conn)] = {passed_ms, generation, 0, 1, passed_ms, seq()};
-  users_.try_emplace(std::string(user), Speaker{passed_ms, generation, 0, 1, passed_ms, seq()});
+  speakers_[std::string(conn)] = {passed_ms, generation, 0, 0, 1, passed_ms, seq()};
+  users_.try_emplace(std::string(user), Speaker{passed_ms, generation, 0, 0, 1, passed_ms, seq()});
 }
 
 void Model::committing(const Storage& storage, double passed_ms, uint64_t generation) {
@@ -210,7 +210,13 @@ void Model::check_held() {
              std::to_string(oldest));
 }
 
-// Of those without a gap up to the newest.
+uint64_t Model::segment_of(uint64_t seq) const {
+  for (const auto& [unused, held] : held_) {
+    if (held.first <= seq && seq <= held.last) return held.first;
+  }
+  return seq;
+}
+
 uint64_t Model::oldest_held() const {
   std::vector<std::pair<uint64_t, uint64_t>> ranges;
   ranges.reserve(held_.size());
@@ -263,7 +269,9 @@ void Model::commit_segment(const SegmentRow& row, double passed_ms, uint64_t gen
              record_name(seq) + " was taken with more bytes in the outbox than it holds");
     }
   }
-  expect(reader.at_end() && messages == head.messages, "a head that does not fit its records");
+  expect(reader.at_end() && messages == head.messages && head.first_ts == at(head.first_seq).ts &&
+             head.last_ts == at(head.last_seq()).ts,
+         "a head that does not fit its records");
 }
 
 // A segment that is written again may have lost contents, ids that are remembered no more, and
@@ -332,8 +340,11 @@ void Model::deleted(const Record& record) {
   expect(target.kind == RecordKind::kMessage, "a deletion of what is no message");
   expect(target.deletion == 0, record_name(record.target) + " is deleted twice");
   target.deletion = record.seq;
-  expect(record.user.substr(0, 3) == "mod" || (!record.conn.empty() && record.conn == target.conn),
-         std::string(record.user) + " has deleted what another connection has sent");
+  // Where tokens name the users, each is the author of what any of his connections has sent.
+  const bool is_author = rules_.has_tokens ? record.user == target.user
+                                           : !record.conn.empty() && record.conn == target.conn;
+  expect(record.user.substr(0, 3) == "mod" || is_author,
+         std::string(record.user) + " has deleted what another has sent");
 }
 
 void Model::new_message(Stored& stored, const Record& record, double passed_ms,
@@ -374,6 +385,8 @@ void Model::new_message(Stored& stored, const Record& record, double passed_ms,
   const auto found = speakers_.find(record.conn);
   if (found == speakers_.end()) return;  // sent before the welcome was heard
   check_speed(found->second, rules_.rate, rules_.burst, passed_ms, generation, "a connection");
+  found->second.bytes += record.content.size();
+  check_bytes(found->second, passed_ms);
   const auto user = users_.find(record.user);
   if (rules_.user_rate == 0 || user == users_.end()) return;
   check_speed(user->second, rules_.user_rate, rules_.user_burst, passed_ms, generation, "a user");
@@ -385,7 +398,7 @@ void Model::check_speed(Speaker& speaker, double rate, double burst, double pass
                         uint64_t generation, std::string_view who) {
   if (speaker.generation != generation) {
     speaker = {
-        std::max(speaker.since_ms, speaker.heard_ms), generation, 0, 2, 0, speaker.joined_after};
+        std::max(speaker.since_ms, speaker.heard_ms), generation, 0, 0, 2, 0, speaker.joined_after};
   }
   speaker.messages++;
   speaker.heard_ms = passed_ms;
@@ -393,6 +406,16 @@ void Model::check_speed(Speaker& speaker, double rate, double burst, double pass
   expect(static_cast<double>(speaker.messages) <= allowed,
          std::string(who) + " has sent " + std::to_string(speaker.messages) +
              " messages, more than " + std::to_string(allowed));
+}
+
+// A frame may go beyond what is left.
+void Model::check_bytes(const Speaker& speaker, double passed_ms) const {
+  if (rules_.bytes == 0) return;
+  const double allowed = rules_.bytes_burst * speaker.bursts + rules_.message_bytes +
+                         rules_.bytes * (passed_ms - speaker.since_ms) / 1000;
+  expect(static_cast<double>(speaker.bytes) <= allowed,
+         "a connection has sent messages of " + std::to_string(speaker.bytes) +
+             " bytes, more than " + std::to_string(allowed));
 }
 
 // An id is remembered while its message is among the newest HISTORY_SIZE or younger than five
@@ -428,6 +451,9 @@ void Model::moderated(const Stored& stored) {
   } else {
     expect(stored.until == 0, "a ban or mute for good has an end");
   }
+  if (stored.action == ModerationAction::kKick || stored.action == ModerationAction::kBan) {
+    sent_away_.insert(stored.subject);
+  }
   Sanctions& sanctions = sanctions_[stored.subject];
   switch (stored.action) {
     case ModerationAction::kKick: return;
@@ -449,6 +475,11 @@ bool Model::is_banned(const std::string& user) const {
 bool Model::is_banned_for_good(const std::string& user) const {
   const auto found = sanctions_.find(user);
   return found != sanctions_.end() && found->second.banned_until == UINT64_MAX;
+}
+
+bool Model::may_be_banned(const std::string& user, double now_ms) const {
+  const auto found = sanctions_.find(user);
+  return found != sanctions_.end() && static_cast<double>(found->second.banned_until) > now_ms;
 }
 
 void Model::check_epoch(std::string_view epoch) const {

@@ -106,11 +106,26 @@ class Model {
   [[nodiscard]] bool is_central_deleted(uint64_t seq) const { return deleted_.count(seq) == 1; }
   // The room has to hold all records after this one.
   [[nodiscard]] bool must_hold_after(uint64_t seq) const;
+  // The first record of the segment that holds this one; itself when none does.
+  [[nodiscard]] uint64_t segment_of(uint64_t seq) const;
+  // Of those without a gap up to the newest.
+  [[nodiscard]] uint64_t oldest_held() const;
   // By what is stored; now, for sure, or whenever somebody might come.
   [[nodiscard]] bool is_banned(const std::string& user) const;
   [[nodiscard]] bool is_banned_for_good(const std::string& user) const;
+  // The same when the room's clock shows `now_ms` at least, with what may not be stored yet.
+  [[nodiscard]] bool may_be_banned(const std::string& user, double now_ms) const;
+  // Whether a record has ever sent the user away.
+  [[nodiscard]] bool was_sent_away(const std::string& user) const {
+    return sent_away_.count(user) == 1;
+  }
 
   [[nodiscard]] const std::string& epoch() const { return epoch_; }
+  // The newest of all times for 0, the one before for 1, and so on; one that never was beyond.
+  [[nodiscard]] std::string some_epoch(uint64_t before) const {
+    if (before >= epochs_.size()) return "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    return epochs_[epochs_.size() - 1 - static_cast<size_t>(before)];
+  }
   // The central store of an epoch before holds what comes up to here, and this one's need not.
   [[nodiscard]] uint64_t forgotten_through() const { return forgotten_through_; }
   // The room will know, whatever happens, that the epoch is not one which was begun because of the
@@ -128,6 +143,9 @@ class Model {
   [[nodiscard]] const std::vector<uint64_t>& messages() const { return messages_; }
   [[nodiscard]] const Publication& publication(uint64_t number) const { return published_[number]; }
   [[nodiscard]] uint64_t publications() const { return published_.size(); }
+  // The latest that the room's clock may show.
+  [[nodiscard]] double latest_ms() const { return latest_ms_; }
+  [[nodiscard]] bool has_clock_gone_back() const { return has_clock_gone_back_; }
   [[nodiscard]] const Rules& rules() const { return rules_; }
   // The records up to here are settled, all of them.
   uint64_t settled_through();
@@ -137,6 +155,7 @@ class Model {
     double since_ms = 0;
     uint64_t generation = 0;
     uint64_t messages = 0;
+    uint64_t bytes = 0;
     double bursts = 1;
     double heard_ms = 0;        // last
     uint64_t joined_after = 0;  // so many records were stored
@@ -161,7 +180,6 @@ class Model {
   void begin_epoch(std::string_view epoch);
   void commit_letter(uint32_t slot, const std::optional<SegmentRow>& row);
   void check_erased(uint64_t target) const;
-  [[nodiscard]] uint64_t oldest_held() const;
   [[nodiscard]] uint64_t unsettled_bytes();
   [[nodiscard]] bool is_known(const Stored& before, uint64_t messages, uint64_t ids) const;
   [[nodiscard]] uint64_t ids_forgotten_after(uint64_t seq) const;
@@ -176,6 +194,7 @@ class Model {
   void moderated(const Stored& stored);
   static void check_speed(Speaker& speaker, double rate, double burst, double passed_ms,
                           uint64_t generation, std::string_view who);
+  void check_bytes(const Speaker& speaker, double passed_ms) const;
   void check_held();
 
   Rules rules_;
@@ -185,6 +204,7 @@ class Model {
   std::vector<uint64_t> messages_;  // seqs
   std::map<std::pair<std::string, std::string>, uint64_t> ids_;
   std::map<std::string, Sanctions> sanctions_;
+  std::set<std::string> sent_away_;
   std::map<std::string, Speaker, std::less<>> speakers_;  // by connection…
   std::map<std::string, Speaker, std::less<>> users_;     // … and over all of a user
   struct Held {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json_scanner.h"
+#include "base/token_limits.h"
 #include "rooms/limits.h"
 
 namespace edgeroom::roomsim {
@@ -38,6 +39,7 @@ void check_page(const Object& page, const PageAsk& ask, const Model& model) {
   const std::vector<Object> messages = page.objects("messages");
   const bool is_partial = page.has("partial");
   const bool has_more = page.raw("more") == "true";
+  expect(!is_partial || !ask.is_whole, "a page that is whole is called a part");
   expect(messages.size() <= ask.limit, "a page with more messages than were asked for");
   const uint64_t newest = ask.asked_at + 1;
   const uint64_t end = ask.before > 0 ? ask.before : UINT64_MAX;
@@ -75,6 +77,10 @@ void Person::connected(uint32_t number) {
   was_welcomed = false;
   limited = 0;
   wait_ms = 0;
+  refused_passed_ms = -1;
+  warnings = 0;
+  expires_ms = 0;
+  has_sent_oversize = false;
 }
 
 void Person::disconnected() {
@@ -82,7 +88,10 @@ void Person::disconnected() {
   is_deaf = false;
   pages.clear();
   awaited.clear();
+  awaited_events.clear();
   to_be_heard.clear();
+  renewals.clear();
+  verdicts.clear();
 }
 
 std::string ref_of(uint64_t publication) { return "m" + std::to_string(publication); }
@@ -92,6 +101,11 @@ void Person::sends(uint64_t publication, const Model& model, double passed_ms, b
   // The room's clock goes at half the speed of the host's at least.
   const bool has_waited = wait_ms > 0 && passed_ms - wait_from_passed_ms >= 2 * wait_ms + 2;
   wait_ms = 0;
+  const Rules& rules = model.rules();
+  const double rest_ms = 1000.0 * rules.burst / rules.rate;
+  const bool has_one_limit = rules.user_rate == 0 && rules.bytes == 0;
+  if (has_one_limit && passed_ms - sent_passed_ms >= 2 * rest_ms + 2) warnings = 0;
+  sent_passed_ms = passed_ms;
   if (publication == UINT64_MAX) return;
   awaited.insert(publication);
   to_be_heard.erase(publication);
@@ -102,9 +116,28 @@ void Person::sends(uint64_t publication, const Model& model, double passed_ms, b
   sent_after[id] = model.ids();
 }
 
+void Person::sends_as(uint64_t publication, bool is_certain) {
+  if (is_reader && is_certain) {
+    last_as_member.erase(publication);
+    return;
+  }
+  sent_as_member.insert(publication);
+  if (is_certain) {
+    last_as_member.insert(publication);
+  } else {
+    last_as_member.erase(publication);
+  }
+}
+
+bool Person::is_renewing(uint64_t generation) const {
+  return std::any_of(renewals.begin(), renewals.end(),
+                     [=](const auto& renewal) { return renewal.second == generation; });
+}
+
 void Person::hear(Told& frame, Model& model, double passed_ms) {
   expect(frame.text.size() <= kFrameBytesMax, "a frame larger than it may be");
   for (const Object& object : frame.objects()) {
+    said_passed_ms = frame.passed_ms;
     const std::string_view type = object.text("type");
     expect(was_welcomed == (type != "welcome"), "the welcome is not the first, or comes twice");
     if (type == "welcome" || type == "room_count" || type == "presence") {
@@ -126,11 +159,15 @@ void Person::hear(Told& frame, Model& model, double passed_ms) {
     } else if (type == "reconnect") {
       is_asked_back = true;
       asked_back_by = frame.generation;
+      asked_back_passed_ms = frame.passed_ms;
+      asked_back_after_ms = static_cast<double>(object.number("after_ms"));
     } else if (type == "event") {
       event(object, model);
+    } else if (type == "token") {
+      token(object, model);
     } else {
-      constexpr std::array<std::string_view, 6> kOthers = {"room_count", "join",  "leave",
-                                                           "presence",   "token", "pong"};
+      constexpr std::array<std::string_view, 5> kOthers = {"room_count", "join", "leave",
+                                                           "presence", "pong"};
       expect(std::find(kOthers.begin(), kOthers.end(), type) != kOthers.end(),
              "an unknown frame: " + std::string(object.json()));
     }
@@ -146,6 +183,10 @@ void Person::welcome(const Object& object, Model& model) {
   confirmed_by = 0;
   is_asked_back = false;
   expect(object.text("user") == name, "another user is welcomed");
+  const std::string_view role = is_moderator ? "moderator" : is_reader ? "reader" : "";
+  expect(object.text("role") == role, "a welcome with another role: " + std::string(object.json()));
+  if (object.has("expires")) expires_ms = static_cast<double>(object.number("expires"));
+  expect(expires_ms == asked_expires_ms, "a welcome with another end of the token");
   const uint64_t seq = object.number("seq");
   expect(seq <= model.seq(), "a welcome names a record that is not stored");
   expect(object.number("count") <= model.rules().connections, "more connections than there may be");
@@ -182,7 +223,10 @@ void Person::record(const Object& object, std::string_view type, Model& model) {
   }
   if (type != "new_message" || object.text("user") != name) return;
   if (object.has("id")) answered(object.text("id"), model);
-  if (object.has("content")) awaited.erase(number_of(object.raw("content")));
+  if (!object.has("content")) return;
+  const uint64_t number = number_of(object.raw("content"));
+  expect(awaited.erase(number) == 0 || sent_as_member.count(number) == 1,
+         name + " may only read, and was heard");
 }
 
 void Person::answered(std::string_view id, const Model& model) {
@@ -200,7 +244,7 @@ void Person::acknowledged(const Object& object, const Model& model) {
   answered(id, model);
 }
 
-void Person::event(const Object& object, const Model& model) const {
+void Person::event(const Object& object, const Model& model) {
   if (object.text("name") == "ledger") {
     const Object content(object.raw("content"));
     model.check_ledger(content.number("seq"), content.text("link"));
@@ -210,6 +254,8 @@ void Person::event(const Object& object, const Model& model) const {
          std::string(object.text("user")) + " is muted, and an event of theirs was heard");
   expect(object.raw("content").size() <= model.rules().message_bytes,
          "an event larger than MESSAGE_BYTES_MAX");
+  if (object.text("name") != "typing" || object.text("conn") != conn) return;
+  awaited_events.erase(Object(object.raw("content")).number("n"));
 }
 
 void Person::check_confirmed(uint64_t from, uint64_t through, const Model& model) const {
@@ -251,8 +297,20 @@ void Person::error(const Object& object, const Model& model, double passed_ms,
   const bool is_message = ref.substr(0, 1) == "m";
   const uint64_t number = is_message ? json_integer(ref.substr(1)).value_or(0) : UINT64_MAX;
   awaited.erase(number);
+  if (ref.substr(0, 1) == "e") awaited_events.erase(json_integer(ref.substr(1)).value_or(0));
   if (const auto asked = pages.find(ref); asked != pages.end()) pages.erase(asked);
+  if (const auto renewal = renewals.find(ref); renewal != renewals.end()) {
+    renewals.erase(renewal);
+    if (object.text("detail") == "a token is being verified") {
+      expect(!renewals.empty(), "a token is refused because of another, and there is none");
+      return;
+    }
+  }
+  const bool is_bad = code.substr(0, 4) == "bad_" || code == "unknown_type";
+  expect(!is_bad || limited_by != generation || said_passed_ms != refused_passed_ms,
+         "a frame that is wrong costs nothing");
   if (code == "rate_limited") {
+    refused_passed_ms = said_passed_ms;
     // A new instance counts them anew, and with them the frames of the turn that it is given again.
     if (std::exchange(limited_by, generation) != generation) {
       limited = 0;
@@ -262,11 +320,18 @@ void Person::error(const Object& object, const Model& model, double passed_ms,
     return;
   }
   // The frames of a turn that trapped: it is not told which of them.
-  if (code == "internal" && ref.empty()) awaited.clear();
+  if (code == "internal" && ref.empty()) {
+    awaited.clear();
+    awaited_events.clear();
+  }
+  expect(code != "outbox_full" || ref != "d",
+         "a deletion is refused for a full outbox, and there is a reserve for it");
   // What may go through later.
   if (code == "internal" || code == "outbox_full") return;
   const std::string id(object.text("id"));
   if (id.empty() || !is_message) return;
+  expect(code != "forbidden" || last_as_member.count(number) == 0,
+         "a message of " + name + " is forbidden, and may be sent");
   if (code != "forbidden") model.check_refusal(name, id, sent_ids[id]);
   expect(
       code != "too_large" || model.publication(number).content.size() > model.rules().message_bytes,
@@ -274,14 +339,36 @@ void Person::error(const Object& object, const Model& model, double passed_ms,
   answered(id, model);
 }
 
+// It has been taken, as one of those of which the room has heard.
+void Person::token(const Object& object, const Model& model) {
+  const auto renewal = renewals.find(object.text("ref"));
+  expect(renewal != renewals.end(), "a token is taken that was not brought");
+  renewals.erase(renewal);
+  constexpr double kSkewMs = kTokenSkewSeconds * 1000;
+  const auto told_ms = static_cast<double>(object.number("expires"));
+  const auto verdict = std::find_if(verdicts.begin(), verdicts.end(), [&](const Verdict& each) {
+    return told_ms == each.expires_ms ||
+           (told_ms == each.expires_ms + kSkewMs && each.expires_ms <= model.latest_ms());
+  });
+  expect(verdict != verdicts.end(), "a token is taken with another end than its own");
+  expires_ms = told_ms;
+  is_reader = verdict->is_reader;
+  verdicts.erase(verdicts.begin(), std::next(verdict));
+}
+
 void Person::limit(uint64_t number, const Object& object, const Model& model, double passed_ms) {
+  expect(object.raw("retry_after_ms") != "" && object.number("retry_after_ms") > 0,
+         "a refusal that does not say how long to wait: " + std::string(object.json()));
   limited = limited_at_passed_ms == passed_ms ? limited + 1 : 1;
   limited_at_passed_ms = passed_ms;
+  warnings++;
   expect(limited <= kFloodWarningsMax, "a flood that is warned for ever");
   expect(to_be_heard.count(number) == 0,
          "a message is refused though its sender has waited as long as he was told");
-  // Of all connections of a user nobody knows who will be the first.
-  if (model.rules().user_rate > 0 || number == UINT64_MAX || number != last_sent) return;
+  // Of all connections of a user nobody knows who will be the first, and answers cost bytes too.
+  if (model.rules().user_rate > 0 || model.rules().bytes > 0 || number == UINT64_MAX ||
+      number != last_sent)
+    return;
   wait_from_passed_ms = passed_ms;
   wait_ms = static_cast<double>(object.number("retry_after_ms"));
 }

@@ -6,8 +6,13 @@ namespace edgeroom::roomsim {
 
 namespace {
 
-std::string limit_text(uint32_t rate, uint32_t burst) {
-  return "{\"rate\":" + std::to_string(rate) + ",\"burst\":" + std::to_string(burst) + "}";
+std::string limit_text(uint32_t rate, uint32_t burst, uint32_t bytes, uint32_t bytes_burst) {
+  std::string out = "{\"rate\":" + std::to_string(rate) + ",\"burst\":" + std::to_string(burst);
+  if (bytes > 0) {
+    out +=
+        ",\"bytes\":" + std::to_string(bytes) + ",\"bytes_burst\":" + std::to_string(bytes_burst);
+  }
+  return out + "}";
 }
 
 }  // namespace
@@ -33,6 +38,11 @@ Rules Rules::some(test::Dice& dice) {
   rules.has_ledger = dice.one_in(2);
   // Then much waits for whoever reads slowly.
   if (dice.one_in(8)) rules.message_bytes = 60'000;
+  if (rules.message_bytes < 10'000 && dice.one_in(6)) {
+    rules.bytes = static_cast<uint32_t>(dice.between(500, 5000));
+    rules.bytes_burst = static_cast<uint32_t>(dice.between(3000, 20'000));
+  }
+  rules.has_tokens = dice.one_in(3);
   return rules;
 }
 
@@ -51,9 +61,10 @@ std::string Rules::text() const {
   add("MESSAGE_BYTES_MAX", message_bytes);
   add("OUTBOX_RECORDS_MAX", outbox);
   add("OUTBOX_BYTES_MAX", outbox_bytes);
-  out += R"(","LOG_LEVEL":"error","MESSAGE_LIMITS":{"connection":)" + limit_text(rate, burst);
-  if (user_rate > 0) out += ",\"user\":" + limit_text(user_rate, user_burst);
-  return out + "}}";
+  out += R"(","LOG_LEVEL":"error","MESSAGE_LIMITS":{"connection":)" +
+         limit_text(rate, burst, bytes, bytes_burst);
+  if (user_rate > 0) out += ",\"user\":" + limit_text(user_rate, user_burst, 0, 0);
+  return out + (has_tokens ? R"(},"AUTH":"jwt"})" : "}}");
 }
 
 }  // namespace edgeroom::roomsim

@@ -19,9 +19,13 @@ struct Rules {
   uint32_t burst = 1000;
   uint32_t user_rate = 0;
   uint32_t user_burst = 0;
+  // The same of a connection in bytes, both ways; 0: no limit.
+  uint32_t bytes = 0;
+  uint32_t bytes_burst = 0;
   uint64_t outbox = 1'000'000;
   uint64_t outbox_bytes = 1ULL << 30U;
   bool has_ledger = true;
+  bool has_tokens = false;  // they name the users, and end
 
   static Rules some(test::Dice& dice);
   // As a room reads them.

@@ -59,8 +59,8 @@ std::vector<Object> Object::objects(std::string_view name) const {
   return out;
 }
 
-Told::Told(std::string frame, uint64_t said_by, uint64_t committed)
-    : text(std::move(frame)), generation(said_by), stored(committed) {}
+Told::Told(std::string frame, uint64_t said_by, uint64_t committed, double said_passed_ms)
+    : text(std::move(frame)), generation(said_by), stored(committed), passed_ms(said_passed_ms) {}
 
 const std::vector<Object>& Told::objects() {
   if (!objects_.empty()) return objects_;

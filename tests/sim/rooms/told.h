@@ -45,7 +45,8 @@ class Object {
 
 struct Told {
   // `generation`: of the instance that says it. `stored`: so many records were committed then.
-  Told(std::string frame, uint64_t generation, uint64_t stored);
+  // `passed_ms`: what the room's clock showed, at most.
+  Told(std::string frame, uint64_t generation, uint64_t stored, double passed_ms);
   Told(const Told&) = delete;
   Told& operator=(const Told&) = delete;
 
@@ -54,6 +55,7 @@ struct Told {
   std::string text;
   uint64_t generation;
   uint64_t stored;
+  double passed_ms;
 
  private:
   std::vector<Object> objects_;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/http_date.h"
 #include "base/json_scanner.h"
 #include "rooms/dead_letters.h"
 #include "rooms/limits.h"
@@ -28,6 +29,19 @@ constexpr uint64_t kThingsInAMoment = 1000;
 constexpr double kAlarmMaxMs = kRetryAfterMaxMs + 8 * kTimerDelayMaxMs;
 // It comes late by so much.
 constexpr uint64_t kAlarmLateMsMax = 60'000;
+// A failing endpoint is tried again within this, as a timer rounds it (docs/PROTOCOL.md).
+constexpr double kRetryMaxMs = kBackoffCapMs + 1;
+constexpr uint64_t kHabits = 32;
+
+// What connections are closed with (contract, section 3).
+constexpr uint32_t kFrameTooLarge = 1009;
+constexpr uint32_t kInternalError = 1011;
+constexpr uint32_t kRestart = 1012;
+constexpr uint32_t kTokenEnded = 4001;
+constexpr uint32_t kSentAway = 4003;
+constexpr uint32_t kSlow = 4008;
+constexpr uint32_t kFlooding = 4029;
+
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 }  // namespace
@@ -52,6 +66,7 @@ World::World(uint64_t seed, Tally& tally, std::vector<std::string>* trace)
     Person& person = people_.emplace_back();
     person.is_moderator = dice_.one_in(5);
     person.is_reader = !person.is_moderator && dice_.one_in(10);
+    if (dice_.one_in(2)) person.habit = dice_.below(kHabits);
     person.name = person.is_moderator ? "mod" + std::to_string(i)
                                       : "user" + std::to_string(dice_.below(people));
   }
@@ -135,7 +150,7 @@ void World::event_given() {
 
 // Until its 30 s are over it leaves the central API alone.
 void World::paused(uint64_t generation) {
-  pause_ = {generation, 0, passed_ms_ + kTrapPauseMs, "after a trap", model_.epoch()};
+  pause_ = {generation, 0, passed_ms_ + kTrapPauseMs, "after a trap", model_.epoch(), false};
 }
 
 void World::check_pause(const CentralRequest& request) const {
@@ -152,7 +167,17 @@ void World::central_answers(const CentralRequest& request, uint32_t status,
       std::to_string(request.number) + ": " +
       payload.substr(payload.find("\n\n") == 0 ? 2 : 0, 200));
   answers_++;
-  const auto wait_s = json_integer(payload.substr(0, payload.find('\n')));
+  const size_t header_end = payload.find('\n');
+  const std::string header = payload.substr(0, header_end);
+  auto wait_s = json_integer(header);
+  const auto until_ms = parse_http_date(header);
+  const auto from_ms = parse_http_date(
+      header_end == std::string::npos
+          ? ""
+          : payload.substr(header_end + 1, payload.find('\n', header_end + 1) - header_end - 1));
+  if (until_ms && from_ms) {
+    wait_s = static_cast<uint64_t>(std::max(*until_ms - *from_ms, 0.0) / 1000);
+  }
   // What is answered under an epoch before is not listened to.
   const bool is_of_now = request.text.find(model_.epoch()) != std::string::npos;
   const bool is_heard = !request.is_read && is_of_now && request.generation == host_.generation();
@@ -160,18 +185,60 @@ void World::central_answers(const CentralRequest& request, uint32_t status,
     const uint64_t seconds = std::min(*wait_s, Central::kRetryAfterSecondsMax);
     const double until_passed_ms = passed_ms_ + static_cast<double>(seconds) * 1000;
     if (request.generation != pause_.generation || until_passed_ms > pause_.until_passed_ms) {
-      pause_ = {request.generation, host_.events() + 1, until_passed_ms, "that was asked for",
-                model_.epoch()};
+      constexpr uint64_t kStoredFromSeconds = 9;  // beyond kTimerDelayMaxMs
+      pause_ = {request.generation,   host_.events() + 1, until_passed_ms,
+                "that was asked for", model_.epoch(),     seconds >= kStoredFromSeconds};
     }
   }
+  if (!request.is_read && status == 403 && from_ms && request.generation == host_.generation()) {
+    corrected_ = {request.generation, host_.events() + 1};
+  }
+  UnderWay& under_way = this->under_way(request);
+  (request.is_read ? under_way.reads : under_way.posts)--;
   host_.central_answered(request, status, payload);
+  if (is_heard) check_retry(request);
   maybe_commit();
 }
 
+// What a batch of an epoch before is answered is not waited for; reads are, all of them.
+World::UnderWay& World::under_way(const CentralRequest& request) {
+  constexpr std::string_view kBefore = "\"epoch\":\"";
+  const size_t at = request.is_read ? std::string::npos : request.text.find(kBefore);
+  const std::string epoch =
+      at == std::string::npos
+          ? std::string()
+          : request.text.substr(at + kBefore.size(),
+                                request.text.find('"', at + kBefore.size()) - at - kBefore.size());
+  return under_way_[{request.generation, epoch}];
+}
+
+// An endpoint that fails, or refuses, is tried again within a minute, unless it has asked for more.
+void World::check_retry(const CentralRequest& request) {
+  const bool is_asked_for =
+      request.generation == pause_.generation && passed_ms_ < pause_.until_passed_ms;
+  if (request.generation != host_.generation() || is_asked_for || host_.is_timer_late()) return;
+  if (host_.has_uncommitted()) return;  // it may have asked, or set its alarm
+  if (under_way(request).posts > 0) return;
+  if (model_.settled_through() >= model_.seq()) return;
+  const double timer_ms = host_.timer_at().value_or(kNever) - schedule_.now_ms();
+  const double alarm_ms = host_.alarm_at().value_or(kNever) - wall_ms();
+  expect(std::min(timer_ms, alarm_ms) <= kRetryMaxMs,
+         "records wait, and nothing is to be tried for " +
+             std::to_string(std::min(timer_ms, alarm_ms) / 1000) + " s");
+}
+
 void World::ask_central(CentralRequest request) {
-  if (!request.is_read) {
+  UnderWay& under_way = this->under_way(request);
+  if (request.is_read) {
+    expect(++under_way.reads <= kCentralReadsUnderWayMax, "more reads at once than may be");
+  } else {
     posts_++;
+    expect(++under_way.posts <= kBatchesInFlightMax, "more batches at once than may be");
     check_pause(request);
+    const bool is_meant =
+        request.generation == corrected_.generation && request.events > corrected_.events;
+    expect(!is_meant || stands_at_ms_ > 0 || !central_.is_too_old(request),
+           "a batch is signed by a clock that the central API has corrected");
   }
   say((request.is_read ? "asks the central API: " : "posts: ") + request.text.substr(0, 300));
   central_.ask(request);
@@ -238,10 +305,20 @@ void World::sleep() {
   tally_.count(Fault::kEvicted);
   // In the real world what is to come at the end of the turn keeps the object awake.
   if (host_.flush_at()) {
-    for (Person& person : people_) person.awaited.clear();
+    for (Person& person : people_) {
+      person.awaited.clear();
+      person.awaited_events.clear();
+    }
   }
+  const bool is_pause_stored = pause_.is_stored && pause_.generation == host_.generation();
   const size_t sockets = host_.open_sockets();
+  const uint64_t tokens_ended = tokens_ended_;
   host_.evict();
+  if (is_pause_stored) {
+    // What was asked for holds for whoever wakes.
+    pause_.generation = host_.generation() + 1;
+    pause_.after_events = 0;
+  }
   const Look after = look();
   is_undisturbed_ = false;
   const Object was(before.state);
@@ -252,7 +329,9 @@ void World::sleep() {
   const Object outbox(was.raw("outbox"));
   const Object outbox_after(is.raw("outbox"));
   // That it was asked may have closed those who are slow.
-  const bool has_closed = was.number("connections") != sockets;
+  bool has_closed = was.number("connections") != sockets;
+  // And that it woke those whose tokens have ended.
+  has_closed = has_closed || tokens_ended_ > tokens_ended;
   for (const std::string_view name : {"epoch", "seq", "connections", "users"}) {
     const bool is_meant = !has_closed || name == "epoch" || name == "seq";
     if (is_meant && was.raw(name) != is.raw(name)) throw Violation(what);
@@ -305,6 +384,8 @@ void World::set_back() {
 }
 
 void World::change_clock() {
+  corrected_ = {};
+  has_clock_changed_ = true;
   const double now = wall_ms();
   const double steady = schedule_.now_ms();
   if (stands_at_ms_ > 0) {
@@ -328,7 +409,10 @@ void World::change_clock() {
     default:
       say("the clock jumps back by " + std::to_string(by));
       // The room does not see how much time has passed until then.
-      for (Person& person : people_) person.wait_ms = 0;
+      for (Person& person : people_) {
+        person.wait_ms = 0;
+        person.sent_passed_ms = passed_ms_;
+      }
       tally_.count(Fault::kClockBack);
       wall_offset_ms_ -= by;
       model_.clock_went_back();
@@ -383,7 +467,7 @@ bool World::fire_next(double until_ms) {
 void World::fire_timer() {
   if (!is_calm_ && dice_.one_in(15)) {
     tally_.count(Fault::kTimerLate);
-    host_.delay_timer(static_cast<double>(dice_.between(1, 5000)));
+    host_.delay_timer(static_cast<double>(dice_.between(1, kTimerLateMsMax)));
     return;
   }
   say("timer");
@@ -463,15 +547,66 @@ void World::closed(uint32_t socket, uint32_t code) {
   Person* person = person_of(socket);
   if (person == nullptr) return;
   say(person->name + "#" + std::to_string(socket) + " is closed with " + std::to_string(code));
+  if (!person->is_deaf) check_close(*person, code);
+  if (code == kTokenEnded) {
+    tally_.count(Fault::kTokenEnded);
+    tokens_ended_++;
+  }
+  slow_.erase(socket);
   person->disconnected();
   by_socket_.erase(socket);
 }
 
-Backlog World::backlog_of(uint32_t /*socket*/) {
+// Nobody is sent away without a reason.
+void World::check_close(const Person& person, uint32_t code) const {
+  const std::string what =
+      person.name + " is closed with " + std::to_string(code) + ", and there is no reason: ";
+  switch (code) {
+    case 0: return;  // the object is gone
+    case kTokenEnded:
+      expect(person.expires_ms > 0 && person.expires_ms <= model_.latest_ms(),
+             what + "the token is good until " + std::to_string(person.expires_ms));
+      return;
+    case kSentAway:
+      expect(model_.was_sent_away(person.name), what + "neither kick nor ban");
+      return;
+    case kSlow: {
+      const auto slow = slow_.find(person.socket);
+      expect(slow != slow_.end(), what + "nothing waits for it");
+      uint64_t total = 0;
+      for (const auto& [unused, each] : slow_) total += each.bytes;
+      expect(slow->second.bytes > kBacklogBytesMax || total > kBacklogTotalBytesMax ||
+                 passed_ms_ - slow->second.since_passed_ms >= kBacklogSlowMs - 1,
+             what + "it is not slow for long");
+      return;
+    }
+    case kFlooding:
+      expect(person.warnings >= kFloodWarningsMax,
+             what + std::to_string(person.warnings) + " refusals since it has rested");
+      return;
+    case kFrameTooLarge: expect(person.has_sent_oversize, what + "no frame was too large"); return;
+    case kInternalError:
+      expect(trap_in_ > 0 || saved_.has_value(), what + "nothing trapped");
+      return;
+    case kRestart:
+      expect(person.is_asked_back, what + "it was not asked to come back");
+      expect(passed_ms_ - person.asked_back_passed_ms >= person.asked_back_after_ms - 2,
+             what + "it had more time to come back");
+      return;
+    default: throw Violation(what + "an unknown code");
+  }
+}
+
+Backlog World::backlog_of(uint32_t socket) {
   Backlog backlog;
   if (!is_calm_ && dice_.one_in(3)) {
     tally_.count(Fault::kSlowReader);
     backlog.bytes = static_cast<uint32_t>(dice_.below(dice_.one_in(4) ? 20U << 20U : 2U << 20U));
+  }
+  if (!tells_backlog_ || backlog.bytes < kBacklogSlowBytes) {
+    slow_.erase(socket);
+  } else {
+    slow_.try_emplace(socket, Slow{0, passed_ms_}).first->second.bytes = backlog.bytes;
   }
   backlog.silent_ms = dice_.one_in(3) ? UINT32_MAX : static_cast<uint32_t>(dice_.below(60'000));
   return backlog;

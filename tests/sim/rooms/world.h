@@ -19,6 +19,9 @@
 
 namespace edgeroom::roomsim {
 
+// A timer comes late by so much.
+inline constexpr uint64_t kTimerLateMsMax = 5000;
+
 // What a violation happened in.
 struct Place {
   uint64_t step = 0;
@@ -51,6 +54,7 @@ class World final : private Outside {
   void ask_central(CentralRequest request) override;
   bool tells_backlog() override { return tells_backlog_; }
   Backlog backlog_of(uint32_t socket) override;
+  void verify(uint32_t socket, uint64_t object) override;
   void held() override { tally_.count(Fault::kHeld); }
   void paused(uint64_t generation) override;
   void event_given() override;
@@ -71,7 +75,8 @@ class World final : private Outside {
     uint64_t publication = 0;
     uint64_t target = 0;
     PageAsk page;
-    std::string user;  // in whose name; empty: nobody's
+    std::string user;   // in whose name; empty: nobody's
+    std::string epoch;  // what is asked for; empty: of the room's
     bool was_banned = false;
   };
   // What a room that sleeps must know when it wakes.
@@ -90,6 +95,7 @@ class World final : private Outside {
   void send(Person& person, std::string text, FrameKind kind = FrameKind::kText,
             uint64_t publication = UINT64_MAX);
   void signal(Person& person);
+  void renew(Person& person);
   void flood(Person& person);
   void pour(Person& person, uint64_t frames);
   // `with`: a message that it is to begin with; 0: any page.
@@ -100,6 +106,7 @@ class World final : private Outside {
   void leave(Person& person);
   void vanish(Person& person);
   std::string moderation_members();
+  double some_expiry_ms();
   Person* person_of(uint32_t socket);
 
   // --- what is asked over HTTP (world_requests.cpp) ---
@@ -117,6 +124,8 @@ class World final : private Outside {
   void set_back();
   void central_answers(const CentralRequest& request, uint32_t status, const std::string& payload);
   void check_pause(const CentralRequest& request) const;
+  void check_retry(const CentralRequest& request);
+  void check_close(const Person& person, uint32_t code) const;
   void change_clock();
   void pass(double ms);
   bool fire_next(double until_ms);
@@ -131,6 +140,9 @@ class World final : private Outside {
   // --- when the faults have stopped (world_drain.cpp) ---
   void drain();
   void check_closed();
+  void check_expired();
+  void read_all();
+  void read_pages(bool is_forwards);
   bool drain_round();
   void return_all();
   void check_drained();
@@ -175,9 +187,23 @@ class World final : private Outside {
     double until_passed_ms = 0;
     std::string why;
     std::string epoch;  // the next one begins without it
+    bool is_stored = false;
   };
   Pause pause_;
   uint64_t posts_ = 0;
+  // Requests to the central API that are not answered, by the instance that has asked.
+  struct UnderWay {
+    uint64_t posts = 0;
+    uint64_t reads = 0;
+  };
+  std::map<std::pair<uint64_t, std::string>, UnderWay> under_way_;  // and under which epoch
+  UnderWay& under_way(const CentralRequest& request);
+  // What waited for a socket when the room last asked.
+  struct Slow {
+    uint32_t bytes = 0;
+    double since_passed_ms = 0;
+  };
+  std::map<uint32_t, Slow> slow_;
   // What the storage was, and what was known then.
   struct Saved {
     Storage::Image image;
@@ -190,6 +216,15 @@ class World final : private Outside {
   std::string last_state_;
   std::string last_letters_;
   uint64_t letters_ = 0;
+  uint64_t tokens_ended_ = 0;  // and with them their connections
+  std::string last_page_;
+  // The room was told what time it is by the central API, and the clock was not changed since.
+  struct Corrected {
+    uint64_t generation = 0;
+    uint64_t events = 0;
+  };
+  Corrected corrected_;
+  bool has_clock_changed_ = false;
   uint64_t answers_ = 0;
 };
 

@@ -38,10 +38,22 @@ void World::drain() {
   for (Person& person : people_) {
     if (person.is_deaf) leave(person);
   }
-  if (dice_.one_in(4)) ask(R"({"op":"drain"})", {});
+  if (dice_.one_in(4)) {
+    ask(R"({"op":"drain"})", {});
+    // Who comes meanwhile may be asked a little later, and has as much time as the others had.
+    if (dice_.one_in(2)) {
+      pass(static_cast<double>(dice_.between(100, 900)));
+      for (Person& person : people_) {
+        if (person.socket == 0 && host_.open_sockets() < rules_.connections) join(person);
+      }
+      ask(R"({"op":"drain"})", {});
+    }
+    if (!has_clock_changed_) check_closed();
+  }
   drain_from_ms_ = schedule_.now_ms();
   pass(kPatienceMs);
   check_closed();
+  check_expired();
   if (is_alarm_lost_) {
     // The room still counts on it: after the longest pause there is, any event does in its place.
     pass(kLongestPauseMs);
@@ -59,6 +71,7 @@ void World::drain() {
            "what is left does not drain: the room is busy for ever");
   }
   check_drained();
+  read_all();
   check_asleep();
   replay_letters();
 }
@@ -71,10 +84,25 @@ void World::check_closed() {
     if (person.socket != 0 && is_meant) asked.emplace_back(&person, person.socket);
   }
   const uint64_t generation = host_.generation();
-  pass(kClosedMs);
+  if (host_.is_timer_late()) pass(kTimerLateMsMax);
+  // A timer that was set before is late by as much as the clock has jumped.
+  const bool is_timely = !has_clock_changed_;
+  constexpr double kSlackMs = 20;  // timers come a little late, and clocks show whole milliseconds
+  pass(is_timely ? kDrainMs + kSlackMs : kClosedMs);
   for (const auto& [person, socket] : asked) {
     expect(person->socket != socket || host_.generation() != generation,
            person->name + " was asked to come back, and is still connected");
+  }
+}
+
+// Nobody stays whose token has ended: of the silent the room looks once a minute, by its alarm.
+void World::check_expired() {
+  if (!rules_.has_tokens || is_alarm_lost_ || unarmed_events_ > 0) return;
+  const double ended_ms = wall_ms();
+  pass(2 * kExpiryCheckMs + kPatienceMs);
+  for (const Person& person : people_) {
+    expect(person.socket == 0 || person.expires_ms == 0 || person.expires_ms > ended_ms,
+           "the token of " + person.name + " has ended long ago");
   }
 }
 
@@ -101,6 +129,38 @@ void World::return_all() {
     if (!person.was_welcomed || person.unknown.empty() || !dice_.one_in(4)) continue;
     pass(1000);
     if (person.socket != 0 && !person.unknown.empty()) publish_again(person);
+  }
+}
+
+// Whoever pages sees all that there is, in either direction.
+void World::read_all() {
+  if (model_.messages().empty()) return;
+  read_pages(true);
+  read_pages(false);
+}
+
+void World::read_pages(bool is_forwards) {
+  Asked asked;
+  asked.kind = Asked::Kind::kMessages;
+  asked.page.is_forwards = is_forwards;
+  asked.page.asked_at = model_.seq();
+  asked.page.limit = dice_.between(3, 30);
+  for (uint64_t round = 0;; round++) {
+    asked.page.is_whole = true;
+    last_page_.clear();
+    ask("{\"op\":\"messages\"" + asked.page.members() + "}", asked);
+    while (last_page_.empty() && fire_next(schedule_.now_ms() + kCentralReadTimeoutMs)) {
+    }
+    expect(!last_page_.empty(), "a page is never answered");
+    const Object page(last_page_);
+    const std::vector<Object> messages = page.objects("messages");
+    if (page.raw("more") != "true") return;
+    expect(!messages.empty() && round <= model_.seq(), "pages have no end");
+    if (is_forwards) {
+      asked.page.after = messages.back().number("seq");
+    } else {
+      asked.page.before = messages.front().number("seq");
+    }
   }
 }
 
@@ -143,6 +203,8 @@ void World::check_drained() {
       expect(ask.generation != host_.generation(),
              person.name + " was never answered the page " + ref);
     }
+    expect(person.awaited_events.empty(),
+           person.name + " has heard nothing of an event, and is still connected");
     expect(person.awaited.empty(),
            person.name + " has heard nothing of a message, and is still connected");
     expect(!host_.presence().is_known() || (person.told_count == host_.presence().size() &&

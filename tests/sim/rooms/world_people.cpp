@@ -1,6 +1,7 @@
 // What people do in the simulated world.
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "tests/sim/rooms/world.h"
@@ -29,7 +30,12 @@ void World::act(Person& person) {
 }
 
 void World::speak(Person& person) {
-  switch (dice_.below(32)) {
+  if (rules_.has_tokens && dice_.one_in(12)) {
+    renew(person);
+    return;
+  }
+  const bool is_habit = person.habit != UINT64_MAX && dice_.one_in(3);
+  switch (is_habit ? person.habit : dice_.below(32)) {
     case 0: leave(person); return;
     case 1: vanish(person); return;
     case 2: flood(person); return;
@@ -53,6 +59,11 @@ void World::join(Person& person) {
   std::string operation = R"({"op":"connect","room":"lobby","user":)" + quoted(person.name);
   if (person.is_moderator) operation += R"(,"role":"moderator")";
   if (person.is_reader) operation += R"(,"role":"reader")";
+  // In the end all tokens are good for ever.
+  person.asked_expires_ms = rules_.has_tokens && !is_calm_ ? some_expiry_ms() : 0;
+  if (person.asked_expires_ms > 0) {
+    operation += R"(,"expires":)" + std::to_string(static_cast<uint64_t>(person.asked_expires_ms));
+  }
   person.asked_resume = person.knows && !dice_.one_in(6);
   if (person.asked_resume) {
     person.asked_epoch = person.epoch;
@@ -79,6 +90,9 @@ void World::join(Person& person) {
   const auto refused = host_.join(socket, operation + "}");
   if (refused) {
     say("refused with " + std::to_string(*refused));
+    expect(*refused != kForbidden || host_.has_uncommitted() ||
+               model_.may_be_banned(person.name, wall_ms()),
+           person.name + " is not banned, and is refused as if");
     person.disconnected();
     by_socket_.erase(socket);
     maybe_commit();
@@ -98,7 +112,19 @@ void World::send(Person& person, std::string text, FrameKind kind, uint64_t publ
   if (trace_ != nullptr) {
     say(person.name + "#" + std::to_string(person.socket) + " > " + text.substr(0, 300));
   }
-  host_.frame(person.socket, kind, std::move(text));
+  if (kind == FrameKind::kOversize) person.has_sent_oversize = true;
+  const uint32_t socket = person.socket;
+  const uint64_t generation = host_.generation();
+  const bool has_ended = person.was_welcomed && person.expires_ms > 0 &&
+                         person.expires_ms <= wall_ms() &&
+                         !person.is_renewing(host_.generation()) && !host_.has_uncommitted();
+  if (publication != UINT64_MAX) {
+    person.sends_as(publication, person.was_welcomed && !person.is_renewing(host_.generation()) &&
+                                     !host_.has_uncommitted());
+  }
+  host_.frame(socket, kind, std::move(text));
+  expect(!has_ended || !host_.is_open(socket) || host_.generation() != generation,
+         "the token of " + person.name + " has ended, and it is heard");
   maybe_commit();
 }
 
@@ -162,7 +188,9 @@ void World::flood(Person& person) {
 void World::pour(Person& person, uint64_t frames) {
   const uint32_t socket = person.socket;
   for (uint64_t i = 0; i < frames && person.socket == socket; i++) {
-    if (dice_.one_in(3)) {
+    if (dice_.one_in(8)) {
+      send(person, R"({"type":"bogus"})");
+    } else if (dice_.one_in(3)) {
       send(person, R"({"type":"event","name":"x"})");
     } else {
       send_publication(person, model_.publish(person.name, person.conn, "", 10));
@@ -171,12 +199,67 @@ void World::pour(Person& person, uint64_t frames) {
 }
 
 void World::signal(Person& person) {
-  std::string content = R"({"on":true})";
+  if (!person.was_welcomed) return;
+  const std::string number = std::to_string(next_ref_++);
+  std::string text;
   if (dice_.one_in(20)) {
     tally_.count(Fault::kTooLargeEvent);
-    content = quoted(std::string(rules_.message_bytes, 'x'));
+    text.assign(rules_.message_bytes, 'x');
   }
-  send(person, R"({"type":"event","name":"typing","content":)" + content + "}");
+  person.awaited_events.insert(next_ref_ - 1);
+  send(person, R"({"type":"event","name":"typing","content":{"n":)" + number + R"(,"x":)" +
+                   quoted(text) + R"(},"ref":)" + quoted("e" + number) + "}");
+}
+
+// Until when a token is good: not for long, or for much of what is to come.
+double World::some_expiry_ms() {
+  const double now = wall_ms();
+  return now + 1000 * static_cast<double>(dice_.one_in(3) ? dice_.between(1, 90)
+                                                          : dice_.between(60, 7200));
+}
+
+void World::renew(Person& person) {
+  if (!person.was_welcomed || (person.is_renewing(host_.generation()) && !dice_.one_in(4))) return;
+  const std::string ref = "t" + std::to_string(next_ref_++);
+  person.renewals[ref] = UINT64_MAX;
+  const uint32_t socket = person.socket;
+  send(person, R"({"type":"token","token":"abc","ref":)" + quoted(ref) + "}");
+  const auto renewal = person.renewals.find(ref);
+  if (person.socket == socket && renewal != person.renewals.end()) {
+    renewal->second = host_.generation();
+  }
+}
+
+// It is good as a rule, and then for another time, and may be for another role.
+void World::verify(uint32_t socket, uint64_t object) {
+  const double expires_ms = std::floor(some_expiry_ms() / 1000) * 1000;
+  const uint64_t outcome = dice_.below(12);
+  const bool is_reader = dice_.one_in(4);
+  schedule_.add(static_cast<double>(dice_.between(1, dice_.one_in(4) ? 20'000 : 200)), [=, this] {
+    Person* person = person_of(socket);
+    if (person == nullptr) return;
+    std::string verdict;
+    if (is_calm_ || outcome > 3) {
+      const bool may_only_read = is_reader && !person->is_moderator;
+      const std::string role = person->is_moderator ? "moderator"
+                               : may_only_read      ? "reader"
+                                                    : "member";
+      const std::string seconds = std::to_string(static_cast<uint64_t>(expires_ms / 1000));
+      verdict = R"(good {"sub":)" + quoted(person->name) + R"(,"exp":)" + seconds + R"(,"role":)" +
+                quoted(role) + "}";
+      person->verdicts.push_back({expires_ms, may_only_read});
+    } else if (outcome > 1) {
+      tally_.count(Fault::kTokenRefused);
+      verdict = outcome == 2 ? "bad the signature is wrong"
+                             : R"(good {"sub":"somebody","exp":9999999999})";
+    } else {
+      tally_.count(Fault::kTokenUnverified);
+      verdict = "unknown the keys cannot be had";
+    }
+    say("the token of " + person->name + ": " + verdict);
+    host_.verified(socket, object, verdict);
+    maybe_commit();
+  });
 }
 
 void World::ask_page(Person& person, uint64_t with) {
@@ -197,6 +280,9 @@ void World::ask_page(Person& person, uint64_t with) {
   }
   ask.asked_at = model_.seq();
   ask.generation = host_.generation();
+  // All that stands behind a record which is held, is held.
+  ask.is_whole = ask.is_forwards && !host_.has_uncommitted() && model_.seq() > 0 &&
+                 ask.after + 1 >= model_.oldest_held();
   const std::string ref = "h" + std::to_string(next_ref_++);
   person.pages[ref] = ask;
   send(person, R"({"type":"history")" + ask.members() + ",\"ref\":" + quoted(ref) + "}");
@@ -214,7 +300,7 @@ void World::remove(Person& person) {
   }
   // Sometimes he has just asked for a page that has it, and often he looks afterwards.
   if (dice_.one_in(3)) ask_page(person, seq);
-  send(person, R"({"type":"delete","seq":)" + std::to_string(seq) + "}");
+  send(person, R"({"type":"delete","ref":"d","seq":)" + std::to_string(seq) + "}");
   if (dice_.one_in(2)) pass(static_cast<double>(dice_.below(150)));
   if (dice_.one_in(3)) ask_page(person, seq);
 }
@@ -254,7 +340,7 @@ void World::misbehave(Person& person) {
       send(person, dice_.one_in(2) ? "" : std::string(kFrameBytesMax + 1, 'x'),
            FrameKind::kOversize);
       return;
-    case 2: send(person, R"({"type":"token","token":"abc"})"); return;
+    case 2: renew(person); return;
     case 3: send(person, R"({"type":"ping", "ref":"q"})"); return;
     default: break;
   }
@@ -283,6 +369,7 @@ void World::vanish(Person& person) {
   say(person.name + " vanishes");
   person.is_deaf = true;
   person.awaited.clear();
+  person.awaited_events.clear();
 }
 
 }  // namespace edgeroom::roomsim

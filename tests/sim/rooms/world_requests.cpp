@@ -38,7 +38,11 @@ void World::request() {
     case 0:
     case 1:
       asked.kind = Asked::Kind::kState;
-      ask(R"({"op":"state"})", asked);
+      if (dice_.one_in(3)) asked.user = people_[dice_.index(people_.size())].name;
+      asked.was_banned = model_.is_banned(asked.user) && !host_.has_uncommitted();
+      ask("{\"op\":\"state\"" + (asked.user.empty() ? "" : ",\"user\":\"" + asked.user + "\"") +
+              "}",
+          asked);
       return;
     case 2: {
       asked.kind = Asked::Kind::kPublish;
@@ -64,14 +68,19 @@ void World::request() {
       } else {
         asked.page.before = any_seq();
       }
+      if (dice_.one_in(3)) asked.epoch = model_.some_epoch(dice_.below(4));
       ask("{\"op\":\"messages\"" + asked.page.members() +
+              (asked.epoch.empty() ? "" : ",\"epoch\":\"" + asked.epoch + "\"") +
               (asked.user.empty() ? "" : ",\"user\":\"" + asked.user + "\"") + "}",
           asked);
       return;
     case 5:
       asked.kind = Asked::Kind::kDelete;
       asked.target = any_seq();
-      ask("{\"op\":\"delete\",\"seq\":" + std::to_string(asked.target) + "}", asked);
+      if (dice_.one_in(2)) asked.epoch = model_.some_epoch(dice_.below(4));
+      ask("{\"op\":\"delete\",\"seq\":" + std::to_string(asked.target) +
+              (asked.epoch.empty() ? "" : ",\"epoch\":\"" + asked.epoch + "\"") + "}",
+          asked);
       return;
     case 6:
       asked.kind = Asked::Kind::kModerate;
@@ -105,6 +114,8 @@ void World::answered(uint32_t request, uint32_t status, const std::string& body)
   if (!is_done) return;
   switch (asked.kind) {
     case Asked::Kind::kState:
+      expect(!asked.was_banned || !model_.is_banned(asked.user) || Object(body).has("failed"),
+             asked.user + " is banned, and has asked for the state");
       check_state(Object(body));
       last_state_ = body;
       return;
@@ -123,9 +134,16 @@ void World::answered(uint32_t request, uint32_t status, const std::string& body)
     case Asked::Kind::kMessages:
       expect(!asked.was_banned || !model_.is_banned(asked.user),
              asked.user + " is banned, and has read");
-      check_page(Object(body), asked.page, model_);
+      last_page_ = body;
+      if (asked.epoch.empty() || (asked.epoch == model_.epoch() && !host_.has_uncommitted())) {
+        check_page(Object(body), asked.page, model_);
+      } else if (asked.epoch != model_.epoch()) {
+        expect(Object(body).text("epoch") == asked.epoch, "a page of another epoch than asked for");
+      }
       return;
     case Asked::Kind::kDelete: {
+      expect(asked.epoch.empty() || Object(body).text("epoch") == asked.epoch,
+             "a message of another epoch is deleted");
       const uint64_t seq = Object(body).number("seq");
       expect(model_.at(seq).target == asked.target && model_.at(asked.target).deletion == seq,
              "a deletion is answered that is not stored");
@@ -154,6 +172,12 @@ void World::check_state(const Object& state) {
   expect(confirmed <= model_.settled_through(), "the state confirms what is not settled");
   expect(outbox.number("pending") == seq - confirmed, "pending is not what is not confirmed");
   expect(seq != confirmed || outbox.number("oldest_ms") == 0, "nothing is pending, and waits");
+  if (confirmed < seq) {
+    // What is confirmed in part counts from its first record.
+    const double since_ms = static_cast<double>(model_.at(model_.segment_of(confirmed + 1)).ts);
+    expect(static_cast<double>(outbox.number("oldest_ms")) <= model_.latest_ms() - since_ms,
+           "nothing waits for as long as the state says: " + std::string(state.json()));
+  }
   expect(state.number("connections") <= rules_.connections, "more connections than there may be");
 }
 
