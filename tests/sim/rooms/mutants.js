@@ -1,4 +1,5 @@
 import { LATER_MUTANTS } from "./later-mutants.js";
+import { THIRD_MUTANTS } from "./third-mutants.js";
 
 /**
  * Bugs planted in the room, one at a time, to see that the simulator finds them: `scripts/sim --mutants`.
@@ -242,7 +243,7 @@ const FIRST_MUTANTS = [
   },
 ];
 
-export const MUTANTS = [...FIRST_MUTANTS, ...LATER_MUTANTS];
+export const MUTANTS = [...FIRST_MUTANTS, ...LATER_MUTANTS, ...THIRD_MUTANTS];
 
 /** One of each kind, which every run must find. */
 export const FEW_MUTANTS = [
