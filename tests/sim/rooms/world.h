@@ -75,8 +75,9 @@ class World final : private Outside {
     uint64_t publication = 0;
     uint64_t target = 0;
     PageAsk page;
-    std::string user;   // in whose name; empty: nobody's
-    std::string epoch;  // what is asked for; empty: of the room's
+    std::string user;         // in whose name; empty: nobody's
+    std::string epoch;        // what is asked for; empty: of the room's
+    bool is_of_room = false;  // it is the room's, or was when it was asked for
     bool was_banned = false;
   };
   // What a room that sleeps must know when it wakes.
