@@ -17,4 +17,8 @@ void FrameBudget::spend_answer(double now_ms, size_t bytes) {
   bytes_.spend(now_ms, static_cast<double>(bytes));
 }
 
+void FrameBudget::refund_answer(double now_ms, size_t bytes) {
+  bytes_.spend(now_ms, -static_cast<double>(bytes));
+}
+
 }  // namespace edgeroom

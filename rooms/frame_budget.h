@@ -19,6 +19,8 @@ class FrameBudget {
   [[nodiscard]] double wait_ms(double now_ms) const;
   void spend_frame(double now_ms, size_t bytes);
   void spend_answer(double now_ms, size_t bytes);
+  // For an answer that is not to cost anything, and is spent as all are.
+  void refund_answer(double now_ms, size_t bytes);
   [[nodiscard]] bool full(double now_ms) const {
     return frames_.full(now_ms) && bytes_.full(now_ms);
   }

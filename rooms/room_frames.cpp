@@ -77,6 +77,10 @@ bool Room::admit(uint32_t handle, Connection& connection, const ClientFrame& fra
                          connection_ms > 0 ? "too many frames or bytes on this connection"
                                            : "too many frames or bytes of this user"};
   send_error(handle, frame, error, retry_after_ms, effects);
+  // The time to wait, which it tells, could not be long enough for itself as well.
+  const size_t answer_bytes = effects.records().back().data_size;
+  budget.refund_answer(now_ms_, answer_bytes);
+  if (user_budget != nullptr) user_budget->refund_answer(now_ms_, answer_bytes);
   return false;
 }
 

@@ -63,6 +63,30 @@ TEST_CASE("a connection's bytes are limited, those that it sends and those that 
   CHECK(contains(room.text(bob), "\"type\":\"history\""));
 }
 
+// Every answer costs bytes. That one did, too, after the time to wait was told: whoever kept to it
+// was refused again, and closed for flooding in the end.
+TEST_CASE("whoever waits as he was told is heard, however few bytes a second he has") {
+  RoomSettings settings;
+  settings.presence_max = 0;
+  settings.connection_limit = {1000, 1000, 100, 2000};
+  settings.user_limit = {1000, 1000, 100, 2000};
+  RoomHarness room(settings);
+  const auto ana = room.join(",\"user\":\"ana\"");
+  room.turn();
+  room.publish(ana, "\"" + std::string(3000, 'x') + "\"");
+  for (int i = 0; i < 10; i++) {
+    room.take(ana);
+    room.frame(ana, R"({"type":"ping","ref":"r"})");
+    const std::string refused = room.text(ana);
+    REQUIRE(contains(refused, R"("code":"rate_limited")"));
+    const std::string key = "\"retry_after_ms\":";
+    room.now_ms += std::stod(refused.substr(refused.find(key) + key.size()));
+    room.take(ana);
+    room.frame(ana, R"({"type":"history"})");
+    CHECK(contains(room.text(ana), "\"type\":\"history\""));
+  }
+}
+
 TEST_CASE(
     "a flood beyond a user's limit is closed though the connection's own limit is never reached") {
   RoomSettings settings;
