@@ -191,7 +191,10 @@ void World::central_answers(const CentralRequest& request, uint32_t status,
     }
   }
   if (!request.is_read && status == 403 && from_ms && request.generation == host_.generation()) {
-    corrected_ = {request.generation, host_.events() + 1};
+    // What was sent before the clock was corrected says nothing of it any more.
+    const bool is_heeded =
+        request.generation != heeded_.generation || request.events > heeded_.events;
+    if (is_heeded) heeded_ = corrected_ = {request.generation, host_.events() + 1};
   }
   UnderWay& under_way = this->under_way(request);
   (request.is_read ? under_way.reads : under_way.posts)--;

@@ -219,12 +219,13 @@ class World final : private Outside {
   uint64_t letters_ = 0;
   uint64_t tokens_ended_ = 0;  // and with them their connections
   std::string last_page_;
-  // The room was told what time it is by the central API, and the clock was not changed since.
+  // The room was told by the central API what time it is.
   struct Corrected {
     uint64_t generation = 0;
     uint64_t events = 0;
   };
-  Corrected corrected_;
+  Corrected corrected_;  // and the clock was not changed since
+  Corrected heeded_;     // whatever became of the clock
   bool has_clock_changed_ = false;
   uint64_t answers_ = 0;
 };
