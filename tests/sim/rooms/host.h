@@ -123,6 +123,8 @@ class Host {
   [[nodiscard]] const Storage& storage() const { return storage_; }
   // Which instance this is, over all objects.
   [[nodiscard]] uint64_t generation() const { return generation_; }
+  // Which object this is: what one before has asked for, this one is not told.
+  [[nodiscard]] uint64_t object() const { return object_; }
   // Events that instances were given.
   [[nodiscard]] uint64_t events() const { return events_; }
   [[nodiscard]] const Presence& presence() const { return presence_; }

@@ -247,7 +247,7 @@ void World::verify(uint32_t socket, uint64_t object) {
       const std::string seconds = std::to_string(static_cast<uint64_t>(expires_ms / 1000));
       verdict = R"(good {"sub":)" + quoted(person->name) + R"(,"exp":)" + seconds + R"(,"role":)" +
                 quoted(role) + "}";
-      person->verdicts.push_back({expires_ms, may_only_read});
+      if (object == host_.object()) person->verdicts.push_back({expires_ms, may_only_read});
     } else if (outcome > 1) {
       tally_.count(Fault::kTokenRefused);
       verdict = outcome == 2 ? "bad the signature is wrong"
