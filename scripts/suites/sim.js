@@ -17,8 +17,8 @@ const SUMMARY = /^(\d+) passed, (\d+) failed$/m;
 const ROOMS_PROGRAM = "build/native/tests/sim/rooms/room_sim";
 /** Enough for every kind of fault, many times over. */
 const ROOM_SEEDS = 3000;
-/** Under the sanitizers, which are slow: enough for nearly all that is simulated. */
 const SANITIZED_ROOMS_PROGRAM = "build/native-asan/tests/sim/rooms/room_sim";
+/** The sanitizers are slow: enough for nearly all that is simulated. */
 const SANITIZED_ROOM_SEEDS = 300;
 
 /** Seeds that a soak came upon, and what was wrong. A change of the simulated world makes them others. */

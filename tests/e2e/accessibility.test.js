@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { askAsModerator } from "./moderator.js";
 import { launchBrowser, PHONE, Visitor } from "./visitor.js";
 
 /** @import { Browser, BrowserContextOptions } from "playwright-core" */
@@ -14,8 +15,6 @@ import { launchBrowser, PHONE, Visitor } from "./visitor.js";
 
 const BASE_URL = process.env.EDGEROOM_URL ?? "";
 const AXE = fileURLToPath(import.meta.resolve("axe-core/axe.min.js"));
-/** What scripts/dev takes for a moderator. */
-const TOKEN = "dev-moderator";
 const limits = { timeout: 120_000 };
 
 if (BASE_URL === "") {
@@ -66,15 +65,6 @@ async function isGood({ page }, state) {
   );
 }
 
-/** @param {string} method @param {string} path @param {object} [body] */
-async function asModerator(method, path, body) {
-  const headers = { authorization: `Bearer ${TOKEN}` };
-  const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
-  const response = await fetch(new URL(`/api/rooms/${path}`, BASE_URL), init);
-  assert.equal(response.status, 200, path);
-  return response.text();
-}
-
 for (const [name, options] of SCREENS) {
   test(`nothing stands in anybody's way on ${name}`, limits, async () => {
     const room = `axe-${randomBytes(4).toString("hex")}`;
@@ -95,9 +85,9 @@ for (const [name, options] of SCREENS) {
       await bo.say("hello you");
       await bo.say("something to regret");
       await ana.withStatus("confirmed").nth(2).waitFor();
-      await asModerator("DELETE", `${room}/messages/3`);
+      await askAsModerator("DELETE", `${room}/messages/3`);
       await ana.message("Deleted by moderator").waitFor();
-      await asModerator("POST", `${room}/moderation`, { action: "mute", user: "bo", for_s: 60 });
+      await askAsModerator("POST", `${room}/moderation`, { action: "mute", user: "bo", for_s: 60 });
       await bo.say("unheard");
       await bo.note("Not sent. You are muted in this room.").waitFor();
       await isGood(ana, "a conversation");
@@ -112,14 +102,14 @@ for (const [name, options] of SCREENS) {
       await isGood(bo, "somebody offline");
       await bo.page.context().setOffline(false);
       await bo.isLive();
-      await asModerator("POST", `${room}/moderation`, { action: "ban", user: "bo", for_s: 60 });
+      await askAsModerator("POST", `${room}/moderation`, { action: "ban", user: "bo", for_s: 60 });
       await bo.state("closed").waitFor();
       await isGood(bo, "somebody who was removed");
       await bo.join(room, "bo");
       await bo.page.getByTestId("error").waitFor();
       await isGood(bo, "the form, refused");
 
-      const log = await asModerator("GET", `${room}/log`);
+      const log = await askAsModerator("GET", `${room}/log`);
       await ana.page.goto(`${BASE_URL}/client/time-travel`);
       await isGood(ana, "time travel, before it");
       const file = { name: "room.ndjson", mimeType: "application/x-ndjson" };

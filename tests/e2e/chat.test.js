@@ -8,14 +8,13 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { askAsModerator, MODERATOR_TOKEN } from "./moderator.js";
 import { launchBrowser, PHONE, Visitor } from "./visitor.js";
 
 /** @import { Browser, BrowserContextOptions } from "playwright-core" */
 
 const BASE_URL = process.env.EDGEROOM_URL ?? "";
 const SCREENSHOTS = process.env.EDGEROOM_SCREENSHOTS;
-/** One of MODERATOR_TOKENS. */
-const MODERATOR_TOKEN = process.env.EDGEROOM_MODERATOR_TOKEN ?? "dev-moderator";
 const limits = { timeout: 90_000 };
 /** A time to come, with its day where that is not today: an hour before midnight tomorrow has begun. */
 const UNTIL = String.raw`until (?:\d+ \w+, )?\d+:\d\d`;
@@ -475,22 +474,6 @@ scene("the page runs under a policy that allows nothing inline", async () => {
  */
 function range(from, to) {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
-}
-
-/**
- * @param {string} method
- * @param {string} path below /api/rooms/
- * @param {object} [body]
- */
-async function askAsModerator(method, path, body) {
-  const headers = { Authorization: `Bearer ${MODERATOR_TOKEN}` };
-  const content = body === undefined ? {} : { body: JSON.stringify(body) };
-  const response = await fetch(new URL(`/api/rooms/${path}`, BASE_URL), {
-    method,
-    headers,
-    ...content,
-  });
-  assert.equal(response.status, 200, await response.text());
 }
 
 /**
