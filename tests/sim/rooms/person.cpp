@@ -117,12 +117,8 @@ void Person::sends(uint64_t publication, const Model& model, double passed_ms, b
 }
 
 void Person::sends_as(uint64_t publication, bool is_certain) {
-  if (is_reader && is_certain) {
-    last_as_member.erase(publication);
-    return;
-  }
-  sent_as_member.insert(publication);
-  if (is_certain) {
+  if (!is_reader || !is_certain) sent_as_member.insert(publication);
+  if (!is_reader && is_certain) {
     last_as_member.insert(publication);
   } else {
     last_as_member.erase(publication);
